@@ -1,0 +1,1 @@
+//! The only asynchronous code: sockets, files, timers and the log.

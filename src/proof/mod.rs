@@ -1,0 +1,1 @@
+//! The same engine without sockets: the tests that stand beside the rules.

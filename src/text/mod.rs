@@ -1,0 +1,1 @@
+//! The ground: text as people write it and machines read it, knowing nothing of proxies.
