@@ -1,1 +1,3 @@
 //! The ground: text as people write it and machines read it, knowing nothing of proxies.
+
+pub mod json;

@@ -1,0 +1,157 @@
+//! JSON as bytes: one pass makes a tape of byte ranges, nothing is copied, and the text of every value is kept.
+
+mod number;
+mod parse;
+mod strings;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use number::compare as compare_numbers;
+pub use parse::MAX_DEPTH;
+use parse::Node;
+pub use strings::{write_content, write_str};
+pub use value::{Entries, Items, Json, JsonKind, RawEntries};
+
+/// A checked JSON document: its text and the tape over it. A clone shares both.
+#[derive(Clone)]
+pub struct Doc {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    text: String,
+    nodes: Vec<Node>,
+}
+
+impl Doc {
+    /// Checks `bytes` against RFC 8259 (UTF-8, at most [`MAX_DEPTH`] levels, nothing after the value; a byte
+    /// order mark in front is skipped) and keeps them. Takes the buffer over where nobody else holds it.
+    ///
+    /// An escaped lone surrogate is accepted, since providers send halves of emoji; it reads as U+FFFD.
+    pub fn parse(bytes: impl Into<Bytes>) -> Result<Doc, JsonError> {
+        Doc::from_vec(Vec::from(bytes.into()))
+    }
+
+    /// [`Doc::parse`] for a buffer that is ours, as a template's output is.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Doc, JsonError> {
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            JsonError::new(error.as_bytes(), offset, "this is not UTF-8")
+        })?;
+        Doc::from_string(text)
+    }
+
+    /// [`Doc::parse`] for text that is known to be UTF-8.
+    pub fn from_string(text: String) -> Result<Doc, JsonError> {
+        let nodes = parse::tape(&text)?;
+        Ok(Doc { inner: Arc::new(Inner { text, nodes }) })
+    }
+
+    /// The document that is the one string `s`.
+    pub fn of_str(s: &str) -> Doc {
+        let mut out = Vec::with_capacity(s.len() + 2);
+        write_str(&mut out, s);
+        // What `write_str` writes always parses; null stands in, so that this cannot fail.
+        Doc::from_vec(out).unwrap_or_else(|_| Doc::null())
+    }
+
+    /// The document `null`.
+    pub fn null() -> Doc {
+        Doc { inner: Arc::new(Inner { text: "null".to_owned(), nodes: Vec::new() }) }
+    }
+
+    /// The whole value.
+    pub fn root(&self) -> Json<'_> {
+        self.node(0)
+    }
+
+    /// The value at tape index `idx`, as [`Json::index`] gave it. An index from elsewhere reads as null.
+    pub fn node(&self, idx: u32) -> Json<'_> {
+        Json::new(self, idx)
+    }
+
+    /// The text as it was given, byte order mark included.
+    pub fn text(&self) -> &str {
+        &self.inner.text
+    }
+
+    /// The text as shared bytes, without a copy; they keep the document alive.
+    pub fn bytes(&self) -> Bytes {
+        Bytes::from_owner(TextOf(self.clone()))
+    }
+
+    fn tape(&self, idx: u32) -> Node {
+        self.inner.nodes.get(idx as usize).copied().unwrap_or(Node::NULL)
+    }
+}
+
+struct TextOf(Doc);
+
+impl AsRef<[u8]> for TextOf {
+    fn as_ref(&self) -> &[u8] {
+        self.0.text().as_bytes()
+    }
+}
+
+impl fmt::Debug for Doc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl PartialEq for Doc {
+    fn eq(&self, other: &Doc) -> bool {
+        self.root() == other.root()
+    }
+}
+
+/// Why and where a text is not JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// Byte offset of the first byte that does not fit.
+    pub offset: usize,
+    /// What is wrong, without the place.
+    pub message: &'static str,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl JsonError {
+    fn new(bytes: &[u8], offset: usize, message: &'static str) -> JsonError {
+        let before = bytes.get(..offset).unwrap_or(bytes);
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let column =
+            String::from_utf8_lossy(before.get(line_start..).unwrap_or_default()).chars().count() + 1;
+        JsonError { offset, message, line, column }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let JsonError { offset, message, line, column } = self;
+        write!(f, "{message} at byte {offset} (line {line}, column {column})")
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+/// Whether `s` is one whole JSON object and nothing else, as a tool's arguments must be before they may end.
+pub fn is_complete_object(s: &str) -> bool {
+    let trimmed = s.trim_matches([' ', '\t', '\r', '\n']);
+    trimmed.starts_with('{') && trimmed.ends_with('}') && parse::tape(trimmed).is_ok()
+}
+
+/// A string's content, given its text between the quotes: borrowed when there is nothing to decode.
+fn content(inner: &str, escaped: bool) -> Cow<'_, str> {
+    if escaped { Cow::Owned(strings::unescape(inner)) } else { Cow::Borrowed(inner) }
+}

@@ -1,0 +1,278 @@
+//! A value inside a document: what it is, what it holds, and whether it equals another.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Range;
+
+use super::parse::Node;
+use super::{Doc, content, number};
+
+/// What a JSON value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum JsonKind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// One value of a [`Doc`]. `==` compares by value: numbers by what they mean, objects whatever their order.
+#[derive(Clone, Copy)]
+pub struct Json<'a> {
+    doc: &'a Doc,
+    idx: u32,
+}
+
+impl<'a> Json<'a> {
+    pub(super) fn new(doc: &'a Doc, idx: u32) -> Json<'a> {
+        Json { doc, idx }
+    }
+
+    fn node(self) -> Node {
+        self.doc.tape(self.idx)
+    }
+
+    /// What the value is.
+    pub fn kind(self) -> JsonKind {
+        self.node().kind
+    }
+
+    /// The value's place on the tape, for [`Doc::node`].
+    pub fn index(self) -> u32 {
+        self.idx
+    }
+
+    /// The document it stands in.
+    pub fn doc(self) -> &'a Doc {
+        self.doc
+    }
+
+    /// The value's bytes in [`Doc::text`], a string's quotes included.
+    pub fn range(self) -> Range<usize> {
+        let node = self.node();
+        node.start as usize..node.end as usize
+    }
+
+    /// The value's text as it was written.
+    pub fn raw(self) -> &'a str {
+        match self.doc.text().get(self.range()) {
+            Some("") | None => "null",
+            Some(text) => text,
+        }
+    }
+
+    /// Whether this is null.
+    pub fn is_null(self) -> bool {
+        self.kind() == JsonKind::Null
+    }
+
+    /// A string's content, borrowed when it has no escapes; nothing for any other kind.
+    pub fn str(self) -> Option<Cow<'a, str>> {
+        let node = self.node();
+        (node.kind == JsonKind::String).then(|| content(self.inner(node), node.len != 0))
+    }
+
+    /// A string's text between its quotes, escapes not decoded; nothing for any other kind.
+    pub fn str_raw(self) -> Option<&'a str> {
+        let node = self.node();
+        (node.kind == JsonKind::String).then(|| self.inner(node))
+    }
+
+    /// Whether this is a string whose content is `s`. Decodes nothing unless there are escapes.
+    pub fn is_str(self, s: &str) -> bool {
+        let node = self.node();
+        node.kind == JsonKind::String && self.content_is(node, s)
+    }
+
+    fn content_is(self, node: Node, s: &str) -> bool {
+        // Every escape is longer than what it stands for.
+        let room = (node.end - node.start) as usize;
+        if node.len == 0 {
+            room == s.len() + 2 && self.inner(node).as_bytes() == s.as_bytes()
+        } else {
+            room > s.len() + 2 && content(self.inner(node), true) == s
+        }
+    }
+
+    fn inner(self, node: Node) -> &'a str {
+        self.doc.text().get(node.start as usize + 1..node.end as usize - 1).unwrap_or("")
+    }
+
+    /// True or false; nothing for any other kind.
+    pub fn bool(self) -> Option<bool> {
+        (self.kind() == JsonKind::Bool).then(|| self.raw() == "true")
+    }
+
+    /// The number as an integer, if its value is one that fits (`2`, `2.0` and `20e-1` all are).
+    pub fn i64(self) -> Option<i64> {
+        if self.kind() == JsonKind::Number { number::as_i64(self.raw()) } else { None }
+    }
+
+    /// The number as the nearest `f64`, infinite if it is too large for one.
+    pub fn f64(self) -> Option<f64> {
+        if self.kind() == JsonKind::Number { self.raw().parse().ok() } else { None }
+    }
+
+    /// Items of an array, entries of an object, 0 for the rest. Costs nothing.
+    pub fn len(self) -> usize {
+        let node = self.node();
+        match node.kind {
+            JsonKind::Array | JsonKind::Object => node.len as usize,
+            _ => 0,
+        }
+    }
+
+    /// Whether [`Json::len`] is 0.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of `key` in an object. When a key stands twice, the first counts.
+    pub fn get(self, key: &str) -> Option<Json<'a>> {
+        self.entries_raw().find(|(name, _)| name.is_str(key)).map(|(_, value)| value)
+    }
+
+    /// The item at `position` of an array; -1 is the last one.
+    pub fn at(self, position: i64) -> Option<Json<'a>> {
+        let node = self.node();
+        if node.kind != JsonKind::Array {
+            return None;
+        }
+        let position = if position < 0 { position.checked_add(i64::from(node.len))? } else { position };
+        if position >= i64::from(node.len) {
+            return None;
+        }
+        self.items().nth(usize::try_from(position).ok()?)
+    }
+
+    /// The items of an array; none for any other kind.
+    pub fn items(self) -> Items<'a> {
+        let node = self.node();
+        let end = if node.kind == JsonKind::Array { node.next } else { self.idx };
+        Items { doc: self.doc, at: self.idx + 1, end }
+    }
+
+    /// The entries of an object, keys decoded; none for any other kind.
+    pub fn entries(self) -> Entries<'a> {
+        Entries(self.entries_raw())
+    }
+
+    /// The entries of an object, keys as values with their own text and range; none for any other kind.
+    pub fn entries_raw(self) -> RawEntries<'a> {
+        let node = self.node();
+        let end = if node.kind == JsonKind::Object { node.next } else { self.idx };
+        RawEntries { doc: self.doc, at: self.idx + 1, end }
+    }
+
+    /// How two numbers compare, exactly; nothing when either is no number.
+    pub fn compare_numbers(self, other: Json<'_>) -> Option<Ordering> {
+        let numbers = self.kind() == JsonKind::Number && other.kind() == JsonKind::Number;
+        numbers.then(|| number::compare(self.raw(), other.raw()))
+    }
+}
+
+/// Items of an array: see [`Json::items`].
+#[derive(Clone)]
+pub struct Items<'a> {
+    doc: &'a Doc,
+    at: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Json<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Json<'a>> {
+        if self.at >= self.end {
+            return None;
+        }
+        let item = Json::new(self.doc, self.at);
+        self.at = item.node().next;
+        Some(item)
+    }
+}
+
+/// Entries of an object: see [`Json::entries_raw`].
+#[derive(Clone)]
+pub struct RawEntries<'a> {
+    doc: &'a Doc,
+    at: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for RawEntries<'a> {
+    type Item = (Json<'a>, Json<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<(Json<'a>, Json<'a>)> {
+        if self.at >= self.end {
+            return None;
+        }
+        let (key, value) = (Json::new(self.doc, self.at), Json::new(self.doc, self.at + 1));
+        self.at = value.node().next;
+        Some((key, value))
+    }
+}
+
+/// Entries of an object: see [`Json::entries`].
+#[derive(Clone)]
+pub struct Entries<'a>(RawEntries<'a>);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Cow<'a, str>, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key.str().unwrap_or_default(), value))
+    }
+}
+
+impl PartialEq for Json<'_> {
+    /// Depth is bounded by the parser, so the recursion is too.
+    fn eq(&self, other: &Json<'_>) -> bool {
+        if self.kind() != other.kind() || self.len() != other.len() {
+            return false;
+        }
+        match self.kind() {
+            JsonKind::Null => true,
+            JsonKind::Bool => self.raw() == other.raw(),
+            JsonKind::Number => {
+                self.raw() == other.raw() || number::compare(self.raw(), other.raw()) == Ordering::Equal
+            }
+            JsonKind::String => same_string(*self, *other),
+            JsonKind::Array => self.items().eq(other.items()),
+            JsonKind::Object => same_object(*self, *other),
+        }
+    }
+}
+
+fn same_string(a: Json<'_>, b: Json<'_>) -> bool {
+    a.raw() == b.raw() || a.str() == b.str()
+}
+
+fn same_object(a: Json<'_>, b: Json<'_>) -> bool {
+    if a.entries_raw().zip(b.entries_raw()).all(|(x, y)| same_string(x.0, y.0)) {
+        return a.entries_raw().zip(b.entries_raw()).all(|(x, y)| x.1 == y.1);
+    }
+    // Sorted, not searched: a body with a hundred thousand keys must not cost their square.
+    let sorted = |of: Json<'_>| {
+        let mut entries: Vec<_> =
+            of.entries().map(|(key, value)| (key.into_owned(), value.index())).collect();
+        entries.sort();
+        entries
+    };
+    sorted(a)
+        .iter()
+        .zip(&sorted(b))
+        .all(|((key_a, x), (key_b, y))| key_a == key_b && a.doc.node(*x) == b.doc.node(*y))
+}
+
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.raw())
+    }
+}
