@@ -1,0 +1,124 @@
+//! What can go wrong with one attempt: the kinds, and the failure that the plan judges.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use std::fmt;
+
+macro_rules! kinds {
+    ($($variant:ident $name:literal $transport:literal $status:literal $doc:literal),+ $(,)?) => {
+        /// Why an attempt gave no answer. The names are those of `when: { failure: … }`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+        pub enum FailureKind { $(#[doc = $doc] $variant),+ }
+
+        impl FailureKind {
+            /// Every kind, in the order of the documentation.
+            pub const ALL: &'static [FailureKind] = &[$(FailureKind::$variant),+];
+
+            /// The name that rules use for it.
+            pub fn name(self) -> &'static str { match self { $(FailureKind::$variant => $name),+ } }
+
+            /// One sentence for the documentation and for error texts.
+            pub fn doc(self) -> &'static str { match self { $(FailureKind::$variant => $doc),+ } }
+
+            /// True where nothing that the provider said is to be passed on: the next provider is asked
+            /// when no rule says otherwise.
+            pub fn is_next_by_default(self) -> bool { match self { $(FailureKind::$variant => $transport),+ } }
+
+            /// The HTTP status that a client sees for it when the provider gave none.
+            pub fn status(self) -> u16 { match self { $(FailureKind::$variant => $status),+ } }
+        }
+    };
+}
+
+kinds! {
+    Dns "dns" true 502 "the provider's host name could not be resolved",
+    Connect "connect" true 502 "no connection to the provider could be made",
+    Tls "tls" true 502 "the encrypted connection to the provider could not be set up",
+    ConnectTimeout "connect_timeout" true 504 "connecting to the provider took too long",
+    Closed "closed" true 502 "the provider closed the connection without an answer",
+    Reset "reset" true 502 "the connection to the provider broke",
+    FirstByteTimeout "first_byte_timeout" true 504 "the provider did not begin to answer in time",
+    FirstContentTimeout "first_content_timeout" true 504 "the provider's stream brought no content in time",
+    IdleTimeout "idle_timeout" true 504 "the provider fell silent in the middle of its answer",
+    TotalTimeout "total_timeout" true 504 "the request took longer than allowed",
+    Empty "empty" true 502 "the provider's answer was empty",
+    Malformed "malformed" true 502 "the provider's answer was not what its protocol promises",
+    CutOff "cut_off" true 502 "the provider's answer ended before it was complete",
+    Mapping "mapping" false 400 "the request cannot be expressed in the provider's protocol",
+    InStream "in_stream" false 502 "the provider reported an error inside its answer",
+    Status "status" false 502 "the provider answered with an error status",
+}
+
+impl FailureKind {
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<FailureKind> {
+        FailureKind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+/// How far an attempt had come. The edge picks its timer by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Phase {
+    /// Nothing of the answer has arrived: `first_byte` runs.
+    #[default]
+    FirstByte,
+    /// The answer has begun but holds no content yet: `first_content` runs over the whole phase, `idle`
+    /// between two reads.
+    Content,
+    /// The client is being answered: `idle` runs between two reads.
+    Idle,
+}
+
+/// One attempt's failure, with what the provider said, if anything.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What happened.
+    pub kind: FailureKind,
+    /// The provider's status, or the one its error text stands for. `None` when it said nothing usable.
+    pub status: Option<u16>,
+    /// The provider's response headers, empty if none came.
+    pub headers: HeaderMap,
+    /// The error's text as the provider wrote it: the body, or the data of one stream event.
+    pub body: Bytes,
+    /// For people: what happened, in a few words. Holds no prompt and no key.
+    pub message: String,
+    /// How far the attempt had come.
+    pub phase: Phase,
+}
+
+impl Failure {
+    /// A failure in which the provider said nothing: transport, timeouts.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Failure {
+            kind,
+            status: None,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            message: if message.is_empty() { kind.doc().to_owned() } else { message },
+            phase: Phase::FirstByte,
+        }
+    }
+
+    /// The same failure, seen in `phase`.
+    pub fn in_phase(mut self, phase: Phase) -> Self {
+        self.phase = phase;
+        self
+    }
+
+    /// The status that a client is told.
+    pub fn client_status(&self) -> u16 {
+        self.status.filter(|status| *status >= 400).unwrap_or_else(|| self.kind.status())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) if self.kind == FailureKind::Status => write!(out, "status {status}")?,
+            Some(status) => write!(out, "{} (status {status})", self.kind.name())?,
+            None => write!(out, "{}", self.kind.name())?,
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(out, ": {}", self.message) }
+    }
+}

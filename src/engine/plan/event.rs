@@ -1,0 +1,212 @@
+//! What a plan did and why, for logs and for records of decisions. Holds no prompt and no key.
+
+use crate::engine::Ms;
+use std::fmt;
+
+/// How much an event matters to who reads the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+pub enum Level {
+    /// Each attempt, each rule's verdict.
+    Debug,
+    /// Normal work and recoveries.
+    Info,
+    /// Another provider had to be taken, or one was put aside.
+    Warn,
+    /// A request got no provider's answer.
+    Error,
+}
+
+/// One thing that happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// A request goes to a provider.
+    Attempt {
+        /// 1 for the first.
+        number: u32,
+        /// Who is asked.
+        provider: String,
+        /// The provider's own name of the model.
+        model: Option<String>,
+    },
+    /// A provider was passed over.
+    Skipped {
+        /// Who.
+        provider: String,
+        /// Why.
+        reason: String,
+    },
+    /// How an attempt went.
+    Outcome {
+        /// Who was asked.
+        provider: String,
+        /// What came of it.
+        what: String,
+    },
+    /// What one rule said about an outcome; only when the plan traces.
+    Verdict {
+        /// Whose answer was judged.
+        provider: String,
+        /// The rule.
+        rule: String,
+        /// Did it fire?
+        matched: bool,
+        /// Why, or why not.
+        why: String,
+    },
+    /// The next provider takes over.
+    Failover {
+        /// Who failed.
+        from: String,
+        /// Who is asked now.
+        to: String,
+        /// The rule that said so.
+        rule: Option<String>,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The same provider is asked once more.
+    Retry {
+        /// Who.
+        provider: String,
+        /// The rule that said so.
+        rule: String,
+        /// When.
+        at: Ms,
+        /// What was repaired before, if anything.
+        repair: Option<String>,
+    },
+    /// A provider was put aside.
+    CoolDown {
+        /// Who.
+        provider: String,
+        /// Until when; `None`: until a probe finds it well.
+        until: Option<Ms>,
+        /// The rule that said so.
+        rule: String,
+    },
+    /// A provider is well again.
+    Recovered {
+        /// Who.
+        provider: String,
+        /// How that was found.
+        reason: String,
+    },
+    /// The client got an answer.
+    Answered {
+        /// Whose; `None` where the router answered by itself.
+        provider: Option<String>,
+        /// The status.
+        status: u16,
+        /// Attempts made.
+        attempts: u32,
+        /// The last rule that decided something.
+        rule: Option<String>,
+    },
+    /// A stream broke after the client had begun to read it.
+    BrokenStream {
+        /// Whose.
+        provider: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// No provider answered.
+    NoAnswer {
+        /// The status given.
+        status: u16,
+        /// Attempts made.
+        attempts: u32,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Event {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Event::Attempt { .. } | Event::Skipped { .. } | Event::Outcome { .. } | Event::Verdict { .. } => {
+                Level::Debug
+            }
+            Event::Retry { .. } | Event::Recovered { .. } | Event::Answered { .. } => Level::Info,
+            Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
+            Event::NoAnswer { .. } => Level::Error,
+        }
+    }
+
+    /// A short name, stable, for machines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Attempt { .. } => "attempt",
+            Event::Skipped { .. } => "skipped",
+            Event::Outcome { .. } => "outcome",
+            Event::Verdict { .. } => "verdict",
+            Event::Failover { .. } => "failover",
+            Event::Retry { .. } => "retry",
+            Event::CoolDown { .. } => "cool_down",
+            Event::Recovered { .. } => "recovered",
+            Event::Answered { .. } => "answered",
+            Event::BrokenStream { .. } => "broken_stream",
+            Event::NoAnswer { .. } => "no_answer",
+        }
+    }
+}
+
+/// ` by rule NAME`, or nothing.
+struct By<'a>(Option<&'a str>);
+
+impl fmt::Display for By<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |rule| write!(out, " (rule {rule})"))
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Attempt { number, provider, model } => {
+                write!(out, "attempt {number}: asking {provider}")?;
+                model.as_ref().map_or(Ok(()), |model| write!(out, " for {model}"))
+            }
+            Event::Skipped { provider, reason } => write!(out, "{provider} is passed over: {reason}"),
+            Event::Outcome { provider, what } => write!(out, "{provider}: {what}"),
+            Event::Verdict { provider, rule, matched, why } => {
+                let verb = if *matched { "fires" } else { "does not fire" };
+                write!(out, "rule {rule} {verb} for {provider}: {why}")
+            }
+            Event::Failover { from, to, rule, reason } => {
+                write!(out, "{from} -> {to}: {reason}{}", By(rule.as_deref()))
+            }
+            Event::Retry { provider, rule, repair: Some(repair), .. } => {
+                write!(out, "asking {provider} again after repair {repair}{}", By(Some(rule)))
+            }
+            Event::Retry { provider, rule, repair: None, .. } => {
+                write!(out, "asking {provider} again{}", By(Some(rule)))
+            }
+            Event::CoolDown { provider, until: Some(until), rule } => {
+                write!(out, "{provider} is put aside until {}{}", moment(*until), By(Some(rule)))
+            }
+            Event::CoolDown { provider, until: None, rule } => {
+                write!(out, "{provider} is put aside until a probe finds it well{}", By(Some(rule)))
+            }
+            Event::Recovered { provider, reason } => write!(out, "{provider} is well again: {reason}"),
+            Event::Answered { provider, status, attempts, rule } => {
+                let who = provider.as_deref().unwrap_or("the router");
+                write!(out, "{status} from {who} at attempt {attempts}{}", By(rule.as_deref()))
+            }
+            Event::BrokenStream { provider, reason } => {
+                write!(out, "the stream of {provider} broke while the client was reading: {reason}")
+            }
+            Event::NoAnswer { status, attempts, reason } => {
+                write!(
+                    out,
+                    "no provider answered, the client gets {status} after {attempts} attempts: {reason}"
+                )
+            }
+        }
+    }
+}
+
+/// A moment as people read it, in UTC.
+fn moment(at: Ms) -> String {
+    jiff::Timestamp::from_millisecond(at).map_or_else(|_| format!("{at} ms"), |at| at.to_string())
+}
