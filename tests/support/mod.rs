@@ -1,0 +1,36 @@
+//! What the end-to-end tests stand on: a fake upstream, the router as a process, and a small client.
+#![allow(dead_code)]
+
+mod client;
+mod folder;
+mod reply;
+mod router;
+mod upstream;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use client::Client;
+pub use folder::Folder;
+pub use reply::{Gate, Reply};
+#[allow(unused_imports)]
+pub use router::{Router, Settings, program};
+pub use upstream::Upstream;
+
+/// The longest that any single step of a test may take; only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for something that must happen, and says what did not happen.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} in vain until {what}"),
+    }
+}
+
+/// A loopback address at which connections are refused. The port stays taken while the guard lives.
+pub fn refusing() -> (String, tokio::net::TcpSocket) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    (format!("http://{}", socket.local_addr().unwrap()), socket)
+}
