@@ -1,3 +1,5 @@
 //! The ground: text as people write it and machines read it, knowing nothing of proxies.
 
+pub mod diagnostic;
 pub mod json;
+pub mod yaml;
