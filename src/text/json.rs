@@ -17,7 +17,7 @@ pub use number::compare as compare_numbers;
 pub use parse::MAX_DEPTH;
 use parse::Node;
 pub use strings::{write_content, write_str};
-pub use value::{Entries, Items, Json, JsonKind, RawEntries};
+pub use value::{Children, Entries, Items, Json, JsonKind, RawEntries};
 
 /// A checked JSON document: its text and the tape over it. A clone shares both.
 #[derive(Clone)]

@@ -168,6 +168,24 @@ impl<'a> Json<'a> {
         RawEntries { doc: self.doc, at: self.idx + 1, end }
     }
 
+    /// The items of an array or the values of an object; none for a scalar.
+    pub fn children(self) -> Children<'a> {
+        let node = self.node();
+        let (end, stride) = match node.kind {
+            JsonKind::Array => (node.next, 0),
+            JsonKind::Object => (node.next, 1),
+            _ => (self.idx, 0),
+        };
+        Children { doc: self.doc, at: self.idx + 1, end, stride }
+    }
+
+    /// The arrays and objects of this subtree, itself included, parents first: one run over the tape.
+    pub fn containers(self) -> impl Iterator<Item = Json<'a>> {
+        (self.idx..self.node().next)
+            .map(move |idx| Json::new(self.doc, idx))
+            .filter(|json| matches!(json.kind(), JsonKind::Array | JsonKind::Object))
+    }
+
     /// How two numbers compare, exactly; nothing when either is no number.
     pub fn compare_numbers(self, other: Json<'_>) -> Option<Ordering> {
         let numbers = self.kind() == JsonKind::Number && other.kind() == JsonKind::Number;
@@ -194,6 +212,30 @@ impl<'a> Iterator for Items<'a> {
         let item = Json::new(self.doc, self.at);
         self.at = item.node().next;
         Some(item)
+    }
+}
+
+/// Children of an array or object: see [`Json::children`].
+#[derive(Clone)]
+pub struct Children<'a> {
+    doc: &'a Doc,
+    at: u32,
+    end: u32,
+    /// Entries before each value: an object's key, or none.
+    stride: u32,
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Json<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Json<'a>> {
+        if self.at >= self.end {
+            return None;
+        }
+        let child = Json::new(self.doc, self.at + self.stride);
+        self.at = child.node().next;
+        Some(child)
     }
 }
 
