@@ -1,0 +1,87 @@
+//! The body of an answer on its way to a client: empty, whole, or pulled chunk by chunk.
+//!
+//! A streaming body is *pulled*: hyper asks for the next chunk only when it has room to write one. So
+//! a slow client slows the provider down instead of filling memory, and a client that goes away drops
+//! the body, which drops the call to the provider with it.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body::{Body, Frame, SizeHint};
+
+/// Chunks of a streaming answer. An error cuts the connection, so that the client cannot take a cut
+/// answer for a whole one.
+pub type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// The body of an answer.
+pub enum ReplyBody {
+    /// Nothing to send (left).
+    Empty,
+    /// All bytes at once; the length is told to the client.
+    Whole(Bytes),
+    /// Chunks as they come; each is written as soon as the client can take it.
+    Stream(Chunks),
+}
+
+impl ReplyBody {
+    /// A body with all its bytes known.
+    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        if bytes.is_empty() { Self::Empty } else { Self::Whole(bytes) }
+    }
+
+    /// Number of bytes, if it is known.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Whole(bytes) => Some(bytes.len() as u64),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// True for a body without bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Stream(chunks) => {
+                // On HTTP/2 a panic here would end every request of the connection, not only this one.
+                let polled = catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(cx)));
+                polled.map(|ready| ready.map(|chunk| chunk.map(|c| c.map(Frame::data)))).unwrap_or_else(
+                    |_| {
+                        *self = Self::Empty;
+                        Poll::Ready(Some(Err(io::Error::other("a bug stopped this answer"))))
+                    },
+                )
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

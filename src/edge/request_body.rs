@@ -1,0 +1,141 @@
+//! Reads a request's body whole, within a limit of size and of patience.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a client that sends too much may go on sending before it is answered. Most clients read no
+/// answer while they write, and would report a broken connection instead of the 413.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Room made in advance at most, so that a lie in `content-length` costs nothing.
+const RESERVE: u64 = 1 << 20;
+
+/// Why a body could not be had.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// More than the limit, in bytes.
+    TooLarge {
+        /// The limit that was passed.
+        limit: u64,
+    },
+    /// No byte came for the time given.
+    Slow,
+    /// The client went away, or sent something that is no body.
+    Broken,
+}
+
+/// Reads a whole body of at most `limit` bytes; gives up when no byte comes for `patience`.
+pub async fn read<B>(headers: &HeaderMap, body: B, limit: u64, patience: Duration) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        // A client that asked first has sent nothing yet, and reading on would tell it to.
+        if !headers.contains_key(EXPECT) {
+            drain(body).await;
+        }
+        return Err(BodyError::TooLarge { limit });
+    }
+    collect(body, announced.unwrap_or(0).min(RESERVE), limit, patience).await
+}
+
+async fn collect<B>(mut body: B, reserve: u64, limit: u64, patience: Duration) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    loop {
+        let frame = match timeout(patience, body.frame()).await {
+            Err(_) => return Err(BodyError::Slow),
+            Ok(Some(Err(_))) => return Err(BodyError::Broken),
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => break,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if (first.len() + all.len() + data.len()) as u64 > limit {
+            drain(body).await;
+            return Err(BodyError::TooLarge { limit });
+        }
+        // A body that comes in one piece is not copied.
+        if all.is_empty() && first.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            all.reserve((reserve as usize).max(first.len() + data.len()));
+            all.extend_from_slice(&std::mem::take(&mut first));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// Reads and forgets what still comes, for a short while.
+async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B) {
+    let end = Instant::now() + DRAIN;
+    while let Ok(Some(Ok(_))) = timeout_at(end, body.frame()).await {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use http_body_util::{Empty, Full, StreamBody};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn announcing(length: &str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_LENGTH, length.parse().unwrap())])
+    }
+
+    fn pieces(
+        parts: &'static [&'static str],
+    ) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+        StreamBody::new(stream::iter(parts.iter().map(|p| Ok(http_body::Frame::data(Bytes::from(*p))))))
+    }
+
+    #[tokio::test]
+    async fn pieces_are_joined_up_to_the_limit_and_no_further() {
+        let read = |limit| read_pieces(&["ab", "cd", "e"], limit);
+        assert_eq!(read(5).await, Ok(Bytes::from("abcde")));
+        assert_eq!(read(4).await, Err(BodyError::TooLarge { limit: 4 }));
+        let none = super::read(&HeaderMap::new(), Empty::<Bytes>::new(), 0, PATIENCE).await;
+        assert_eq!(none, Ok(Bytes::new()));
+    }
+
+    async fn read_pieces(parts: &'static [&'static str], limit: u64) -> Result<Bytes, BodyError> {
+        read(&HeaderMap::new(), pieces(parts), limit, PATIENCE).await
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_over_the_limit_is_refused_before_it_is_stored() {
+        let body = Full::new(Bytes::from_static(b"12345678"));
+        assert_eq!(read(&announcing("8"), body, 7, PATIENCE).await, Err(BodyError::TooLarge { limit: 7 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_sending_is_given_up() {
+        let silent = StreamBody::new(stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>());
+        assert_eq!(read(&HeaderMap::new(), silent, 10, PATIENCE).await, Err(BodyError::Slow));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_too_much_for_ever_is_answered_after_a_while() {
+        let endless =
+            stream::repeat_with(|| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from("xx"))));
+        let paced = futures_util::StreamExt::then(endless, |frame| async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            frame
+        });
+        let body = StreamBody::new(Box::pin(paced));
+        assert_eq!(read(&HeaderMap::new(), body, 3, PATIENCE).await, Err(BodyError::TooLarge { limit: 3 }));
+    }
+}

@@ -1,0 +1,237 @@
+use super::*;
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::BodyExt;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Notify, oneshot};
+
+/// Answers by path, so that each test can ask for the trouble it wants.
+#[derive(Default)]
+struct Paths {
+    /// Lets `/wait` and the rest of `/stream` go on.
+    go: Notify,
+    entered: Notify,
+    /// Told when a request was dropped unanswered.
+    dropped: Arc<Notify>,
+}
+
+struct TellDrop(Arc<Notify>);
+
+impl Drop for TellDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+impl Handler for Paths {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<ReplyBody> {
+        match request.uri().path() {
+            "/panic" => panic!("on purpose"),
+            "/echo" => {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                Response::new(ReplyBody::whole(body))
+            }
+            "/wait" => {
+                let _told = TellDrop(self.dropped.clone());
+                self.entered.notify_one();
+                self.go.notified().await;
+                Response::new(ReplyBody::whole("waited"))
+            }
+            "/stream" => {
+                let chunks = stream::unfold(0, move |n| {
+                    let this = self.clone();
+                    async move {
+                        match n {
+                            0 => Some((Ok(Bytes::from("first ")), 1)),
+                            1 => {
+                                this.go.notified().await;
+                                Some((Ok(Bytes::from("second")), 2))
+                            }
+                            _ => None,
+                        }
+                    }
+                });
+                Response::new(ReplyBody::Stream(Box::pin(chunks)))
+            }
+            "/panic-later" => {
+                let chunks = stream::unfold(0, |n: i32| async move {
+                    assert!(n < 1, "on purpose");
+                    Some((Ok(Bytes::from("first ")), n + 1))
+                });
+                Response::new(ReplyBody::Stream(Box::pin(chunks)))
+            }
+            _ => Response::new(ReplyBody::whole("hello")),
+        }
+    }
+
+    fn panicked(&self, _: &str) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::whole("sorry"));
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    paths: Arc<Paths>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: tokio::task::JoinHandle<usize>,
+}
+
+async fn start() -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let paths = Arc::new(Paths::default());
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(run(listener, paths.clone(), Patience::default(), async move {
+        let _ = stopped.await;
+    }));
+    Running { address, paths, stop: Some(stop), ended }
+}
+
+impl Running {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn send(&self, text: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+}
+
+/// Reads until the text has come.
+async fn until(stream: &mut TcpStream, text: &str) -> String {
+    let mut seen = Vec::new();
+    loop {
+        let so_far = String::from_utf8_lossy(&seen).into_owned();
+        if so_far.contains(text) {
+            return so_far;
+        }
+        assert!(stream.read_buf(&mut seen).await.unwrap() > 0, "ended at {so_far:?}");
+    }
+}
+
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut seen = Vec::new();
+    let _ = stream.read_to_end(&mut seen).await;
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_serves_many_requests_and_a_panic_ends_only_its_own() {
+    let server = start().await;
+    let mut stream = server.send("GET /panic HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(until(&mut stream, "sorry").await.starts_with("HTTP/1.1 500"));
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    assert!(until(&mut stream, "hello").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_panic_while_streaming_cuts_the_answer_and_no_other() {
+    let server = start().await;
+    let mut stream = server.send("GET /panic-later HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let seen = rest(&mut stream).await;
+    assert!(!seen.ends_with("0\r\n\r\n"), "{seen}");
+    assert!(until(&mut server.send(GET).await, "hello").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_go_on() {
+    let server = start().await;
+    let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
+    let mut stream = server.send(head).await;
+    assert!(until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 100 "));
+    stream.write_all(b"ok").await.unwrap();
+    assert!(until(&mut stream, "ok").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn chunked_bodies_and_head_requests_are_understood() {
+    let server = start().await;
+    let chunked =
+        "POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
+    assert!(until(&mut server.send(chunked).await, "abcd").await.contains("content-length: 4"));
+    let mut stream = server.send("HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let seen = rest(&mut stream).await;
+    assert!(seen.contains("content-length: 5") && seen.ends_with("\r\n\r\n"), "{seen}");
+}
+
+#[tokio::test]
+async fn http2_without_tls_is_spoken_too() {
+    let server = start().await;
+    let io = TokioIo::new(server.connect().await);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, http_body_util::Full<Bytes>>(TokioExecutor::new(), io)
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    for (path, status, text) in [("/echo", 200, "hi"), ("/panic", 500, "sorry"), ("/", 200, "hello")] {
+        let request = Request::post(format!("http://x{path}")).body("hi".into()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), text);
+    }
+}
+
+#[tokio::test]
+async fn too_many_headers_are_refused() {
+    let server = start().await;
+    let many: String = (0..=MAX_HEADERS).map(|n| format!("h{n}: 1\r\n")).collect();
+    let mut stream = server.send(&format!("GET / HTTP/1.1\r\n{many}\r\n")).await;
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
+    let long = "v".repeat(2 * MAX_HEADER_BYTES);
+    let mut stream = server.send(&format!("GET / HTTP/1.1\r\nlong: {long}\r\n\r\n")).await;
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_and_slow_clients_are_let_go() {
+    let server = start().await;
+    for begun in ["", "PRI * HT", "GET / HTTP/1.1\r\nhost:"] {
+        let mut stream = server.send(begun).await;
+        assert!(!rest(&mut stream).await.contains("200"), "{begun}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_drops_its_request() {
+    let server = start().await;
+    let stream = server.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.paths.entered.notified().await;
+    drop(stream);
+    server.paths.dropped.notified().await;
+}
+
+#[tokio::test]
+async fn stopping_lets_running_streams_end_and_takes_nothing_new() {
+    let mut server = start().await;
+    let mut stream = server.send("GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut idle = server.send(GET).await;
+    until(&mut idle, "hello").await;
+    until(&mut stream, "first ").await;
+    server.stop();
+    assert_eq!(rest(&mut idle).await, "");
+    assert!(TcpStream::connect(server.address).await.is_err());
+    server.paths.go.notify_one();
+    assert!(rest(&mut stream).await.contains("second\r\n0\r\n\r\n"));
+    assert_eq!(server.ended.await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_does_not_wait_for_ever() {
+    let mut server = start().await;
+    let mut stream = server.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.paths.entered.notified().await;
+    server.stop();
+    assert_eq!(server.ended.await.unwrap(), 1);
+    assert_eq!(rest(&mut stream).await, "");
+}
