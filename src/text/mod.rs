@@ -3,4 +3,5 @@
 pub mod diagnostic;
 pub mod json;
 pub mod path;
+pub mod units;
 pub mod yaml;

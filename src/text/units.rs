@@ -1,0 +1,17 @@
+//! The small notations of the rules files: `30s`, `32MiB`, `5xx`, `name-*`, a schedule, a secret, a moment.
+
+mod cron;
+mod duration;
+mod glob;
+mod instant;
+mod secret;
+mod size;
+mod status;
+
+pub use cron::Cron;
+pub use duration::{duration, duration_text};
+pub use glob::Glob;
+pub use instant::{instant_from, instant_text};
+pub use secret::Secret;
+pub use size::byte_size;
+pub use status::StatusSet;
