@@ -3,5 +3,6 @@
 pub mod diagnostic;
 pub mod json;
 pub mod path;
+pub mod sse;
 pub mod units;
 pub mod yaml;
