@@ -1,8 +1,244 @@
-//! The command line: what `rulegate`, `rulegate check` and their sisters do.
+//! The command line: what `rulegate`, `rulegate check` and their sisters take and answer.
 
+mod health;
+mod log;
+mod style;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The end of `rulegate --help`.
+const EXAMPLES: &str = "\
+Examples:
+  rulegate                               run with ./rules/rules.yaml, or with the built-in rules
+  rulegate run --rules my/rules.yaml     run with a file; save it and the router follows
+  rulegate check my/rules.yaml           say all that is wrong with it, with line and column
+  rulegate test my/rules.yaml            run the tests that stand in it
+  rulegate demo                          see it work in a minute, without a key or an account
+  rulegate init                          write the built-in rules to ./rules, to edit them
+
+Exit codes: 0 all is well; 1 the rules or their tests are wrong, or the router failed;
+2 the command line is wrong or a file cannot be read.
+
+Environment: RULEGATE_RULES and RULEGATE_LOG stand for --rules and --log, RULEGATE_LISTEN is
+what the built-in rules listen on, NO_COLOR turns colours off.";
+
+/// A proxy in front of LLM providers that is told by YAML what to do.
+#[derive(Parser, Debug)]
+#[command(name = "rulegate", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the router (what `rulegate` alone does)
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+    /// Say all that is wrong with rules, without running them
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(FilesArguments),
+    /// Run the tests that stand in rules and mappings, with simulated providers
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(FilesArguments),
+    /// Show failover at work: three simulated providers and the router in front of them
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArguments),
+    /// Write the built-in rules to a folder, to edit them
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArguments),
+    /// Ask a running router whether it is well (for a container's health check)
+    #[command(after_help = HEALTH_EXAMPLES)]
+    Health(HealthArguments),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  rulegate run
+  rulegate run --rules rules/rules.yaml --listen 127.0.0.1:9000
+  rulegate run --log debug               each attempt, and what each rule said of it
+
+Without --rules: $RULEGATE_RULES, else ./rules/rules.yaml, else ./rules.yaml, else the built-in rules.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  rulegate check rules/rules.yaml
+  rulegate check examples/*.yaml         several files, each by itself
+
+Exit codes: 0 nothing is wrong (warnings may be printed); 1 something is; 2 a file cannot be read.";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  rulegate test                          the built-in rules' own tests, or those of ./rules/rules.yaml
+  rulegate test rules/rules.yaml
+
+The tests drive the real engine with simulated providers and a simulated clock: no network, no waiting.
+Exit codes: 0 all passed; 1 one failed, or the rules are wrong; 2 a file cannot be read.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  rulegate demo
+  rulegate demo --listen 127.0.0.1:9000
+
+No key and no account is needed, and nothing leaves this machine.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  rulegate init                          writes ./rules
+  rulegate init /etc/rulegate
+
+A file that is there already is never overwritten.";
+
+const HEALTH_EXAMPLES: &str = "\
+Examples:
+  rulegate health                        asks $RULEGATE_LISTEN, else 127.0.0.1:8000
+  rulegate health 127.0.0.1:9000
+
+Exit codes: 0 the router answers; 1 it does not.";
+
+#[derive(Args, Debug)]
+struct RunArguments {
+    /// The rules file; followed while the router runs
+    #[arg(long, short, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Listen here instead of where the rules say; port 0 takes a free one
+    #[arg(long, short, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// How much the log says [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<Level>,
+}
+
+#[derive(Args, Debug)]
+struct FilesArguments {
+    /// Rules files [default: ./rules/rules.yaml, else ./rules.yaml, else the built-in rules]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct DemoArguments {
+    /// Listen here [default: 127.0.0.1:8000, or a free port when that one is taken]
+    #[arg(long, short, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// How much the log says [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<Level>,
+}
+
+#[derive(Args, Debug)]
+struct InitArguments {
+    /// The folder to write to
+    #[arg(value_name = "DIR", default_value = "rules")]
+    folder: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct HealthArguments {
+    /// Where the router listens
+    #[arg(value_name = "ADDR")]
+    address: Option<SocketAddr>,
+}
+
+/// How much the log says.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// Requests that no provider answered
+    Error,
+    /// Also switches of provider
+    Warn,
+    /// Also normal work, recoveries and reloads
+    Info,
+    /// Also each attempt and what each rule said of it
+    Debug,
+    /// Everything
+    Trace,
+}
+
+/// How a command ended, as the exit code tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Well,
+    /// The rules or their tests are wrong, or the router failed.
+    Wrong,
+    /// The command line is wrong, or a file cannot be read.
+    Unusable,
+}
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
+        Command::Health(arguments) => health::health(&arguments),
+        _ => Outcome::Unusable,
+    };
+    ExitCode::from(match outcome {
+        Outcome::Well => 0,
+        Outcome::Wrong => 1,
+        Outcome::Unusable => 2,
+    })
+}
+
+/// Whether the program would take these arguments (the program's own name not among them): the documents are
+/// tested with it.
+pub fn accepts<'a>(arguments: impl Iterator<Item = &'a str>) -> bool {
+    match Arguments::try_parse_from(std::iter::once("rulegate").chain(arguments)) {
+        Ok(_) => true,
+        Err(error) => !error.use_stderr(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(line: &str) -> bool {
+        accepts(line.split_whitespace())
+    }
+
+    #[test]
+    fn run_is_what_happens_without_a_command() {
+        assert!(accepted(""));
+        assert!(accepted("--rules a.yaml --listen 127.0.0.1:0 --log debug"));
+        assert!(accepted("run --rules a.yaml"));
+        assert!(!accepted("--rules"));
+        assert!(!accepted("--log loud"));
+    }
+
+    #[test]
+    fn each_command_takes_what_its_help_says() {
+        for line in
+            ["check a.yaml b.yaml", "test", "test a.yaml", "demo", "init", "init here", "health", "--help"]
+        {
+            assert!(accepted(line), "{line}");
+        }
+        assert!(!accepted("chekc a.yaml"));
+        assert!(!accepted("run a.yaml"));
+    }
+
+    #[test]
+    fn the_examples_in_the_help_are_taken() {
+        let texts = [
+            EXAMPLES,
+            RUN_EXAMPLES,
+            CHECK_EXAMPLES,
+            TEST_EXAMPLES,
+            DEMO_EXAMPLES,
+            INIT_EXAMPLES,
+            HEALTH_EXAMPLES,
+        ];
+        for line in
+            texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.strip_prefix("  rulegate"))
+        {
+            let command = line.split("   ").next().unwrap_or_default();
+            assert!(accepted(command), "{command}");
+        }
+    }
 }

@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+# Builds rulegate and packs it with its rules. Nothing in the image runs as root.
+
+FROM rust:1-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin rulegate && cp target/release/rulegate /rulegate
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rulegate
+COPY --from=build /rulegate /usr/local/bin/rulegate
+COPY rules /etc/rulegate
+USER 10001:10001
+WORKDIR /etc/rulegate
+# Inside a container loopback reaches nobody, so all addresses are listened on. The rules then must name who may come
+# in: set RULEGATE_KEY (see compose.yaml), or the router refuses to start and says so.
+ENV RULEGATE_LISTEN=0.0.0.0:8000 \
+    RULEGATE_RULES=/etc/rulegate/rules.yaml
+EXPOSE 8000
+# The program asks itself: the image needs no other client.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=5s --retries=3 CMD ["rulegate", "health"]
+ENTRYPOINT ["rulegate"]
+CMD ["run"]

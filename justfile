@@ -1,0 +1,41 @@
+# What is done often. `just` alone lists it.
+
+rules := "rules/rules.yaml"
+
+_default:
+    @just --list
+
+# All that CI checks
+ci:
+    bash .ci/run
+
+# The quick checks before a commit
+check:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+    cargo run --locked --quiet -- check {{rules}} examples/*.yaml
+    cargo run --locked --quiet -- test {{rules}} examples/*.yaml
+
+# All tests
+test *ARGUMENTS:
+    cargo test --locked {{ARGUMENTS}}
+
+# See failover at work, without a key
+demo:
+    cargo run --release --locked -- demo
+
+# Run the router with the rules of this folder
+run *ARGUMENTS:
+    cargo run --release --locked -- run {{ARGUMENTS}}
+
+# Measure; the numbers belong into benches/RESULTS.md
+bench *ARGUMENTS:
+    cargo bench --locked {{ARGUMENTS}}
+
+# Licences, advisories and sources of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Format everything
+format:
+    cargo fmt
