@@ -1,1 +1,11 @@
 //! The rules file: its shape as types, loading it, and finding all that is wrong with it at once.
+
+pub mod builtin;
+pub mod files;
+pub mod load;
+pub mod model;
+pub mod record;
+pub mod secrets;
+pub mod substitute;
+pub mod values;
+pub mod variables;

@@ -45,7 +45,12 @@ impl Span {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<(String, Arc<str>)>,
+    /// Values that no rendering shows, longest first, and what it shows instead.
+    hidden: Vec<(String, String)>,
 }
+
+/// A shorter value is no secret, and hiding it would garble other words.
+const SHORTEST_HIDDEN: usize = 6;
 
 impl Sources {
     /// An empty collection.
@@ -68,6 +73,35 @@ impl Sources {
     /// The file's text; empty for a number that was never given out.
     pub fn text(&self, file: FileId) -> &str {
         self.files.get(file.0 as usize).map_or("", |(_, text)| text)
+    }
+
+    /// From now on, findings show `instead` wherever `value` stands in their words. For what came from
+    /// outside the files, such as a key. Values of less than six bytes are shown.
+    pub fn hide(&mut self, value: &str, instead: &str) {
+        let known = self.hidden.iter().any(|(hidden, _)| hidden == value);
+        if value.len() >= SHORTEST_HIDDEN && !known {
+            self.hidden.push((value.to_owned(), instead.to_owned()));
+            self.hidden.sort_by_key(|(hidden, _)| std::cmp::Reverse(hidden.len()));
+        }
+    }
+
+    /// From now on, the text under `span` reads as asterisks. For a secret that stands in the file itself.
+    pub fn mask(&mut self, span: Span) {
+        let secret = self.slice(span).to_owned();
+        let stars: String = secret.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+        if let Some((_, text)) = self.files.get_mut(span.file.0 as usize) {
+            let start = boundary(text, span.start);
+            let mut masked = text.to_string();
+            masked.replace_range(start..start + secret.len(), &stars);
+            *text = masked.into();
+        }
+        self.hide(&secret, "***");
+    }
+
+    /// The words of a finding, without what is hidden.
+    fn clean(&self, words: &str) -> String {
+        let hide = |text: String, (value, instead): &(String, String)| text.replace(value, instead);
+        self.hidden.iter().fold(words.to_owned(), hide)
     }
 
     /// The text under `span`.
@@ -327,14 +361,26 @@ impl Diagnostics {
 
     /// The findings as people read them in a terminal: place, line, mark, reason, way out.
     pub fn render(&self, sources: &Sources, color: bool) -> String {
-        render::render(&self.found, sources, color)
+        render::render(&self.clean(sources), sources, color)
     }
 
     /// The findings as a JSON array, for machines.
     ///
     /// Each is `{severity, code, message, file, line, column, label, notes, help, source_line}`.
     pub fn to_json(&self, sources: &Sources) -> Value {
-        self.found.iter().map(|found| found.to_json(sources)).collect()
+        self.clean(sources).iter().map(|found| found.to_json(sources)).collect()
+    }
+
+    /// The findings with nothing in their words that is to be hidden.
+    fn clean(&self, sources: &Sources) -> Vec<Diagnostic> {
+        let clean = |found: &Diagnostic| Diagnostic {
+            message: sources.clean(&found.message),
+            label: sources.clean(&found.label),
+            notes: found.notes.iter().map(|(span, note)| (*span, sources.clean(note))).collect(),
+            help: found.help.iter().map(|help| sources.clean(help)).collect(),
+            ..found.clone()
+        };
+        self.found.iter().map(clean).collect()
     }
 }
 

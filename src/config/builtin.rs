@@ -1,0 +1,52 @@
+//! The rules inside the program: every file under rules/, so that it runs in an empty folder.
+
+/// What a path begins with that means a file inside the program.
+pub const PREFIX: &str = "builtin:";
+
+/// The main file inside the program.
+pub const MAIN: &str = "builtin:rules.yaml";
+
+/// All files by name, sorted; names have `/` between folders and no prefix.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/builtin_rules.rs"));
+
+/// The text of the file `name` (without prefix).
+pub fn text(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    fn walk(folder: &Path, found: &mut Vec<String>, root: &Path) {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found, root);
+            } else {
+                found.push(path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_rules_is_in_the_table_and_no_other() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+        let mut found = Vec::new();
+        walk(&root, &mut found, &root);
+        found.retain(|name| !name.ends_with(".txt") && !name.ends_with(".md") && !name.contains("/."));
+        found.sort();
+        let table: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(table, found);
+        for (name, text) in FILES {
+            assert_eq!(*text, fs::read_to_string(root.join(name)).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_keys_is_never_built_in() {
+        assert!(FILES.iter().all(|(name, _)| !name.ends_with(".txt")));
+    }
+}

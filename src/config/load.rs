@@ -1,0 +1,426 @@
+//! Reads the rules and everything they include, with variables and keys put in.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::builtin;
+use super::files::{Files, Place, is_pattern, matching};
+use super::model::{Body, FoundFile, Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Timeouts};
+use super::record::FromNode;
+use super::secrets;
+use super::substitute::Substitution;
+use super::variables;
+use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
+use crate::text::yaml::{self, Node};
+
+/// What came of loading.
+pub struct Loaded {
+    /// The rules; `None` if there is nothing to check. While `diagnostics` has errors they are for finding
+    /// further mistakes only, not for running.
+    pub rules: Option<Rules>,
+    /// The texts that diagnostics point into. Values of variables never stand in them.
+    pub sources: Sources,
+    /// Everything that is wrong so far.
+    pub diagnostics: Diagnostics,
+    /// All files on disk that were read or looked for, also those with keys: what to watch.
+    pub files: Vec<PathBuf>,
+    /// SHA-256, in hexadecimal, of everything that was read.
+    pub hash: String,
+}
+
+/// Reads the rules at `path` (`builtin:rules.yaml` for those inside the program).
+pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    let mut loader = Loader {
+        files,
+        substitution: Substitution::new(env),
+        sources: Sources::new(),
+        diagnostics: Diagnostics::new(),
+        places: Vec::new(),
+        watched: Vec::new(),
+        hasher: Sha256::new(),
+        keys: Vec::new(),
+        incomplete: false,
+    };
+    let rules = loader.all(Place::of(path));
+    loader.finish(rules)
+}
+
+struct Loader<'l> {
+    files: &'l dyn Files,
+    substitution: Substitution<'l>,
+    sources: Sources,
+    diagnostics: Diagnostics,
+    /// The place of each file in `sources`.
+    places: Vec<(FileId, Place)>,
+    watched: Vec<PathBuf>,
+    hasher: Sha256,
+    /// The places of all keys: a key may be missing, its provider is left out then.
+    keys: Vec<Span>,
+    /// Whether a file is missing or unreadable, so that names may be unknown without being wrong.
+    incomplete: bool,
+}
+
+/// What the included files hold.
+#[derive(Default)]
+struct Included {
+    parts: Vec<RulesFile>,
+    protocols: Vec<Protocol>,
+    mappings: Vec<Mapping>,
+}
+
+impl Loader<'_> {
+    fn all(&mut self, place: Place) -> Option<Rules> {
+        let (file, mut node) = match self.open(&place) {
+            Ok(opened) => opened?,
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", place.shown());
+                let help = "`rulegate init` writes the rules that are inside the program";
+                self.diagnostics.push(Diagnostic::error("unreadable-file", message).help(help));
+                return None;
+            }
+        };
+        self.secrets(&place, &node);
+        let start = Span { file, start: 0, end: 0 };
+        self.complete(&mut node, true);
+        let main = RulesFile::from_node(&node, &mut self.diagnostics)?;
+        let included = self.includes(&place, &main);
+        let mut rules = self.assemble(start, main, included);
+        self.unset();
+        self.named_files(&mut rules);
+        Some(rules)
+    }
+
+    fn finish(self, rules: Option<Rules>) -> Loaded {
+        let incomplete = self.substitution.incomplete();
+        let mut diagnostics = Diagnostics::new();
+        // A scalar without its variable is wrong in one way only, whatever else its reader thought.
+        diagnostics.extend(self.diagnostics.into_vec().into_iter().filter(|found| {
+            found.code == "unset-variable" || !found.span.is_some_and(|span| incomplete.contains(&span))
+        }));
+        let hash = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Loaded { rules, sources: self.sources, diagnostics, files: self.watched, hash }
+    }
+
+    /// The bytes of a file, which is noted for watching, and counted in the hash.
+    fn read(&mut self, place: &Place) -> io::Result<Vec<u8>> {
+        let bytes = match place {
+            Place::Builtin(name) => builtin::text(name).map(|text| text.as_bytes().to_vec()),
+            Place::Disk(path) => {
+                if !self.watched.contains(path) {
+                    self.watched.push(path.clone());
+                }
+                Some(self.files.read(path)?)
+            }
+        };
+        let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
+        for part in [place.shown().as_bytes(), &bytes] {
+            self.hasher.update((part.len() as u64).to_le_bytes());
+            self.hasher.update(part);
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a YAML file. `Ok(None)` means that it is no YAML, which has been reported.
+    fn open(&mut self, place: &Place) -> io::Result<Option<(FileId, Node)>> {
+        let bytes = self.read(place)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+        })?;
+        let file = self.sources.add(place.shown(), text.as_str());
+        self.places.push((file, place.clone()));
+        match yaml::parse(file, &text) {
+            Ok(node) => Ok(Some((file, node))),
+            Err(diagnostic) => {
+                self.diagnostics.push(diagnostic);
+                self.incomplete = true;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts in the variables. `rules`: the file is a rules file, which has keys.
+    fn complete(&mut self, node: &mut Node, rules: bool) {
+        if rules {
+            for key in keys(node) {
+                self.keys.push(key.span);
+                if is_literal_key(key) {
+                    self.sources.mask(key.span);
+                }
+            }
+        }
+        self.substitution.apply(node, &mut self.sources, &mut self.diagnostics);
+    }
+
+    /// Reads the files with keys, which have to be known before anything else is completed.
+    fn secrets(&mut self, main: &Place, node: &Node) {
+        let Some(listed) = node.get("secrets").and_then(Node::as_list) else { return };
+        for item in listed {
+            let mut item = item.clone();
+            self.substitution.apply(&mut item, &mut self.sources, &mut self.diagnostics);
+            let Some(path) = item.as_str() else { continue };
+            // Beside the rules, else in the working directory: the rules inside the program have no folder.
+            let mut places = vec![main.beside(path), Place::Disk(PathBuf::from(path))];
+            places.retain(|place| matches!(place, Place::Disk(_)));
+            places.dedup();
+            for place in places {
+                match self.read(&place) {
+                    Ok(bytes) => {
+                        let values = self.substitution.secrets();
+                        secrets::read(
+                            &place.shown(),
+                            &bytes,
+                            values,
+                            &mut self.sources,
+                            &mut self.diagnostics,
+                        );
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => {
+                        let message = format!("{} cannot be read: {error}", place.shown());
+                        let diagnostic = Diagnostic::warning("unreadable-file", message).at(item.span);
+                        self.diagnostics.push(diagnostic.label("named here"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn includes(&mut self, main: &Place, rules: &RulesFile) -> Included {
+        let mut included = Included::default();
+        let mut seen = vec![main.clone()];
+        let start = Span { file: rules.span.file, start: 0, end: 0 };
+        let standard = |path: &str| Spanned { value: path.to_string(), span: start };
+        // Whoever names no files means the protocols and mappings that the program brings along.
+        let patterns = match rules.include.is_empty() {
+            true => vec![standard("builtin:protocols/*.yaml"), standard("builtin:mappings/*.yaml")],
+            false => rules.include.clone(),
+        };
+        for pattern in &patterns {
+            let places = self.find(main, pattern);
+            for place in places {
+                if !seen.contains(&place) {
+                    seen.push(place.clone());
+                    self.include(&place, pattern.span, &mut included);
+                }
+            }
+        }
+        included
+    }
+
+    /// The files that an `include` names. What is not there beside the rules may be inside the program.
+    fn find(&mut self, main: &Place, pattern: &Spanned<String>) -> Vec<Place> {
+        let place = main.beside(pattern);
+        let builtin = Place::Builtin(pattern.trim_start_matches("./").to_string());
+        if !is_pattern(pattern) {
+            let there = match &place {
+                Place::Disk(path) => self.files.read(path).is_ok(),
+                Place::Builtin(_) => true,
+            };
+            let inside = matches!(&builtin, Place::Builtin(name) if builtin::text(name).is_some());
+            return vec![if !there && inside { builtin } else { place }];
+        }
+        let (folder_exists, found) = match matching(self.files, &place) {
+            Some(found) => (true, found),
+            None => (false, matching(self.files, &builtin).unwrap_or_default()),
+        };
+        if found.is_empty() {
+            let message = format!("`{}` matches no file", pattern.value);
+            let label = if folder_exists { "the folder has none" } else { "there is no such folder" };
+            self.diagnostics.push(Diagnostic::warning("no-files", message).at(pattern.span).label(label));
+        }
+        found
+    }
+
+    fn include(&mut self, place: &Place, named: Span, included: &mut Included) {
+        let mut node = match self.open(place) {
+            Ok(Some((_, node))) => node,
+            Ok(None) => return,
+            Err(error) => {
+                self.incomplete = true;
+                let message = format!("{} cannot be read: {error}", place.shown());
+                let diagnostic = Diagnostic::error("unreadable-file", message).at(named);
+                self.diagnostics.push(diagnostic.label("included here"));
+                return;
+            }
+        };
+        let is = |key: &str| node.get(key).is_some();
+        let (protocol, mapping) = (is("protocol"), is("mapping"));
+        self.complete(&mut node, !protocol && !mapping);
+        let diags = &mut self.diagnostics;
+        let read = if protocol {
+            Protocol::from_node(&node, diags).map(|it| included.protocols.push(it))
+        } else if mapping {
+            Mapping::from_node(&node, diags).map(|it| included.mappings.push(it))
+        } else {
+            RulesFile::from_node(&node, diags).map(|it| included.parts.push(it))
+        };
+        self.incomplete |= read.is_none();
+    }
+
+    fn assemble(&mut self, start: Span, main: RulesFile, included: Included) -> Rules {
+        let mut rules = Rules {
+            span: start,
+            listen: main.listen.unwrap_or(Spanned { value: "127.0.0.1:8000".into(), span: start }),
+            models: main.models,
+            providers: main.providers,
+            routes: main.routes,
+            failover: main.failover,
+            repairs: main.repairs,
+            timeouts: main
+                .timeouts
+                .map_or(Timeouts::standard(start), |set| set.or(&Timeouts::standard(start))),
+            limits: main.limits.unwrap_or(Limits::standard(start)),
+            access: main.access,
+            admin_key: main.admin_key,
+            proxy: main.proxy,
+            health: main.health,
+            tests: main.tests,
+            protocols: Vec::new(),
+            mappings: Vec::new(),
+            files: BTreeMap::new(),
+            incomplete: self.incomplete,
+            unset: Vec::new(),
+        };
+        for part in included.parts {
+            self.add_part(&mut rules, part);
+        }
+        let protocol_name = |protocol: &Protocol| protocol.protocol.clone();
+        rules.protocols = self.unique(included.protocols, "the protocol", protocol_name);
+        let mapping_name = |mapping: &Mapping| Spanned {
+            value: format!("{} -> {}", mapping.mapping.from.value, mapping.mapping.to.value),
+            span: mapping.mapping.span,
+        };
+        rules.mappings = self.unique(included.mappings, "the mapping", mapping_name);
+        rules.providers.sort_by_rank(|provider| (provider.priority.is_none(), provider.priority));
+        rules.unset = self.substitution.incomplete();
+        rules
+    }
+
+    /// Adds what an included part of the rules has. What there can be only one of belongs in the main file.
+    fn add_part(&mut self, rules: &mut Rules, part: RulesFile) {
+        let alone = [
+            ("listen", part.listen.map(|it| it.span)),
+            ("include", part.include.first().map(|it| it.span)),
+            ("secrets", part.secrets.first().map(|it| it.span)),
+            ("timeouts", part.timeouts.map(|it| it.span)),
+            ("limits", part.limits.map(|it| it.span)),
+            ("access", part.access.map(|it| it.span)),
+            ("admin_key", part.admin_key.map(|it| it.span)),
+            ("proxy", part.proxy.map(|it| it.span)),
+        ];
+        for (key, span) in alone {
+            if let Some(span) = span {
+                let message = format!("`{key}` belongs in the main file");
+                let diagnostic = Diagnostic::error("belongs-in-main", message).at(span);
+                self.diagnostics.push(diagnostic.label("this is an included file"));
+            }
+        }
+        rules.models.extend(part.models);
+        rules.providers.append(part.providers, "the provider", &mut self.diagnostics);
+        rules.routes.extend(part.routes);
+        rules.failover.extend(part.failover);
+        rules.repairs.append(part.repairs, "the repair", &mut self.diagnostics);
+        rules.health.extend(part.health);
+        rules.tests.extend(part.tests);
+    }
+
+    /// Each name once. A file on disk takes the place of one inside the program.
+    fn unique<T>(&mut self, all: Vec<T>, what: &str, name: impl Fn(&T) -> Spanned<String>) -> Vec<T> {
+        let mut kept: Vec<(Spanned<String>, T)> = Vec::new();
+        for item in all {
+            let name = name(&item);
+            let Some(place) = kept.iter().position(|(known, _)| known.value == name.value) else {
+                kept.push((name, item));
+                continue;
+            };
+            let Some(first) = kept.get_mut(place) else { continue };
+            let inside = |span: Span| {
+                self.places
+                    .iter()
+                    .any(|(file, place)| *file == span.file && matches!(place, Place::Builtin(_)))
+            };
+            match (inside(first.0.span), inside(name.span)) {
+                (true, false) => *first = (name, item),
+                (false, true) => {}
+                _ => {
+                    let message = format!("{what} `{}` is defined twice", name.value);
+                    let diagnostic = Diagnostic::error("defined-twice", message).at(name.span);
+                    let diagnostic = diagnostic.label("again here").note(first.0.span, "first here");
+                    self.diagnostics.push(diagnostic);
+                }
+            }
+        }
+        kept.into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// Variables that are not set, where that is wrong.
+    fn unset(&mut self) {
+        for (span, names) in self.substitution.unset() {
+            if self.keys.contains(span) {
+                continue;
+            }
+            for name in names {
+                let message = format!("the variable `{name}` is not set, or empty");
+                let diagnostic = Diagnostic::error("unset-variable", message).at(*span).label("needed here");
+                self.diagnostics.push(diagnostic.help(format!("write `${{{name}:-...}}` to give a default")));
+            }
+        }
+    }
+
+    /// Reads the files that tests name.
+    fn named_files(&mut self, rules: &mut Rules) {
+        let mut named = Vec::new();
+        for test in &rules.tests {
+            if let Body::File(path) = &test.request {
+                named.push(path.clone());
+            }
+            let given = test.given.iter().flat_map(|(_, answers)| answers.iter());
+            named.extend(given.filter_map(|answer| answer.file.clone()));
+        }
+        for path in named {
+            let key = (path.span.file, path.value.clone());
+            if rules.files.contains_key(&key) {
+                continue;
+            }
+            let from = self.places.iter().find(|(file, _)| *file == path.span.file);
+            let Some(place) = from.map(|(_, place)| place.beside(&path)) else { continue };
+            match self.read(&place) {
+                Ok(bytes) => {
+                    rules.files.insert(key, FoundFile { path: place.shown(), bytes: Bytes::from(bytes) });
+                }
+                Err(error) => {
+                    let message = format!("{} cannot be read: {error}", place.shown());
+                    let diagnostic = Diagnostic::error("unreadable-file", message).at(path.span);
+                    self.diagnostics.push(diagnostic.label("named here"));
+                }
+            }
+        }
+    }
+}
+
+/// The scalars of a rules file that are keys.
+fn keys(node: &Node) -> Vec<&Node> {
+    let mut keys = Vec::new();
+    for (_, provider) in node.get("providers").and_then(Node::as_map).unwrap_or_default() {
+        keys.extend(provider.get("key"));
+    }
+    let clients = node.get("access").and_then(|access| access.get("keys"));
+    keys.extend(clients.and_then(Node::as_list).unwrap_or_default());
+    keys.extend(node.get("admin_key"));
+    keys
+}
+
+/// Whether a key stands in the file itself, where diagnostics would show it.
+fn is_literal_key(node: &Node) -> bool {
+    let word = |text: &str| text == "client" || text == "none" || text.starts_with("sha256:");
+    node.as_map().is_none()
+        && node.as_list().is_none()
+        && !node.as_str().is_some_and(|text| word(text) || !variables::names(text).is_empty())
+}
+
+#[cfg(test)]
+mod tests;

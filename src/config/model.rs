@@ -1,0 +1,28 @@
+//! The files as types: what people may write in rules.yaml, in a mapping file and in a protocol file.
+//!
+//! Templates, conditions and patches stay YAML nodes here; they are compiled when the engine is built.
+
+mod access;
+mod failover;
+mod health;
+mod mapping;
+mod protocol;
+mod provider;
+mod route;
+mod rule_test;
+mod rules;
+mod when;
+
+pub use super::values::{ByteSize, Pattern, Several, Spanned, Table};
+pub use access::{Access, ClientKey, Key, Keys};
+pub use failover::{
+    Action, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, Repair, RepairThen, Retry, Then,
+};
+pub use health::Probe;
+pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
+pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
+pub use provider::{ModelRule, Models, Provider};
+pub use route::{Method, Route};
+pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, RuleTest};
+pub use rules::{FoundFile, Limits, Rules, RulesFile, Timeouts};
+pub use when::{FACTS, Fact, FailureKind, When};

@@ -1,0 +1,147 @@
+//! Keys: a provider's, a client's, the admin's; and who may send requests at all.
+
+use serde_json::{Value, json};
+
+use crate::config::record::{FromNode, Schemas, wrong_type};
+use crate::config::values::Spanned;
+use crate::config::variables;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::units::Secret;
+use crate::text::yaml::{Kind, Node};
+
+/// A key that a provider wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Key {
+    /// This one.
+    Value(Secret),
+    /// `client`: whatever credential the caller sent, to this provider only.
+    Client,
+    /// `none`, or nothing said: no credential is sent.
+    None,
+    /// The variables it should come from are not set; their names, for telling people what to set.
+    Unset(Vec<String>),
+}
+
+impl FromNode for Key {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        match secret(node, diags)? {
+            Found::Unset(names) => Some(Key::Unset(names)),
+            Found::Text("client") => Some(Key::Client),
+            Found::Text("none") => Some(Key::None),
+            Found::Text(text) => Some(Key::Value(Secret::new(text))),
+        }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Key::None)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "examples": ["${API_KEY}", "client", "none"] })
+    }
+}
+
+/// A key that a client proves itself with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientKey {
+    /// `sha256:...`: the digest of the key.
+    Digest([u8; 32]),
+    /// The key itself, from a variable.
+    Value(Secret),
+    /// The variables it should come from are not set.
+    Unset(Vec<String>),
+}
+
+impl FromNode for ClientKey {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let text = match secret(node, diags)? {
+            Found::Unset(names) => return Some(ClientKey::Unset(names)),
+            Found::Text(text) => text,
+        };
+        let Some(digits) = text.strip_prefix("sha256:") else {
+            return Some(ClientKey::Value(Secret::new(text)));
+        };
+        let digest = digest(digits);
+        if digest.is_none() {
+            let diagnostic = Diagnostic::error("bad-key", "a digest is `sha256:` and 64 hexadecimal digits");
+            diags.push(diagnostic.at(node.span).label("not a digest"));
+        }
+        digest.map(ClientKey::Digest)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "examples": ["sha256:...", "${RULEGATE_KEY}"] })
+    }
+}
+
+fn digest(digits: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * place..2 * place + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+enum Found<'n> {
+    Text(&'n str),
+    Unset(Vec<String>),
+}
+
+/// A secret's text. The loader has put values in the place of variables; what still stands there is not set.
+fn secret<'n>(node: &'n Node, diags: &mut Diagnostics) -> Option<Found<'n>> {
+    let text = match &node.kind {
+        Kind::String(text) => text,
+        // A key of digits only is a key all the same.
+        Kind::Number(raw) => raw,
+        _ => {
+            wrong_type(node, "a key is wanted here", diags);
+            return None;
+        }
+    };
+    let unset = variables::names(text);
+    if !unset.is_empty() {
+        return Some(Found::Unset(unset));
+    }
+    if text.trim().is_empty() {
+        diags.push(Diagnostic::error("bad-key", "a key is wanted here").at(node.span).label("this is empty"));
+        return None;
+    }
+    Some(Found::Text(text.trim()))
+}
+
+/// Who may send requests.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Everybody who reaches the port: said in so many words.
+    Open,
+    /// Who has one of these keys.
+    Keys(Vec<Spanned<ClientKey>>),
+}
+
+impl FromNode for Access {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        if node.as_str() == Some("open") {
+            return Some(Access::Open);
+        }
+        if node.as_map().is_none() {
+            wrong_type(node, "`access` is the word `open`, or `{ keys: [...] }`", diags);
+            return None;
+        }
+        Keys::from_node(node, diags).map(|keys| Access::Keys(keys.keys))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        json!({ "anyOf": [{ "const": "open" }, Keys::schema(schemas)] })
+    }
+}
+
+crate::config::record::record! {
+    /// The keys of clients.
+    pub struct Keys: "`access`" {
+        /// As digests (`sha256:` and 64 hexadecimal digits) or from variables.
+        keys: Vec<Spanned<ClientKey>>,
+    }
+}

@@ -1,0 +1,166 @@
+//! Failover rules: what to do with an answer that is no good, and for how long to leave its provider alone.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Several, Spanned, When};
+use crate::config::record::{FromNode, Schemas, record, word, words, wrong_type};
+use crate::text::diagnostic::Diagnostics;
+use crate::text::yaml::Node;
+
+record! {
+    /// When an answer looks like this, do that.
+    pub struct FailoverRule: "a failover rule" {
+        /// Its name in the log, on the health page and in tests.
+        name: Spanned<String>,
+        /// What it looks at; without it, every answer that is no good.
+        when: Option<When>,
+        /// What to do: `next`, `return`, `{ retry: 2 }` or `{ repair: NAME }`.
+        action("do"): Action,
+        /// For how long to leave the provider alone.
+        cool_down: Option<CoolDown>,
+        /// Until when the provider counts as down.
+        down: Option<Down>,
+    }
+}
+
+words! {
+    /// What a retry leads to when it does not help.
+    pub enum Then: "what to do then" {
+        /// The next provider.
+        Next = "next",
+        /// This answer goes to the client.
+        Return = "return",
+    }
+
+    /// What leaves off after a cool down began.
+    pub enum CoolDownScope: "a scope" {
+        /// Everything that uses the same key.
+        Key = "key",
+        /// This provider only.
+        Provider = "provider",
+    }
+
+    /// Until when a provider is down.
+    pub enum Down: "an end of being down" {
+        /// Until a probe has found it well.
+        UntilProbed = "until_probed",
+    }
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Ask the next provider.
+    Next,
+    /// Give this answer to the client.
+    Return,
+    /// Ask the same provider again.
+    Retry(Retry),
+    /// Change the request by a patch and ask the same provider again, once.
+    Repair(Repair),
+}
+
+record! {
+    /// Asking again.
+    pub struct Retry: "a retry" {
+        /// How often at most.
+        times("retry"): Spanned<u32>,
+        /// How long to wait first; it doubles each time.
+        backoff: Duration = Duration::from_millis(500),
+        /// What to do when that does not help.
+        then: Then = Then::Next,
+    }
+
+    /// Asking again with a changed request.
+    pub struct Repair: "a repair" {
+        /// The name of a patch under `repairs`.
+        name("repair"): Spanned<String>,
+        /// Always `retry`.
+        then: RepairThen = RepairThen::Retry,
+        /// What to do when that does not help.
+        otherwise("else"): Then = Then::Next,
+    }
+
+    /// For how long to leave a provider alone. The first of `until` that says something counts, else `else`.
+    pub struct CoolDownTable: "`cool_down`" {
+        /// Where the answer says it: templates that give an instant or a duration, such as
+        /// `$header.retry-after` or `$match.reset`.
+        until: Several<Node> = Several(Vec::new()),
+        /// A fixed time.
+        fixed("for"): Option<Duration>,
+        /// When the answer does not say it.
+        otherwise("else"): Option<Duration>,
+        /// No less than this.
+        at_least: Option<Duration>,
+        /// No more than this.
+        at_most: Option<Duration>,
+        /// What is left alone.
+        scope: CoolDownScope = CoolDownScope::Provider,
+    }
+}
+
+words! {
+    /// What follows a repair.
+    pub enum RepairThen: "what follows a repair" {
+        /// The request is sent again.
+        Retry = "retry",
+    }
+}
+
+impl FromNode for Action {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        if node.as_str().is_some() {
+            let words = [("next", false), ("return", true)];
+            return word(node, "an action", &words, diags)
+                .map(|returned| if returned { Action::Return } else { Action::Next });
+        }
+        if node.get("repair").is_some() {
+            return Repair::from_node(node, diags).map(Action::Repair);
+        }
+        if node.as_map().is_some() {
+            return Retry::from_node(node, diags).map(Action::Retry);
+        }
+        wrong_type(node, "`do` is `next`, `return`, `{ retry: 2 }` or `{ repair: NAME }`", diags);
+        None
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        json!({ "anyOf": [{ "enum": ["next", "return"] }, Retry::schema(schemas), Repair::schema(schemas)] })
+    }
+}
+
+/// For how long to leave a provider alone: `10s`, or a table that says where to look.
+#[derive(Clone, Debug)]
+pub struct CoolDown(pub CoolDownTable);
+
+impl std::ops::Deref for CoolDown {
+    type Target = CoolDownTable;
+
+    fn deref(&self) -> &CoolDownTable {
+        &self.0
+    }
+}
+
+impl FromNode for CoolDown {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        if node.as_map().is_some() {
+            return CoolDownTable::from_node(node, diags).map(CoolDown);
+        }
+        let fixed = Duration::from_node(node, diags)?;
+        Some(CoolDown(CoolDownTable {
+            span: node.span,
+            until: Several(Vec::new()),
+            fixed: Some(fixed),
+            otherwise: None,
+            at_least: None,
+            at_most: None,
+            scope: CoolDownScope::Provider,
+        }))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        json!({ "anyOf": [Duration::schema(schemas), CoolDownTable::schema(schemas)] })
+    }
+}

@@ -1,0 +1,93 @@
+//! A protocol file: what a protocol is, told by data.
+
+use super::{Spanned, Table};
+use crate::config::record::{record, words};
+use crate::text::yaml::Node;
+
+record! {
+    /// What a protocol is: paths, credentials, how a stream is framed, what is content, how an error looks.
+    pub struct Protocol: "a protocol" {
+        /// Its name.
+        protocol: Spanned<String>,
+        /// Where a request goes, after the provider's url.
+        send: Send,
+        /// What becomes of the client's query string.
+        query: Query = Query::Drop,
+        /// How a key is sent.
+        auth: Option<Auth>,
+        /// Headers of a request; templates over `$header` (the client's) and `$provider`.
+        headers: Table<Node>,
+        /// Headers of the client that go to a provider that speaks the client's protocol; `*` matches.
+        forward: Vec<Spanned<String>>,
+        /// Headers of the provider that go to a client who speaks the provider's protocol; `*` matches.
+        returned("return"): Vec<Spanned<String>>,
+        /// Where the model's name stands in a request.
+        model: Option<Spanned<String>>,
+        /// Where a request says that it wants a stream.
+        streaming: Option<Spanned<String>>,
+        /// How a stream looks.
+        stream: Option<StreamShape>,
+        /// What an answer with a good status that is no stream must satisfy to be an answer.
+        whole: Option<Node>,
+        /// How to read an error: templates for `type`, `code` and `message`.
+        error: Table<Node>,
+        /// How the router words an error to a client: a template over `$error`.
+        errors: Option<Node>,
+        /// From a status (429, 5xx, `default`) to the `$error.type` of an error that the router makes.
+        error_types: Table<Spanned<String>>,
+    }
+
+    /// Where a request goes.
+    pub struct Send: "`send`" {
+        /// The method.
+        method: String = "POST".to_string(),
+        /// The path, after the provider's url.
+        path: Spanned<String>,
+    }
+
+    /// How a key is sent.
+    pub struct Auth: "`auth`" {
+        /// The header.
+        header: Spanned<String>,
+        /// Its value: a template over `$key`.
+        value: Node,
+    }
+
+    /// How a stream looks. Conditions are over one event: `$` is its data, `$event` its name.
+    pub struct StreamShape: "`stream`" {
+        /// How events are told apart.
+        framing: Framing = Framing::Sse,
+        /// The member of the data that is also the event's name; without it events have no name.
+        event: Option<Spanned<String>>,
+        /// The data that ends the stream, where there is such a thing.
+        done: Option<Spanned<String>>,
+        /// Whether clients are sent that end, too.
+        write_done: bool = false,
+        /// The first event for which it holds is where content begins.
+        content: Option<Node>,
+        /// The event after which the stream is complete.
+        end: Option<Node>,
+        /// An event that is an error.
+        error: Option<Node>,
+        /// An event that means nothing and keeps a connection open.
+        ping: Option<Node>,
+        /// How to word an error within a stream: a template over `$error`.
+        failed: Option<Node>,
+    }
+}
+
+words! {
+    /// What becomes of the client's query string.
+    pub enum Query: "what becomes of a query" {
+        /// It is passed on to a provider.
+        Forward = "forward",
+        /// It is not.
+        Drop = "drop",
+    }
+
+    /// How the events of a stream are told apart.
+    pub enum Framing: "a framing" {
+        /// Server-sent events.
+        Sse = "sse",
+    }
+}

@@ -1,0 +1,85 @@
+//! A provider: where it is, what it speaks, how its models are called.
+
+use serde_json::{Value, json};
+
+use super::{Auth, FailoverRule, Key, Several, Spanned, Table, Timeouts};
+use crate::config::record::{FromNode, Schemas, record, wrong_type};
+use crate::text::diagnostic::{Diagnostics, Span};
+use crate::text::units::Glob;
+use crate::text::yaml::Node;
+
+record! {
+    /// Somebody who answers requests.
+    pub struct Provider: "a provider" {
+        /// The protocols that it speaks.
+        speaks: Several<Spanned<String>>,
+        /// Where it is, without the path that the protocol adds.
+        url: Spanned<String>,
+        /// Its key, usually `${NAME}`; `client` passes the caller's own credential on; `none` sends none.
+        key: Spanned<Key>,
+        /// How models are called here: from a name or pattern that clients use to this provider's name.
+        models: Models,
+        /// Parameters that mappings read as `$provider.NAME`.
+        with: Table<Node>,
+        /// Smaller comes first; providers without one come after those with one, in the order of the file.
+        priority: Option<i64>,
+        /// How the key is sent, if not as the protocol says.
+        auth: Option<Auth>,
+        /// Headers to send, besides those of the protocol.
+        headers: Table<Node>,
+        /// Headers of the client that are not passed on to this provider.
+        drop_headers: Vec<Spanned<String>>,
+        /// How long to wait for what.
+        timeouts: Option<Timeouts>,
+        /// Rules for this provider's answers; they come before the common ones.
+        failover: Vec<FailoverRule>,
+        /// A proxy on the way to it; `env` obeys the usual variables, `none` uses none.
+        proxy: Option<Spanned<String>>,
+    }
+}
+
+/// From the names that clients use to the names that a provider uses; the first that fits decides.
+#[derive(Clone, Debug, Default)]
+pub struct Models(pub Vec<ModelRule>);
+
+/// One line of `models`.
+#[derive(Clone, Debug)]
+pub struct ModelRule {
+    /// What the client asks for.
+    pub from: Glob,
+    /// Where that stands.
+    pub span: Span,
+    /// What the provider is asked for: a name, or a text with holes over `$model`.
+    pub to: Node,
+}
+
+impl FromNode for Models {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let Some(entries) = node.as_map() else {
+            wrong_type(
+                node,
+                "`models` is a mapping from a client's name or pattern to this provider's name",
+                diags,
+            );
+            return None;
+        };
+        let mut rules = Vec::new();
+        for (key, value) in entries {
+            let from = Node { span: key.span, kind: crate::text::yaml::Kind::String(key.text.clone()) };
+            let from = Glob::from_node(&from, diags);
+            let to = String::from_node(value, diags);
+            if let (Some(from), Some(_)) = (from, to) {
+                rules.push(ModelRule { from, span: key.span, to: value.clone() });
+            }
+        }
+        Some(Models(rules))
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Models::default())
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "object", "additionalProperties": { "type": "string" } })
+    }
+}

@@ -1,0 +1,41 @@
+//! A route: a path of the router and who answers it.
+
+use super::{Spanned, When};
+use crate::config::record::{record, words};
+use crate::text::yaml::Node;
+
+record! {
+    /// A path of the router. It is answered by providers, or by the rules themselves (`answer`).
+    pub struct Route: "a route" {
+        /// The path, exactly.
+        path: Spanned<String>,
+        /// The method.
+        method: Method = Method::Post,
+        /// What clients speak here.
+        protocol: Option<Spanned<String>>,
+        /// Which requests it is for; without it, all of this path.
+        when: Option<When>,
+        /// Who answers, in this order; without it all that can, in order of priority.
+        providers: Option<Vec<Spanned<String>>>,
+        /// The answer when no provider speaks this protocol or has a mapping for it.
+        otherwise: Option<Node>,
+        /// The answer, made here without asking a provider.
+        answer: Option<Node>,
+    }
+}
+
+words! {
+    /// The method of a route.
+    pub enum Method: "a method" {
+        /// Reads.
+        Get = "GET",
+        /// Sends.
+        Post = "POST",
+        /// Puts in place.
+        Put = "PUT",
+        /// Changes.
+        Patch = "PATCH",
+        /// Removes.
+        Delete = "DELETE",
+    }
+}

@@ -1,0 +1,150 @@
+//! Tests beside the rules: what providers answer, and what should come of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{FailureKind, Several, Spanned, Table};
+use crate::config::record::{FromNode, Schemas, head_span, record, unknown_key};
+use crate::text::diagnostic::Diagnostics;
+use crate::text::units::StatusSet;
+use crate::text::yaml::{Kind, Node};
+
+record! {
+    /// An example: a request, what each provider answers, and what should happen.
+    pub struct RuleTest: "a test" {
+        /// What it shows.
+        name: Spanned<String>,
+        /// The body of the request, or `{ file: PATH }`.
+        request: Body,
+        /// The path it is sent to; without it, the first route that has a protocol.
+        path: Option<Spanned<String>>,
+        /// Its headers.
+        headers: Table<Spanned<String>>,
+        /// When it is sent: an instant such as 2026-01-31T12:00:00Z or seconds since 1970.
+        at: Option<Node>,
+        /// What each provider answers: one answer, or several for one attempt after the other.
+        given: Table<Several<Given>>,
+        /// What should happen.
+        expect: Expect,
+    }
+
+    /// What a simulated provider does.
+    pub struct Given: "a given answer" {
+        /// The status. Default 200.
+        status: Option<Spanned<u16>>,
+        /// Headers.
+        headers: Table<Spanned<String>>,
+        /// The body: text as it stands, anything else as JSON.
+        body: Option<Node>,
+        /// A file with the body.
+        file: Option<Spanned<String>>,
+        /// The events of a stream: text as it stands, anything else as JSON.
+        stream: Option<Vec<Node>>,
+        /// Instead of an answer, or after the events of `stream`: what goes wrong.
+        failure: Option<Spanned<FailureKind>>,
+        /// How long it takes.
+        after: Option<Duration>,
+    }
+
+    /// What should be seen; what is not mentioned does not matter.
+    pub struct ExpectFacts: "`expect`" {
+        /// Who answered.
+        provider: Option<Spanned<String>>,
+        /// The last failover rule that decided.
+        rule: Option<Spanned<String>>,
+        /// The client's status.
+        status: Option<StatusSet>,
+        /// A condition on the client's body.
+        body: Option<Node>,
+        /// The client's body or stream contains this text.
+        contains: Option<Several<Spanned<String>>>,
+        /// The client's headers: conditions by name.
+        headers: Table<Node>,
+        /// The names of all providers that were asked, in order.
+        asked: Option<Vec<Spanned<String>>>,
+        /// How many attempts there were.
+        attempts: Option<Spanned<u32>>,
+    }
+
+    /// What should be true of one provider afterwards.
+    pub struct ExpectProvider: "what is expected of a provider" {
+        /// `available`, `unknown`, `cooling` or `down`.
+        state: Option<Spanned<String>>,
+        /// The end of its cool down: an instant, or seconds since 1970.
+        cooling_until: Option<Node>,
+        /// The length of its cool down.
+        cooling_for: Option<Duration>,
+        /// A condition on the body that it was sent last.
+        request: Option<Node>,
+        /// Conditions on the headers that it was sent last.
+        headers: Table<Node>,
+        /// How often it was asked.
+        attempts: Option<Spanned<u32>>,
+    }
+}
+
+/// A body: as it stands in the rules, or in a file of its own.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Here.
+    Inline(Node),
+    /// `{ file: PATH }`, relative to the file that says so; `Rules::file` has what is in it.
+    File(Spanned<String>),
+}
+
+impl FromNode for Body {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        match node.as_map() {
+            Some([(key, path)]) if key.text == "file" => Spanned::from_node(path, diags).map(Body::File),
+            _ => Some(Body::Inline(node.clone())),
+        }
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        Node::schema(schemas)
+    }
+}
+
+/// What should happen: facts about the answer, and by name facts about providers.
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// About the answer.
+    pub facts: ExpectFacts,
+    /// About providers.
+    pub providers: Table<ExpectProvider>,
+}
+
+impl FromNode for Expect {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let entries = node.as_map().map(<[_]>::to_vec).unwrap_or_default();
+        if entries.is_empty() {
+            return ExpectFacts::from_node(node, diags)
+                .map(|facts| Expect { facts, providers: Table::default() });
+        }
+        let known = ExpectFacts::KEYS;
+        let (facts, rest): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|(key, _)| known.contains(&key.text.as_str()));
+        let mut providers = Table::default();
+        for (key, value) in rest {
+            if value.as_map().is_none() {
+                let known = known.iter().copied();
+                diags.push(
+                    unknown_key(&key, "`expect`", known).help("or the name of a provider, with a mapping"),
+                );
+            } else if let Some(expected) = ExpectProvider::from_node(&value, diags) {
+                providers.push(key, expected);
+            }
+        }
+        let facts = Node { span: head_span(node), kind: Kind::Map(facts) };
+        Some(Expect { facts: ExpectFacts::from_node(&facts, diags)?, providers })
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        let of_providers = ExpectProvider::schema(schemas);
+        let facts = ExpectFacts::schema(schemas);
+        // The definition itself is closed; here the names of providers are open.
+        json!({ "type": "object", "description": "What should happen.",
+            "anyOf": [facts, { "additionalProperties": { "anyOf": [of_providers, {}] } }] })
+    }
+}

@@ -1,0 +1,187 @@
+//! rules.yaml as a whole, and what the program makes of it together with everything it includes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    Access, ByteSize, FailoverRule, Key, Mapping, Probe, Protocol, Provider, Route, RuleTest, Spanned, Table,
+};
+use crate::config::record::record;
+use crate::text::diagnostic::{FileId, Span};
+use crate::text::yaml::Node;
+
+record! {
+    /// The rules: providers in order of priority, routes, failover, health and tests. An included file may
+    /// hold a part of them.
+    pub struct RulesFile: "the rules file" {
+        /// Where to listen: address and port. Default 127.0.0.1:8000.
+        listen: Option<Spanned<String>>,
+        /// Further files: protocols, mappings and parts of the rules; `*` and `?` match within a folder. A
+        /// leading `builtin:` takes the ones inside the program.
+        include: Vec<Spanned<String>>,
+        /// Files with `NAME=value` lines that stand in for missing environment variables; they need not exist.
+        secrets: Vec<Spanned<String>>,
+        /// Names of the models that the router says it has.
+        models: Vec<Spanned<String>>,
+        /// Who answers requests. The order is the priority, unless `priority` says otherwise.
+        providers: Table<Provider>,
+        /// Which paths there are, and who answers them. The first that fits decides.
+        routes: Vec<Route>,
+        /// What to do with an answer that is no good. The first rule that fits decides; a provider's own
+        /// rules come before these.
+        failover: Vec<FailoverRule>,
+        /// Patches of a request, by name, for the action `repair`.
+        repairs: Table<Node>,
+        /// How long to wait for what; a provider may say otherwise for itself.
+        timeouts: Option<Timeouts>,
+        /// How much is too much.
+        limits: Option<Limits>,
+        /// Who may send requests: `open`, or the keys of clients. Needed unless the router listens on
+        /// loopback only.
+        access: Option<Spanned<Access>>,
+        /// The key for switching providers and for everything under `/-/`; needed unless on loopback.
+        admin_key: Option<Spanned<Key>>,
+        /// A proxy for requests to providers; `env` obeys the usual variables. Default: none.
+        proxy: Option<Spanned<String>>,
+        /// Requests that find out whether a provider works again.
+        health: Vec<Probe>,
+        /// Examples: what should happen, told by what providers answer.
+        tests: Vec<RuleTest>,
+    }
+
+    /// How long to wait for what.
+    pub struct Timeouts: "timeouts" {
+        /// For a connection, TLS included. Default 5s.
+        connect: Option<Duration>,
+        /// From the end of the request to the head of the answer and its first content. Default 60s.
+        first_byte: Option<Duration>,
+        /// Between two pieces of a stream. Default 120s.
+        idle: Option<Duration>,
+        /// For one attempt as a whole. Default 10m.
+        total: Option<Duration>,
+    }
+
+    /// How much is too much.
+    pub struct Limits: "limits" {
+        /// The body of a request.
+        body: ByteSize = ByteSize(32 << 20),
+        /// An answer that is not a stream.
+        answer: ByteSize = ByteSize(64 << 20),
+        /// One event of a stream.
+        event: ByteSize = ByteSize(16 << 20),
+        /// What is held back of a stream until its content begins.
+        held: ByteSize = ByteSize(1 << 20),
+        /// How long streams may go on when the router has been told to stop.
+        shutdown: Duration = Duration::from_secs(30),
+    }
+}
+
+impl Timeouts {
+    /// These, and where they say nothing, `other`.
+    pub fn or(&self, other: &Timeouts) -> Timeouts {
+        Timeouts {
+            span: self.span,
+            connect: self.connect.or(other.connect),
+            first_byte: self.first_byte.or(other.first_byte),
+            idle: self.idle.or(other.idle),
+            total: self.total.or(other.total),
+        }
+    }
+
+    /// What holds when nobody says anything.
+    pub fn standard(span: Span) -> Timeouts {
+        Timeouts {
+            span,
+            connect: Some(Duration::from_secs(5)),
+            first_byte: Some(Duration::from_secs(60)),
+            idle: Some(Duration::from_secs(120)),
+            total: Some(Duration::from_secs(600)),
+        }
+    }
+}
+
+impl Limits {
+    /// What holds when nobody says anything.
+    pub fn standard(span: Span) -> Limits {
+        Limits {
+            span,
+            body: ByteSize(32 << 20),
+            answer: ByteSize(64 << 20),
+            event: ByteSize(16 << 20),
+            held: ByteSize(1 << 20),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A file that a test names: its path and what is in it.
+#[derive(Clone, Debug)]
+pub struct FoundFile {
+    /// Where it was found.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// The rules with everything they include, defaults filled in. What `check` and the engine work with.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The start of the main file, for what concerns no place in particular.
+    pub span: Span,
+    /// Address and port.
+    pub listen: Spanned<String>,
+    /// Names of models for the list of models.
+    pub models: Vec<Spanned<String>>,
+    /// In order of priority.
+    pub providers: Table<Provider>,
+    /// In order.
+    pub routes: Vec<Route>,
+    /// In order.
+    pub failover: Vec<FailoverRule>,
+    /// Patches by name.
+    pub repairs: Table<Node>,
+    /// All four are there.
+    pub timeouts: Timeouts,
+    /// Limits.
+    pub limits: Limits,
+    /// Who may send requests; `None` when the rules do not say, which is right on loopback only.
+    pub access: Option<Spanned<Access>>,
+    /// The key of the admin paths.
+    pub admin_key: Option<Spanned<Key>>,
+    /// The proxy towards providers.
+    pub proxy: Option<Spanned<String>>,
+    /// Probes.
+    pub health: Vec<Probe>,
+    /// Tests.
+    pub tests: Vec<RuleTest>,
+    /// Protocols, by name.
+    pub protocols: Vec<Protocol>,
+    /// Mappings between protocols.
+    pub mappings: Vec<Mapping>,
+    /// The files that tests name: by the file that names them and the path as written there.
+    pub files: BTreeMap<(FileId, String), FoundFile>,
+    /// Whether a file could not be read: then a name may be unknown without being wrong.
+    pub incomplete: bool,
+    /// Scalars whose variable is not set (reported, or a key): nothing more is to be said of them.
+    pub unset: Vec<Span>,
+}
+
+impl Rules {
+    /// The protocol `name`.
+    pub fn protocol(&self, name: &str) -> Option<&Protocol> {
+        self.protocols.iter().find(|protocol| protocol.protocol.value == name)
+    }
+
+    /// The mapping from the client's protocol to the provider's.
+    pub fn mapping(&self, from: &str, to: &str) -> Option<&Mapping> {
+        let fits = |mapping: &&Mapping| mapping.mapping.from.value == from && mapping.mapping.to.value == to;
+        self.mappings.iter().find(fits)
+    }
+
+    /// What a test's `file:` holds.
+    pub fn file(&self, path: &Spanned<String>) -> Option<&FoundFile> {
+        self.files.get(&(path.span.file, path.value.clone()))
+    }
+}

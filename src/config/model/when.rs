@@ -1,0 +1,176 @@
+//! The conditions of failover rules and routes: facts by name, and paths into the body.
+
+use serde_json::{Map, Value, json};
+
+use super::{Pattern, Several, Spanned, Table};
+use crate::config::record::{FromNode, Schemas, head_span, words, wrong_type};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::text::units::{Glob, StatusSet};
+use crate::text::yaml::{Key, Kind, Node};
+
+/// A condition: all facts must hold.
+#[derive(Clone, Debug)]
+pub struct When {
+    /// Where it stands.
+    pub span: Span,
+    /// All of these hold; none at all means always.
+    pub facts: Vec<Fact>,
+}
+
+/// One thing that is looked at.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// `true` or `false`.
+    Constant(bool),
+    /// One of these holds.
+    Any(Vec<When>),
+    /// All of these hold.
+    All(Vec<When>),
+    /// This does not hold.
+    Not(Box<When>),
+    /// The status is one of these.
+    Status(StatusSet),
+    /// The text of the error matches one of these; named groups become `$match.NAME`.
+    Text(Several<Pattern>),
+    /// What went wrong is one of these.
+    Failure(Several<Spanned<FailureKind>>),
+    /// A header satisfies a matcher; all of them must.
+    Header(Table<Node>),
+    /// The model that the client asked for fits one of these.
+    Model(Several<Glob>),
+    /// The provider is one of these.
+    Provider(Several<Spanned<String>>),
+    /// The number of this attempt at the same provider, from 1, satisfies a matcher.
+    Attempt(Node),
+    /// A path, or one path with its matcher: a condition of the mapping language.
+    Path(Node),
+}
+
+/// The facts by name, with what they are; paths come beside them.
+pub const FACTS: &[(&str, &str)] = &[
+    ("any", "One of these conditions holds."),
+    ("all", "All of these conditions hold."),
+    ("not", "This condition does not hold."),
+    ("status", "The status: 429, 5xx, 500-504, or a list of them."),
+    ("text", "A regular expression over the text of the error; named groups become `$match.NAME`."),
+    ("failure", "What went wrong, if there is no answer or not a whole one."),
+    ("header", "Headers: matchers by name."),
+    ("model", "The model that the client asked for: a name or a pattern."),
+    ("provider", "The provider's name."),
+    ("attempt", "The number of this attempt at the same provider, from 1."),
+];
+
+words! {
+    /// What can go wrong, besides a status that says so.
+    pub enum FailureKind: "a kind of failure" {
+        /// No connection.
+        Connect = "connect",
+        /// No address for the name.
+        Dns = "dns",
+        /// No trust in the certificate, or no TLS.
+        Tls = "tls",
+        /// The connection ended before the head of an answer.
+        Closed = "closed",
+        /// The connection was reset.
+        Reset = "reset",
+        /// What came is no answer of the protocol.
+        Malformed = "malformed",
+        /// The answer has nothing in it.
+        Empty = "empty",
+        /// The answer ended in the middle.
+        CutOff = "cut_off",
+        /// An error within a stream that began well.
+        InStream = "in_stream",
+        /// The time for a connection is over.
+        ConnectTimeout = "connect_timeout",
+        /// The time until the first byte is over.
+        FirstByteTimeout = "first_byte_timeout",
+        /// The time until the content of a stream begins is over.
+        FirstContentTimeout = "first_content_timeout",
+        /// The time between two pieces is over.
+        IdleTimeout = "idle_timeout",
+        /// The time for all of it is over.
+        TotalTimeout = "total_timeout",
+    }
+}
+
+impl FromNode for When {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let facts = match &node.kind {
+            Kind::Bool(value) => vec![Fact::Constant(*value)],
+            Kind::String(text) if text.starts_with('$') => vec![Fact::Path(node.clone())],
+            // All facts are read, so that all mistakes are seen; one that is wrong makes the whole of no use.
+            Kind::Map(entries) => {
+                let facts: Vec<_> = entries.iter().map(|(key, value)| fact(key, value, diags)).collect();
+                facts.into_iter().collect::<Option<Vec<_>>>()?
+            }
+            _ => {
+                wrong_type(node, "a condition is a mapping of facts, a path, `true` or `false`", diags);
+                return None;
+            }
+        };
+        Some(When { span: head_span(node), facts })
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        schemas.define("When", |schemas| {
+            let conditions = json!({ "type": "array", "items": { "$ref": "#/$defs/When" } });
+            let mut properties = Map::new();
+            for (name, doc) in FACTS {
+                let mut schema = match *name {
+                    "any" | "all" => conditions.clone(),
+                    "not" => json!({ "$ref": "#/$defs/When" }),
+                    "status" => StatusSet::schema(schemas),
+                    "text" => Several::<Pattern>::schema(schemas),
+                    "failure" => Several::<FailureKind>::schema(schemas),
+                    "header" => Table::<Node>::schema(schemas),
+                    "model" => Several::<Glob>::schema(schemas),
+                    "provider" => Several::<String>::schema(schemas),
+                    _ => Node::schema(schemas),
+                };
+                if let Value::Object(members) = &mut schema {
+                    members.insert("description".into(), Value::from(*doc));
+                }
+                properties.insert((*name).to_string(), schema);
+            }
+            json!({ "description": "A condition: all facts must hold.", "anyOf": [
+                { "type": "boolean" },
+                { "type": "string", "pattern": "^\\$" },
+                { "type": "object", "properties": properties,
+                  "patternProperties": { "^\\$": {} }, "additionalProperties": false },
+            ]})
+        })
+    }
+}
+
+fn fact(key: &Key, value: &Node, diags: &mut Diagnostics) -> Option<Fact> {
+    match key.text.as_str() {
+        "any" => Vec::from_node(value, diags).map(Fact::Any),
+        "all" => Vec::from_node(value, diags).map(Fact::All),
+        "not" => When::from_node(value, diags).map(|when| Fact::Not(Box::new(when))),
+        "status" => StatusSet::from_node(value, diags).map(Fact::Status),
+        "text" => Several::from_node(value, diags).map(Fact::Text),
+        "failure" => Several::from_node(value, diags).map(Fact::Failure),
+        "header" => Table::from_node(value, diags).map(Fact::Header),
+        "model" => Several::from_node(value, diags).map(Fact::Model),
+        "provider" => Several::from_node(value, diags).map(Fact::Provider),
+        "attempt" => Some(Fact::Attempt(value.clone())),
+        path if path.starts_with('$') => {
+            let kind = Kind::Map(vec![(key.clone(), value.clone())]);
+            Some(Fact::Path(Node { span: key.span, kind }))
+        }
+        other => {
+            let names: Vec<&str> = FACTS.iter().map(|(name, _)| *name).collect();
+            let diagnostic = Diagnostic::error("unknown-key", format!("a condition has no fact `{other}`"))
+                .at(key.span)
+                .label("unknown fact");
+            diags.push(match did_you_mean(other, names.iter().copied()) {
+                Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
+                None => diagnostic
+                    .help(format!("the facts are: {}", names.join(", ")))
+                    .help("a path into the body begins with `$`, for example `$.error.type`"),
+            });
+            None
+        }
+    }
+}

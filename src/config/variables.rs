@@ -1,0 +1,140 @@
+//! `${NAME}`, `${NAME:-default}` and `${NAME:?message}` in the text of a scalar.
+
+/// A piece of a text with variables.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Piece<'t> {
+    /// As it stands.
+    Text(&'t str),
+    /// `$${`, which is how to write `${` itself.
+    Escaped,
+    /// A variable.
+    Variable(Variable<'t>),
+}
+
+/// A variable as it is written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Variable<'t> {
+    /// Its name: letters, digits and `_`.
+    pub name: &'t str,
+    /// What to do when it is not set.
+    pub unset: Unset<'t>,
+}
+
+/// What to do when a variable is not set, or empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unset<'t> {
+    /// `${NAME}`: nothing is said.
+    Nothing,
+    /// `${NAME:-default}`.
+    Default(&'t str),
+    /// `${NAME:?message}`.
+    Message(&'t str),
+}
+
+/// Takes a text apart. `${` before anything that cannot begin a name is text like any other: regexes and
+/// templates have their own use for it. An error says what is wrong, and at which byte of the text.
+pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, (usize, &'static str)> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    let mut from = 0;
+    while let Some(found) = rest.get(from..).and_then(|part| part.find("${")).map(|at| at + from) {
+        let after = rest.get(found + 2..).unwrap_or("");
+        if !after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+            from = found + 2;
+            continue;
+        }
+        from = 0;
+        let escaped = rest.get(..found).is_some_and(|before| before.ends_with('$'));
+        let before = rest.get(..found - usize::from(escaped)).unwrap_or("");
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        if escaped {
+            pieces.push(Piece::Escaped);
+            rest = after;
+            continue;
+        }
+        let at = text.len() - rest.len() + found;
+        let end = after.find('}').ok_or((at, "`${` without `}`"))?;
+        let inner = after.get(..end).unwrap_or("");
+        pieces.push(Piece::Variable(
+            variable(inner)
+                .ok_or((at, "a variable is written `${NAME}`, `${NAME:-default}` or `${NAME:?message}`"))?,
+        ));
+        rest = after.get(end + 1..).unwrap_or("");
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    Ok(pieces)
+}
+
+fn variable(inner: &str) -> Option<Variable<'_>> {
+    let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());
+    let (name, rest) = inner.split_at(end);
+    let unset = if rest.is_empty() {
+        Unset::Nothing
+    } else if let Some(default) = rest.strip_prefix(":-") {
+        Unset::Default(default)
+    } else {
+        Unset::Message(rest.strip_prefix(":?")?)
+    };
+    Some(Variable { name, unset })
+}
+
+/// The names of the variables in a text; none if it has none, or is not well written.
+pub fn names(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for piece in pieces(text).unwrap_or_default() {
+        if let Piece::Variable(variable) = piece
+            && !names.iter().any(|name| name == variable.name)
+        {
+            names.push(variable.name.to_string());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_apart() {
+        let variable = |name, unset| Piece::Variable(Variable { name, unset });
+        assert_eq!(
+            pieces("a${B}c${D:-e f}${G:?say so}$${H} $x {$y}").unwrap(),
+            [
+                Piece::Text("a"),
+                variable("B", Unset::Nothing),
+                Piece::Text("c"),
+                variable("D", Unset::Default("e f")),
+                variable("G", Unset::Message("say so")),
+                Piece::Escaped,
+                Piece::Text("H} $x {$y}"),
+            ]
+        );
+        assert_eq!(pieces("").unwrap(), []);
+        assert_eq!(pieces("plain").unwrap(), [Piece::Text("plain")]);
+    }
+
+    #[test]
+    fn what_is_not_well_written_is_located() {
+        assert_eq!(pieces("ab${C").unwrap_err().0, 2);
+        assert_eq!(pieces("${A}${B:+x}").unwrap_err().0, 4);
+        assert_eq!(pieces("$${A").unwrap(), [Piece::Escaped, Piece::Text("A")]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_variable_is_text() {
+        for text in ["a${2}b", "${}", "${$.path}", "x$", "x${"] {
+            assert_eq!(pieces(text).unwrap(), [Piece::Text(text)]);
+        }
+    }
+
+    #[test]
+    fn names_are_listed_once() {
+        assert_eq!(names("${A}-${B}-${A}"), ["A", "B"]);
+        assert!(names("$${A}").is_empty());
+    }
+}
