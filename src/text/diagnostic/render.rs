@@ -1,10 +1,12 @@
 //! Findings drawn as rustc draws them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Diagnostic, FileId, Severity, Sources, Span, boundary};
+use super::sources::boundary;
+use super::{Diagnostic, FileId, Severity, Sources, Span};
 
 /// All findings, one below the other, each ended by a line break and parted by an empty line.
 pub(super) fn render(found: &[Diagnostic], sources: &Sources, color: bool) -> String {
@@ -25,11 +27,11 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code));
+    let mut group = Group::with_title(level.primary_title(visible(&diagnostic.message)).id(diagnostic.code));
     for file in files(diagnostic) {
         group = group.element(snippet(diagnostic, sources, file));
     }
-    group.elements(diagnostic.help.iter().map(|help| Level::HELP.message(help)))
+    group.elements(diagnostic.help.iter().map(|help| Level::HELP.message(visible(help))))
 }
 
 /// The files to show, the one with the mistake first.
@@ -52,14 +54,14 @@ fn snippet<'a>(
     let text = sources.text(file);
     let primary = diagnostic.span.filter(|span| span.file == file).map(|span| {
         let mark = AnnotationKind::Primary.span(first_line(text, span));
-        if diagnostic.label.is_empty() { mark } else { mark.label(diagnostic.label.as_str()) }
+        if diagnostic.label.is_empty() { mark } else { mark.label(visible(&diagnostic.label)) }
     });
     let notes = diagnostic
         .notes
         .iter()
         .filter(|(span, _)| span.file == file)
-        .map(|(span, note)| AnnotationKind::Context.span(first_line(text, *span)).label(note.as_str()));
-    Snippet::source(text).path(sources.name(file)).annotations(primary.into_iter().chain(notes))
+        .map(|(span, note)| AnnotationKind::Context.span(first_line(text, *span)).label(visible(note)));
+    Snippet::source(text).path(visible(sources.name(file))).annotations(primary.into_iter().chain(notes))
 }
 
 /// The part of `span` on its first line: a mapping of fifty lines is not drawn, its beginning is.
@@ -68,4 +70,13 @@ fn first_line(text: &str, span: Span) -> Range<usize> {
     let end = boundary(text, span.end).max(start);
     let length = text.get(start..end).unwrap_or("").lines().next().unwrap_or("").trim_end().len();
     start..start + length
+}
+
+/// `text` without what moves a terminal's cursor or turns its writing around; it may come from anywhere.
+fn visible(text: &str) -> Cow<'_, str> {
+    let hidden = |sign: char| {
+        (sign.is_control() && sign != '\n')
+            || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if text.contains(hidden) { Cow::Owned(text.replace(hidden, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

@@ -1,6 +1,7 @@
 //! A YAML document as a tree in which every key and value knows its place.
 
 use crate::text::diagnostic::Span;
+use crate::text::json::write_str;
 
 /// A value of a YAML document.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +101,7 @@ impl Node {
             Kind::Bool(true) => out.extend_from_slice(b"true"),
             Kind::Bool(false) => out.extend_from_slice(b"false"),
             Kind::Number(text) => out.extend_from_slice(text.as_bytes()),
-            Kind::String(text) => write_string(out, text),
+            Kind::String(text) => write_str(out, text),
             Kind::List(items) => {
                 out.push(b'[');
                 for (at, item) in items.iter().enumerate() {
@@ -117,7 +118,7 @@ impl Node {
                     if at > 0 {
                         out.push(b',');
                     }
-                    write_string(out, &key.text);
+                    write_str(out, &key.text);
                     out.push(b':');
                     value.to_json_bytes(out);
                 }
@@ -125,9 +126,4 @@ impl Node {
             }
         }
     }
-}
-
-fn write_string(out: &mut Vec<u8>, text: &str) {
-    // Writing a string into memory has nothing to fail with.
-    let _ = serde_json::to_writer(out, text);
 }

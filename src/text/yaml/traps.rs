@@ -1,6 +1,5 @@
 //! What went wrong in a YAML file, and what was probably meant: YAML's traps are known, so say them.
 
-use super::Key;
 use crate::text::diagnostic::{Diagnostic, FileId, Span};
 
 const SYNTAX: &str = "yaml-syntax";
@@ -10,49 +9,91 @@ pub(super) enum Trouble {
     Tab,
     Deep,
     OpenQuote,
-    OpenBracket,
+    AfterQuote,
     Escape,
+    OpenBracket,
+    StrayBracket,
+    WrongBracket(char),
+    /// Neither a comma nor this bracket.
+    Separator(char),
     Colon,
-    Directive,
-    Indentation,
+    Key,
+    Item,
+    Dash,
+    Sign(char),
     Star,
+    Indentation,
     Other(String),
 }
 
 /// A syntax error at byte `at`.
-pub(super) fn syntax(file: FileId, text: &str, at: usize, trouble: Trouble) -> Diagnostic {
+pub(super) fn syntax(file: FileId, text: &str, at: usize, trouble: &Trouble) -> Diagnostic {
     let here = Here::at(text, at);
-    let found = |message: &str| Diagnostic::error(SYNTAX, message).at(Span::new(file, at, here.end));
+    match trouble {
+        Trouble::Separator(_) | Trouble::Colon | Trouble::Key | Trouble::Other(_) => match here.trap() {
+            Some(trap) => trap.explain(file),
+            None => plain_syntax(file, &here, trouble),
+        },
+        Trouble::Tab => plain_syntax(file, &here.tab(), trouble),
+        _ => plain_syntax(file, &here, trouble),
+    }
+}
+
+fn plain_syntax(file: FileId, here: &Here<'_>, trouble: &Trouble) -> Diagnostic {
+    let found = |message: &str| Diagnostic::error(SYNTAX, message).at(Span::new(file, here.at, here.end));
     match trouble {
         Trouble::Tab => found("a tab where YAML allows only spaces")
             .label("a tab")
             .help("indent with spaces; most editors can be told to write them for the tab key"),
         Trouble::Deep => found("values stand too deep in one another").label("one level too many"),
-        Trouble::OpenQuote => found("this quote is never closed")
-            .help("inside '...' a single quote is written twice: 'it''s'; inside \"...\" a double quote is written \\\""),
-        Trouble::OpenBracket => found("a `[` or `{` is never closed"),
+        Trouble::OpenQuote => found("this quote is never closed").help(QUOTES),
+        Trouble::AfterQuote => found("text after the closing quote").help(QUOTES),
         Trouble::Escape => found("an unknown escape in a double-quoted text")
             .help("patterns are easiest in single quotes, where a backslash is a backslash: '\\d+'"),
-        Trouble::Directive => found("a line may not begin with `%`").help("put the text in quotes"),
-        Trouble::Indentation => found("this line is indented neither like the one before nor like those around it")
-            .label("wrong indentation"),
-        Trouble::Star => star(found("a text that begins with `*` or `&` needs quotes")),
-        Trouble::Colon => match here.trap() {
-            Some(trap) => trap.explain(file),
-            None => found("a second `: ` on one line, or a key at the wrong depth")
-                .label("not a place for a mapping")
-                .help("put a text that contains `: ` in quotes, or check the indentation"),
-        },
-        Trouble::Other(message) => match here.trap() {
-            Some(trap) => trap.explain(file),
-            None => found(&message),
-        },
+        Trouble::OpenBracket if here.sign() == Some(',') => found("a value is missing before this comma"),
+        Trouble::OpenBracket => found("this bracket is never closed"),
+        Trouble::StrayBracket => {
+            found("this bracket closes nothing").help("a text that begins with it needs quotes")
+        }
+        Trouble::WrongBracket(close) => found(&format!("this bracket is closed by `{close}`")),
+        Trouble::Separator(close) => found(&format!("expected `,` or `{close}`"))
+            .help("a text with `,`, `[`, `]`, `{` or `}` inside brackets needs quotes"),
+        Trouble::Colon if here.begins_line_with_key() => found("this key cannot stand here")
+            .label("the key before this colon")
+            .help("check the indentation, and that the key above it ends with a colon and a space"),
+        Trouble::Colon => found("a second `: ` on one line")
+            .label("not a place for a mapping")
+            .help("put a text that contains `: ` in quotes, or begin the inner mapping on a line of its own"),
+        Trouble::Key => found("expected a key here, as on the lines above")
+            .help("check the indentation: it must be that of an earlier line"),
+        Trouble::Item => found("expected another item, `- ...`, as on the lines above")
+            .help("check the indentation; a mapping and a list cannot stand side by side"),
+        Trouble::Dash => found("a list cannot begin here")
+            .help("begin it on a line of its own below the key, or write it as [ ... ]"),
+        Trouble::Sign(sign) => {
+            found(&format!("a text cannot begin with {sign}")).help("put the text in quotes")
+        }
+        Trouble::Star => found(STAR_ALONE).help(STAR),
+        Trouble::Indentation => found("the indentation of this line is wrong")
+            .help("it must be that of an earlier line, or deeper than the line above"),
+        Trouble::Other(message) => found(message),
     }
 }
 
-fn star(diagnostic: Diagnostic) -> Diagnostic {
-    diagnostic.help("write \"*\": YAML takes an unquoted `*name` for an alias and `&name` for an anchor")
+/// Shows the open bracket around a syntax error, if it is on an earlier line: it may be the one forgotten.
+pub(super) fn in_bracket(text: &str, found: Diagnostic, bracket: Option<Span>) -> Diagnostic {
+    let (Some(bracket), Some(span)) = (bracket, found.span) else { return found };
+    let between = text.get(bracket.start as usize..span.start as usize);
+    if between.is_some_and(|between| between.contains('\n')) {
+        return found.note(bracket, "this bracket is still open");
+    }
+    found
 }
+
+const QUOTES: &str =
+    "inside '...' a single quote is written twice: 'it''s'; inside \"...\" a double quote is written \\\"";
+const STAR_ALONE: &str = "a text that begins with `*` or `&` needs quotes";
+const STAR: &str = "YAML takes an unquoted `*name` for an alias and `&name` for an anchor";
 
 /// The place of a syntax error and the line around it.
 struct Here<'t> {
@@ -70,6 +111,8 @@ enum Trap<'t> {
     Hole { text: &'t str, start: usize },
     /// `$.a[0]` between brackets.
     Path { text: &'t str, start: usize },
+    /// `${NAME}` between brackets.
+    Variable { text: &'t str, start: usize },
 }
 
 impl<'t> Here<'t> {
@@ -85,24 +128,53 @@ impl<'t> Here<'t> {
         Here { text, at, end: at + width, line_start, line_end }
     }
 
-    /// The trap that the line up to this place fell into.
-    fn trap(&self) -> Option<Trap<'t>> {
-        self.path_with_bracket().or_else(|| self.bare_hole())
+    /// The character at the place.
+    fn sign(&self) -> Option<char> {
+        self.text.get(self.at..)?.chars().next()
     }
 
-    /// An unquoted path with a `[`, inside `[ ]` or `{ }`: the parser stops right at or after that `[`.
-    fn path_with_bracket(&self) -> Option<Trap<'t>> {
+    /// The tab that this is about: parsers stop before it, at it or after it.
+    fn tab(self) -> Here<'t> {
+        let before =
+            self.text.get(..self.at).filter(|before| before.ends_with('\t')).map(|before| before.len() - 1);
+        let after = || self.text.get(self.at..)?.find('\t').map(|found| self.at + found);
+        match before.or_else(after) {
+            Some(at) => Here::at(self.text, at),
+            None => self,
+        }
+    }
+
+    /// Whether only a key stands before this colon, and no other colon.
+    fn begins_line_with_key(&self) -> bool {
+        let before = self.text.get(self.line_start..self.at).unwrap_or("");
+        !before.contains(": ") && !before.trim_end().ends_with(':')
+    }
+
+    /// The trap that the line up to this place fell into.
+    fn trap(&self) -> Option<Trap<'t>> {
+        self.bracket_in_word().or_else(|| self.bare_hole())
+    }
+
+    /// An unquoted path with a `[`, or `${NAME}`, inside `[ ]` or `{ }`: the parser stops in it.
+    fn bracket_in_word(&self) -> Option<Trap<'t>> {
         let line = self.text.get(self.line_start..self.line_end)?;
         let near = self.at - self.line_start;
         let mut from = 0;
         while let Some(found) = line.get(from..)?.find('$') {
             let start = from + found;
-            let token = path_token(line.get(start..)?);
-            from = start + token.len().max(1);
+            let text = word(line.get(start..)?);
+            from = start + text.len().max(1);
             let before = line.get(..start)?.chars().next_back();
             let free = before.is_none_or(|sign| matches!(sign, ' ' | '[' | '{' | ',' | ':'));
-            if free && token.contains('[') && (start..=from).contains(&near) {
-                return Some(Trap::Path { text: token, start: self.line_start + start });
+            if !free || !(start..=from).contains(&near) {
+                continue;
+            }
+            let start = self.line_start + start;
+            if text.starts_with("${") {
+                return Some(Trap::Variable { text, start });
+            }
+            if text.contains('[') {
+                return Some(Trap::Path { text, start });
             }
         }
         None
@@ -134,6 +206,12 @@ impl Trap<'_> {
             .at(Span::new(file, start, start + text.len()))
             .label("YAML ends the text at this path's first `[`")
             .help(format!("write {}", quoted(text))),
+            Trap::Variable { text, start } => {
+                Diagnostic::error("yaml-text-needs-quotes", "`${...}` inside `[ ]` or `{ }` needs quotes")
+                    .at(Span::new(file, start, start + text.len()))
+                    .label("YAML reads this `{` as the beginning of a mapping")
+                    .help(format!("write {}", quoted(text)))
+            }
             Trap::Hole { text, start } => {
                 Diagnostic::error("yaml-text-needs-quotes", "a text that begins with `{` needs quotes")
                     .at(Span::new(file, start, start + text.len()))
@@ -144,8 +222,8 @@ impl Trap<'_> {
     }
 }
 
-/// As much of `text` as is one path: brackets are followed to their end.
-fn path_token(text: &str) -> &str {
+/// As much of `text` as is one word: brackets are followed to their end.
+fn word(text: &str) -> &str {
     let mut depth = 0usize;
     let mut quote = None;
     for (at, sign) in text.char_indices() {
@@ -153,8 +231,8 @@ fn path_token(text: &str) -> &str {
             (Some(open), _) if open == sign => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') if depth > 0 => quote = Some(sign),
-            (None, '[' | '(') => depth += 1,
-            (None, ']' | ')') if depth > 0 => depth -= 1,
+            (None, '[' | '(' | '{') => depth += 1,
+            (None, ']' | ')' | '}') if depth > 0 => depth -= 1,
             (None, ' ' | ',' | ']' | '}' | ':' | '"' | '\'') if depth == 0 => {
                 return text.get(..at).unwrap_or(text);
             }
@@ -174,29 +252,28 @@ fn quoted(text: &str) -> String {
 }
 
 /// Whether a key between `{ }` was written without a colon after it, as in `{$.id}`.
-pub(super) fn has_no_colon(text: &str, key: &Key) -> bool {
-    let after = text.get(key.span.end as usize..).unwrap_or("");
+pub(super) fn has_no_colon(text: &str, key: Span) -> bool {
+    let after = text.get(key.end as usize..).unwrap_or("");
     !after.trim_start().starts_with(':')
 }
 
-pub(super) fn key_without_value(key: &Key) -> Diagnostic {
-    let name = &key.text;
+pub(super) fn key_without_value(name: &str, span: Span) -> Diagnostic {
     if name.starts_with('$') {
         return Diagnostic::error("yaml-text-needs-quotes", "a text that begins with `{` needs quotes")
-            .at(key.span)
+            .at(span)
             .label("YAML reads this as a mapping with this key and no value")
             .help(format!("write \"{{{name}}}\" for a text, or {name} for the value itself"));
     }
-    Diagnostic::error(SYNTAX, format!("the key `{name}` has no value")).at(key.span).help(format!(
+    Diagnostic::error(SYNTAX, format!("the key `{name}` has no value")).at(span).help(format!(
         "write `{name}: null` if it has none, `[{name}]` for a list, or put the text in quotes"
     ))
 }
 
-pub(super) fn duplicate_key(key: &Key, first: &Key) -> Diagnostic {
-    Diagnostic::error("yaml-duplicate-key", format!("the key `{}` stands twice in one mapping", key.text))
-        .at(key.span)
+pub(super) fn duplicate_key(name: &str, again: Span, first: Span) -> Diagnostic {
+    Diagnostic::error("yaml-duplicate-key", format!("the key `{name}` stands twice in one mapping"))
+        .at(again)
         .label("again here")
-        .note(first.span, "first here")
+        .note(first, "first here")
 }
 
 pub(super) fn empty_key(span: Span) -> Diagnostic {
@@ -214,7 +291,13 @@ pub(super) fn second_document(span: Span) -> Diagnostic {
 }
 
 pub(super) fn unknown_alias(span: Span, name: &str) -> Diagnostic {
-    star(Diagnostic::error("yaml-unknown-alias", format!("no anchor `&{name}` stands before this")).at(span))
+    let name = name.trim_end_matches(':');
+    if name.is_empty() {
+        return Diagnostic::error(SYNTAX, STAR_ALONE).at(span).help(STAR);
+    }
+    Diagnostic::error("yaml-unknown-alias", format!("no anchor `&{name}` stands before this"))
+        .at(span)
+        .help(format!("for a text, write \"*{name}\": {STAR}"))
 }
 
 pub(super) fn alias_in_itself(span: Span) -> Diagnostic {
@@ -225,8 +308,8 @@ pub(super) fn too_many_copies(span: Span, most: usize) -> Diagnostic {
     Diagnostic::error(SYNTAX, format!("aliases make more than {most} values of this file")).at(span)
 }
 
-pub(super) fn merge_of_no_mapping(key: &Key, found: &str) -> Diagnostic {
-    Diagnostic::error(SYNTAX, format!("`<<` merges mappings, and this is {found}")).at(key.span)
+pub(super) fn merge_of_no_mapping(key: Span, found: &str) -> Diagnostic {
+    Diagnostic::error(SYNTAX, format!("`<<` merges mappings, and this is {found}")).at(key)
 }
 
 pub(super) fn unknown_tag(span: Span, tag: &str) -> Diagnostic {
