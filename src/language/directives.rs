@@ -1,0 +1,156 @@
+//! The table of directives: `{ $word: ..., $companion: ... }`, each with its meaning and examples that are tests.
+
+use super::compile::{Compiler, is_word};
+use super::template::Template;
+use crate::text::diagnostic::did_you_mean;
+use crate::text::yaml::{Key, Node};
+
+mod control;
+mod lists;
+mod numbers;
+mod objects;
+mod strings;
+mod walk;
+
+/// One directive.
+pub struct Directive {
+    /// The word, with its `$`.
+    pub name: &'static str,
+    /// The companions that must stand beside it.
+    pub needs: &'static [&'static str],
+    /// The companions that may stand beside it.
+    pub takes: &'static [&'static str],
+    /// What it gives, in one line.
+    pub doc: &'static str,
+    /// Templates with an input and what they give.
+    pub examples: &'static [Example],
+    /// Whether it can fail, given which companions it has.
+    can_fail: fn(&Args<'_>) -> bool,
+    compile: fn(&mut Compiler<'_>, &Args<'_>) -> Option<Template>,
+}
+
+/// A template in YAML, the `$` it sees as JSON, and what it writes: JSON, or `None` for nothing.
+pub struct Example {
+    /// The template, in YAML.
+    pub template: &'static str,
+    /// The document it sees as `$`.
+    pub input: &'static str,
+    /// What it writes.
+    pub output: Option<&'static str>,
+}
+
+const fn example(template: &'static str, input: &'static str, output: &'static str) -> Example {
+    Example { template, input, output: Some(output) }
+}
+
+const fn nothing(template: &'static str, input: &'static str) -> Example {
+    Example { template, input, output: None }
+}
+
+/// A directive's word and companions as they stand in the file.
+pub(super) struct Args<'n> {
+    /// What stands behind the word itself.
+    pub word: &'n Node,
+    /// The whole mapping.
+    pub node: &'n Node,
+    entries: &'n [(Key, Node)],
+}
+
+impl<'n> Args<'n> {
+    /// What stands behind a companion.
+    pub fn get(&self, name: &str) -> Option<&'n Node> {
+        self.entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
+    }
+
+    /// A required companion. It is there: the table has been checked before.
+    pub fn need(&self, name: &str) -> &'n Node {
+        self.get(name).unwrap_or(self.node)
+    }
+}
+
+fn never(_: &Args<'_>) -> bool {
+    false
+}
+
+fn always(_: &Args<'_>) -> bool {
+    true
+}
+
+/// All directives, a group of kin after the other.
+pub fn all() -> impl Iterator<Item = &'static Directive> {
+    [control::TABLE, lists::TABLE, objects::TABLE, walk::TABLE, numbers::TABLE, strings::TABLE].into_iter().flatten()
+}
+
+/// Compiles the mapping `node`, in which `first` is the first key that looks like a word.
+pub(super) fn compile(
+    c: &mut Compiler<'_>,
+    first: &Key,
+    entries: &[(Key, Node)],
+    node: &Node,
+) -> Option<Template> {
+    // Companions may come before their word, so the word is the key that the table has.
+    let found = entries.iter().find_map(|(key, value)| {
+        all().find(|directive| directive.name == key.text).map(|directive| (directive, key, value))
+    });
+    let Some((directive, key, word)) = found else {
+        let names = || all().map(|directive| directive.name);
+        let near = did_you_mean(&first.text, names()).map(str::to_owned);
+        let owner = all().find(|directive| {
+            directive.needs.contains(&first.text.as_str()) || directive.takes.contains(&first.text.as_str())
+        });
+        let error = c.error("unknown-directive", first.span, format!("there is no directive `{}`", first.text));
+        match (near, owner) {
+            (_, Some(owner)) => {
+                error.help.push(format!("`{}` stands beside `{}`", first.text, owner.name));
+            }
+            (Some(near), None) => error.help.push(format!("did you mean `{near}`?")),
+            (None, None) => error.help.push(format!("for a key that begins with `$`, write `${}`", first.text)),
+        }
+        return None;
+    };
+    let args = Args { word, node, entries };
+    let mut sound = true;
+    for (other, _) in entries {
+        let known = other.text == directive.name
+            || directive.needs.contains(&other.text.as_str())
+            || directive.takes.contains(&other.text.as_str());
+        if !known {
+            sound = false;
+            let names = directive.needs.iter().chain(directive.takes).copied();
+            let near = did_you_mean(&other.text, names.clone()).map(str::to_owned);
+            let all = names.collect::<Vec<_>>().join(", ");
+            let plain = !is_word(&other.text);
+            let error = c.error(
+                "stray-companion",
+                other.span,
+                format!("`{}` cannot stand beside `{}`", other.text, directive.name),
+            );
+            match near {
+                Some(near) => error.help.push(format!("did you mean `{near}`?")),
+                None if plain => error.help.push(format!(
+                    "a directive gives the whole value; to add members use `$merge: [ {{ {}: ... }}, {{ {}: ... }} ]`",
+                    other.text, directive.name
+                )),
+                None if all.is_empty() => error.help.push(format!("`{}` stands alone", directive.name)),
+                None => error.help.push(format!("beside `{}` may stand: {all}", directive.name)),
+            }
+        }
+    }
+    for name in directive.needs {
+        if args.get(name).is_none() {
+            sound = false;
+            c.error("missing-companion", key.span, format!("`{}` needs `{name}` beside it", directive.name));
+        }
+    }
+    if c.infallible && (directive.can_fail)(&args) {
+        sound = false;
+        c.error("may-fail-in-stream", key.span, format!("`{}` may fail, and a stream cannot", directive.name))
+            .help
+            .push("give it an `$else`, or use a `fail:` step".into());
+    }
+    let compiled = (directive.compile)(c, &args);
+    compiled.filter(|_| sound)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Directives over lists: loops, joins, and picking one.
+
+use super::control::templates;
+use super::{Directive, example, never, nothing};
+use crate::language::compile::Compiler;
+use crate::language::condition::Condition;
+use crate::language::matchers;
+use crate::language::scope::{Env, Slot};
+use crate::language::template::{Fail, Items, Op, Template};
+use crate::language::value::{Num, Val};
+use crate::text::json;
+use crate::text::yaml::{Kind, Node};
+
+pub(super) const TABLE: &[Directive] = &[
+    Directive {
+        name: "$for",
+        needs: &["$as", "$emit"],
+        takes: &["$at", "$where", "$group"],
+        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; without any item it gives nothing",
+        examples: &[
+            example("{ $for: $.a, $as: x, $emit: { v: $x } }", r#"{"a":[1,2]}"#, r#"[{"v":1},{"v":2}]"#),
+            example("[0, { $for: $.a, $as: x, $at: i, $where: { $x: { above: 1 } }, $emit: [$x, $i] }]", r#"{"a":[1,2]}"#, "[0,2,1]"),
+            example("{ $for: $.a, $as: g, $group: $g.k, $emit: { $count: $g } }", r#"{"a":[{"k":1},{"k":1},{"k":2}]}"#, "[2,1]"),
+            nothing("{ $for: $.a, $as: x, $emit: $x }", r#"{"a":[]}"#),
+        ],
+        can_fail: never,
+        compile: |c, args| {
+            let over = c.template(args.word);
+            let item = c.name(args.need("$as"), "`$as`");
+            let at = match args.get("$at") {
+                Some(node) => Some(c.name(node, "`$at`")?),
+                None => None,
+            };
+            let (over, item) = (over?, item?);
+            c.with_locals(&[item, at.unwrap_or("")], |c, slots| {
+                let (item, at) = (slots.first().copied()?, slots.get(1).copied()?);
+                let only = args.get("$where").map(|node| c.condition(node));
+                let group = args.get("$group").map(|node| c.template(node));
+                let node = args.need("$emit");
+                let emit = match &node.kind {
+                    Kind::List(_) => templates(c, node, "$emit"),
+                    _ => c.template(node).map(|template| vec![template]),
+                };
+                let only = match only {
+                    Some(condition) => Some(condition?),
+                    None => None,
+                };
+                let group = match group {
+                    Some(template) => Some(template?),
+                    None => None,
+                };
+                Some(Template::op(For { over, item, at, only, group, emit: emit? }))
+            })
+        },
+    },
+    Directive {
+        name: "$list",
+        needs: &[],
+        takes: &[],
+        doc: "its list as one value, where a bare list would give its items one by one",
+        examples: &[example("{ $for: $.a, $as: x, $emit: { $list: [$x, 0] } }", r#"{"a":[1]}"#, "[[1,0]]")],
+        can_fail: never,
+        compile: |c, args| templates(c, args.word, "$list").map(|list| Template::op(Whole(Template::list(list)))),
+    },
+    Directive {
+        name: "$flat",
+        needs: &[],
+        takes: &[],
+        doc: "a list's items one by one, inside another list",
+        examples: &[example("[0, { $flat: $.a }]", r#"{"a":[1,2]}"#, "[0,1,2]")],
+        can_fail: never,
+        compile: |c, args| c.template(args.word).map(|list| Template::op(Flat(list))),
+    },
+    Directive {
+        name: "$join",
+        needs: &[],
+        takes: &["$by"],
+        doc: "the texts of a list in one string, with `$by` between them; nothing for an empty list",
+        examples: &[
+            example("{ $join: '$.a[*].t', $by: ', ' }", r#"{"a":[{"t":"x"},{"t":2}]}"#, r#""x, 2""#),
+            nothing("{ $join: $.a }", r#"{"a":[]}"#),
+        ],
+        can_fail: never,
+        compile: |c, args| {
+            let list = c.template(args.word);
+            let by = match args.get("$by") {
+                Some(node) => matchers::string(c, node)?,
+                None => String::new(),
+            };
+            Some(Template::op(Join { list: list?, by }))
+        },
+    },
+    Directive {
+        name: "$count",
+        needs: &[],
+        takes: &[],
+        doc: "how many items a list has; nothing counts 0",
+        examples: &[example("{ $count: '$.a[?@ > 1]' }", r#"{"a":[1,2,3]}"#, "2"), example("{ $count: $.b }", "{}", "0")],
+        can_fail: never,
+        compile: |c, args| c.template(args.word).map(|list| Template::op(Count(list))),
+    },
+    Directive {
+        name: "$last",
+        needs: &[],
+        takes: &[],
+        doc: "the last item of a list",
+        examples: &[example("{ $last: '$.a[*]' }", r#"{"a":[1,2]}"#, "2")],
+        can_fail: never,
+        compile: |c, args| c.template(args.word).map(|list| Template::op(Last(list))),
+    },
+    Directive {
+        name: "$take",
+        needs: &["$from"],
+        takes: &[],
+        doc: "the first so many items of a list; nothing if there are none",
+        examples: &[example("{ $take: 2, $from: $.a }", r#"{"a":[1,2,3]}"#, "[1,2]"), nothing("{ $take: 2, $from: $.a }", r#"{"a":[]}"#)],
+        can_fail: never,
+        compile: |c, args| {
+            let many = c.template(args.word);
+            let list = c.template(args.need("$from"));
+            Some(Template::op(Take { many: many?, list: list? }))
+        },
+    },
+];
+
+struct For {
+    over: Template,
+    item: Slot,
+    at: Slot,
+    only: Option<Condition>,
+    group: Option<Template>,
+    emit: Vec<Template>,
+}
+
+impl For {
+    /// Runs the loop; each turn's items go to `items`.
+    fn run(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        let mut values = self.over.value(env)?.items();
+        if self.only.is_some() || self.group.is_some() {
+            values = self.turns(env, values)?;
+        }
+        for (count, value) in values.into_iter().enumerate() {
+            env.set(self.item, value);
+            env.set(self.at, Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))));
+            for template in &self.emit {
+                template.items(env, items)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The values of the turns: what `$where` lets through, in groups if asked.
+    fn turns<'a>(&self, env: &mut Env<'a>, values: Vec<Val<'a>>) -> Result<Vec<Val<'a>>, Fail> {
+        let mut turns: Vec<Val<'a>> = Vec::new();
+        let mut open: Option<(Val<'a>, Vec<Val<'a>>)> = None;
+        for (count, value) in values.into_iter().enumerate() {
+            env.set(self.item, value.clone());
+            env.set(self.at, Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))));
+            if self.only.as_ref().is_some_and(|only| !only.test(env)) {
+                continue;
+            }
+            let Some(group) = &self.group else {
+                turns.push(value);
+                continue;
+            };
+            let key = group.value(env)?;
+            match &mut open {
+                Some((last, members)) if last.equals(&key) => members.push(value),
+                _ => {
+                    turns.extend(open.take().map(|(_, members)| Val::List(members.into())));
+                    open = Some((key, vec![value]));
+                }
+            }
+        }
+        turns.extend(open.map(|(_, members)| Val::List(members.into())));
+        Ok(turns)
+    }
+}
+
+impl Op for For {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        out.push(b'[');
+        let mut items = Items::new(out);
+        self.run(env, &mut items)?;
+        let gave = !items.is_empty();
+        out.push(b']');
+        Ok(gave)
+    }
+
+    fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        self.run(env, items)
+    }
+}
+
+struct Whole(Template);
+
+impl Op for Whole {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        self.0.write(env, out)
+    }
+}
+
+struct Flat(Template);
+
+impl Op for Flat {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        out.push(b'[');
+        let mut items = Items::new(out);
+        self.items(env, &mut items)?;
+        let gave = !items.is_empty();
+        out.push(b']');
+        Ok(gave)
+    }
+
+    fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        for value in self.0.value(env)?.items() {
+            items.item(|out| Ok(value.write_any(out)))?;
+        }
+        Ok(())
+    }
+}
+
+struct Join {
+    list: Template,
+    by: String,
+}
+
+impl Op for Join {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        Ok(self.value(env)?.write(out))
+    }
+
+    fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        let mut text = String::new();
+        let mut gave = false;
+        for value in self.list.value(env)?.items() {
+            if let Some(part) = value.to_text() {
+                if gave {
+                    text.push_str(&self.by);
+                }
+                text.push_str(&part);
+                gave = true;
+            }
+        }
+        Ok(if gave { Val::Str(text.into()) } else { Val::Nothing })
+    }
+}
+
+struct Count(Template);
+
+impl Op for Count {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        Ok(self.value(env)?.write(out))
+    }
+
+    fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        let count = self.0.value(env)?.items().len();
+        Ok(Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))))
+    }
+}
+
+struct Last(Template);
+
+impl Op for Last {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        Ok(self.value(env)?.write(out))
+    }
+
+    fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        Ok(self.0.value(env)?.items().pop().unwrap_or_default())
+    }
+}
+
+struct Take {
+    many: Template,
+    list: Template,
+}
+
+impl Op for Take {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        let many = self.many.value(env)?.as_num().map_or(0, |many| many.f64().max(0.0) as usize);
+        let values = self.list.value(env)?.items();
+        out.push(b'[');
+        let mut items = Items::new(out);
+        for value in values.iter().take(many) {
+            items.item(|out| Ok(value.write_any(out)))?;
+        }
+        let gave = !items.is_empty();
+        out.push(b']');
+        Ok(gave)
+    }
+}
+
+/// Writes `text` as a JSON string: the end of many a directive.
+pub(super) fn write_text(text: &str, out: &mut Vec<u8>) -> Result<bool, Fail> {
+    json::write_str(out, text);
+    Ok(true)
+}
+
+/// Compiles a companion that is a template, or nothing where it is absent.
+pub(super) fn optional(c: &mut Compiler<'_>, node: Option<&Node>) -> Option<Option<Template>> {
+    match node {
+        Some(node) => c.template(node).map(Some),
+        None => Some(None),
+    }
+}

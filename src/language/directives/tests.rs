@@ -1,0 +1,92 @@
+//! The table's examples are its tests.
+
+use super::{Example, all};
+use crate::language::compile::Compiler;
+use crate::language::matchers::MATCHERS;
+use crate::language::scope::{Env, Scope};
+use crate::language::value::Val;
+use crate::text::diagnostic::{Diagnostics, FileId};
+use crate::text::json::Doc;
+use crate::text::yaml;
+
+/// What `template` writes for the document `input`.
+fn run(template: &str, input: &str) -> Result<Option<String>, String> {
+    let scope = Scope::new(&[""]);
+    let mut diags = Diagnostics::default();
+    let node = yaml::parse(FileId(0), template).map_err(|error| error.message)?;
+    let compiled = Compiler::new(&scope, &mut diags).template(&node);
+    let compiled = compiled.ok_or_else(|| {
+        diags.iter().map(|d| format!("{} ({})", d.message, d.help.join("; "))).collect::<Vec<_>>().join("\n")
+    })?;
+    let doc = Doc::parse(input.as_bytes().to_vec()).unwrap();
+    let mut env = Env::new(scope.len());
+    env.set(0, Val::Json(doc.root()));
+    let mut out = Vec::new();
+    let gave = compiled.write(&mut env, &mut out).map_err(|fail| fail.message)?;
+    let value = compiled.value(&mut env).map_err(|fail| fail.message)?;
+    let mut again = Vec::new();
+    // Whether a template is written or evaluated, it must come to the same.
+    assert_eq!((value.write_any(&mut again), &again), (gave, &out), "{template} written and evaluated");
+    Ok(gave.then(|| String::from_utf8(out).unwrap()))
+}
+
+#[test]
+fn every_example_gives_what_it_says() {
+    for directive in all() {
+        for Example { template, input, output } in directive.examples {
+            let gave = run(template, input).unwrap_or_else(|error| panic!("{template}: {error}"));
+            assert_eq!(gave.as_deref(), *output, "{template} over {input}");
+        }
+    }
+}
+
+#[test]
+fn every_directive_but_those_with_a_fragment_or_a_failure_has_an_example() {
+    let without: Vec<_> = all().filter(|d| d.examples.is_empty()).map(|d| d.name).collect();
+    assert_eq!(without, ["$use", "$fail"]);
+}
+
+#[test]
+fn every_matcher_holds_and_fails_as_it_says() {
+    for entry in MATCHERS {
+        let template = format!("{{ $if: {{ $.v: {} }}, $then: true, $else: false }}", entry.example);
+        for (inputs, expected) in [(entry.holds, "true"), (entry.fails, "false")] {
+            for input in inputs {
+                let gave = run(&template, &format!("{{\"v\":{input}}}")).unwrap();
+                assert_eq!(gave.as_deref(), Some(expected), "{} over {input}", entry.example);
+            }
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_what_was_meant() {
+    for (template, message, help) in [
+        ("{ $iff: $.a, $then: 1 }", "there is no directive `$iff`", "did you mean `$if`?"),
+        ("{ $then: 1 }", "there is no directive `$then`", "`$then` stands beside `$if`"),
+        ("{ $if: $.a }", "`$if` needs `$then` beside it", ""),
+        ("{ $if: $.a, $then: 1, $elze: 2 }", "`$elze` cannot stand beside `$if`", "did you mean `$else`?"),
+        ("{ $first: [$.a], x: 1 }", "`x` cannot stand beside `$first`", "$merge"),
+        ("$msg.role", "nothing is called `$msg` here", "$$msg"),
+        ("{ $if: { $.a: { matchs: x } }, $then: 1 }", "there is no matcher `matchs`", "did you mean `matches`?"),
+        ("{ $if: { $.a: { matches: '(' } }, $then: 1 }", "this is no regular expression", "look-around"),
+        ("a {$.b", "a `{$` without its `}`", ""),
+        ("{ $capture: a, $from: $.x, $group: g }", "the expression has no group `g`", ""),
+    ] {
+        let error = run(template, "{}").expect_err(template);
+        assert!(error.contains(message) && error.contains(help), "{template}: {error}");
+    }
+}
+
+#[test]
+fn nothing_leaves_no_trace() {
+    for (template, input, output) in [
+        ("{ a: $.x, b: null, c: [], d: { e: $.x } }", "{}", r#"{"b":null,"c":[],"d":{}}"#),
+        ("[$.x, $.y, 0]", r#"{"x":null,"y":false}"#, "[false,0]"),
+        ("'{$.x}-{$.n}'", r#"{"n":1.50}"#, r#""-1.50""#),
+        ("'$$x costs {$.n}'", r#"{"n":5}"#, r#""$x costs {$.n}""#),
+        ("{ a: $ }", r#"{"k" : [1.0, 12345678901234567890]}"#, r#"{"a":{"k" : [1.0, 12345678901234567890]}}"#),
+    ] {
+        assert_eq!(run(template, input).unwrap().as_deref(), Some(output), "{template}");
+    }
+}

@@ -1,0 +1,397 @@
+//! The table of matchers: what can be asked of a value.
+
+use std::cmp::Ordering;
+
+use regex::Regex;
+
+use super::compile::Compiler;
+use super::scope::Env;
+use super::template::Source;
+use super::value::{Type, Val};
+use crate::text::diagnostic::did_you_mean;
+use crate::text::json;
+use crate::text::yaml::{Kind, Node};
+
+/// One entry of the table.
+pub struct Entry {
+    /// The word, as in `{ matches: ... }`.
+    pub name: &'static str,
+    /// What it asks, in one line.
+    pub doc: &'static str,
+    /// A matcher of this kind, as YAML.
+    pub example: &'static str,
+    /// JSON values for which the example holds.
+    pub holds: &'static [&'static str],
+    /// JSON values for which it does not.
+    pub fails: &'static [&'static str],
+    compile: fn(&mut Compiler<'_>, &Node) -> Option<Matcher>,
+}
+
+/// A compiled matcher.
+pub enum Matcher {
+    /// Equal to a constant.
+    Equals(Val<'static>),
+    /// Equal to what a path selects.
+    Same(Source),
+    /// The type or state is one of these.
+    Is(Vec<State>),
+    /// A regular expression finds something in the text.
+    Matches(Regex),
+    /// The string begins so.
+    StartsWith(String),
+    /// The string ends so.
+    EndsWith(String),
+    /// The string has this part, or the list this item.
+    Contains(Val<'static>),
+    /// Ordered so beside a number or string.
+    Compared(&'static [Ordering], Operand),
+    /// The length of a string (characters), list or object.
+    Length(Box<Matcher>),
+    /// One of the items that a path selects.
+    In(Source),
+    /// Not so.
+    Not(Box<Matcher>),
+    /// One of these.
+    Any(Vec<Matcher>),
+    /// All of these.
+    All(Vec<Matcher>),
+}
+
+/// What a comparison compares with.
+pub enum Operand {
+    /// A constant.
+    Constant(Val<'static>),
+    /// What a path selects.
+    Selected(Source),
+}
+
+/// A state that `is` can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is a node, be it null.
+    Present,
+    /// There is no node.
+    Absent,
+    /// Neither empty nor false.
+    Something,
+    /// No node, or null.
+    Nothing,
+    /// Nothing, `""`, `[]` or `{}`.
+    Empty,
+    /// A string that holds one complete JSON object.
+    JsonObject,
+    /// A JSON type.
+    Of(Type),
+}
+
+const STATES: &[(&str, State)] = &[
+    ("present", State::Present),
+    ("absent", State::Absent),
+    ("something", State::Something),
+    ("nothing", State::Nothing),
+    ("empty", State::Empty),
+    ("json_object", State::JsonObject),
+    ("null", State::Of(Type::Null)),
+    ("string", State::Of(Type::String)),
+    ("number", State::Of(Type::Number)),
+    ("bool", State::Of(Type::Bool)),
+    ("list", State::Of(Type::List)),
+    ("object", State::Of(Type::Object)),
+];
+
+/// All matchers.
+pub const MATCHERS: &[Entry] = &[
+    Entry {
+        name: "is",
+        doc: "the value's type or state: present, absent, something, nothing, empty, null, string, number, bool, list, object, json_object; or a list of them",
+        example: "{ is: [string, number] }",
+        holds: &["\"a\"", "1"],
+        fails: &["null", "[]"],
+        compile: |c, node| states(c, node).map(Matcher::Is),
+    },
+    Entry {
+        name: "matches",
+        doc: "a regular expression finds something in the string",
+        example: "{ matches: '^ab+' }",
+        holds: &["\"abbc\""],
+        fails: &["\"cab\"", "1"],
+        compile: |c, node| regex(c, node).map(Matcher::Matches),
+    },
+    Entry {
+        name: "starts_with",
+        doc: "the string begins so",
+        example: "{ starts_with: ab }",
+        holds: &["\"abc\""],
+        fails: &["\"cab\""],
+        compile: |c, node| string(c, node).map(Matcher::StartsWith),
+    },
+    Entry {
+        name: "ends_with",
+        doc: "the string ends so",
+        example: "{ ends_with: bc }",
+        holds: &["\"abc\""],
+        fails: &["\"bca\""],
+        compile: |c, node| string(c, node).map(Matcher::EndsWith),
+    },
+    Entry {
+        name: "contains",
+        doc: "the string has this part, or the list has this item",
+        example: "{ contains: b }",
+        holds: &["\"abc\"", "[\"a\",\"b\"]"],
+        fails: &["\"ac\"", "[\"abc\"]"],
+        compile: |c, node| Some(Matcher::Contains(c.constant(node))),
+    },
+    Entry {
+        name: "above",
+        doc: "greater than a number (or later than a string)",
+        example: "{ above: 3 }",
+        holds: &["3.5"],
+        fails: &["3", "\"4\""],
+        compile: |c, node| operand(c, node).map(|than| Matcher::Compared(&[Ordering::Greater], than)),
+    },
+    Entry {
+        name: "below",
+        doc: "less than a number (or earlier than a string)",
+        example: "{ below: 3 }",
+        holds: &["-1"],
+        fails: &["3", "null"],
+        compile: |c, node| operand(c, node).map(|than| Matcher::Compared(&[Ordering::Less], than)),
+    },
+    Entry {
+        name: "at_least",
+        doc: "not less than a number",
+        example: "{ at_least: 3 }",
+        holds: &["3", "4"],
+        fails: &["2.9"],
+        compile: |c, node| {
+            operand(c, node).map(|than| Matcher::Compared(&[Ordering::Greater, Ordering::Equal], than))
+        },
+    },
+    Entry {
+        name: "at_most",
+        doc: "not greater than a number",
+        example: "{ at_most: 3 }",
+        holds: &["3", "0"],
+        fails: &["3.1"],
+        compile: |c, node| {
+            operand(c, node).map(|than| Matcher::Compared(&[Ordering::Less, Ordering::Equal], than))
+        },
+    },
+    Entry {
+        name: "length",
+        doc: "a matcher for the length: characters of a string, items of a list, members of an object",
+        example: "{ length: { at_most: 2 } }",
+        holds: &["\"ab\"", "[1]"],
+        fails: &["\"abc\"", "7"],
+        compile: |c, node| compile(c, node).map(|inner| Matcher::Length(Box::new(inner))),
+    },
+    Entry {
+        name: "in",
+        doc: "one of the items of the list that a path selects",
+        example: "{ in: $.allowed }",
+        holds: &[],
+        fails: &["\"x\""],
+        compile: |c, node| match node.as_str() {
+            Some(text) if text.starts_with('$') => c.source(text, node.span).map(Matcher::In),
+            _ => {
+                c.error("bad-matcher", node.span, "`in` takes a path; for fixed values write them as a list");
+                None
+            }
+        },
+    },
+    Entry {
+        name: "not",
+        doc: "the matcher does not hold",
+        example: "{ not: a }",
+        holds: &["\"b\"", "null"],
+        fails: &["\"a\""],
+        compile: |c, node| compile(c, node).map(|inner| Matcher::Not(Box::new(inner))),
+    },
+    Entry {
+        name: "any",
+        doc: "one of the matchers holds",
+        example: "{ any: [a, { above: 5 }] }",
+        holds: &["\"a\"", "6"],
+        fails: &["5"],
+        compile: |c, node| list(c, node).map(Matcher::Any),
+    },
+    Entry {
+        name: "all",
+        doc: "all of the matchers hold",
+        example: "{ all: [{ above: 1 }, { below: 5 }] }",
+        holds: &["3"],
+        fails: &["5"],
+        compile: |c, node| list(c, node).map(Matcher::All),
+    },
+];
+
+/// Compiles a matcher: a scalar is "equals", a list "one of", a mapping names matchers that must all hold.
+pub(super) fn compile(c: &mut Compiler<'_>, node: &Node) -> Option<Matcher> {
+    match &node.kind {
+        Kind::String(text) if text.starts_with('$') && !text.starts_with("$$") => {
+            c.source(text, node.span).map(Matcher::Same)
+        }
+        Kind::String(text) if text.starts_with("$$") => {
+            Some(Matcher::Equals(Val::Str(text[1..].to_owned().into())))
+        }
+        Kind::Null => Some(Matcher::Is(vec![State::Of(Type::Null)])),
+        Kind::List(_) => list(c, node).map(Matcher::Any),
+        Kind::Map(entries) => {
+            let parts: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| match MATCHERS.iter().find(|entry| entry.name == key.text) {
+                    Some(entry) => (entry.compile)(c, value),
+                    None => {
+                        let names = || MATCHERS.iter().map(|entry| entry.name);
+                        let near = did_you_mean(&key.text, names()).map(str::to_owned);
+                        let all = names().collect::<Vec<_>>().join(", ");
+                        let found = c.error("unknown-matcher", key.span, format!("there is no matcher `{}`", key.text));
+                        found.help.push(match near {
+                            Some(near) => format!("did you mean `{near}`?"),
+                            None => format!("the matchers are {all}"),
+                        });
+                        None
+                    }
+                })
+                .collect();
+            let mut parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
+            if parts.len() == 1 { parts.pop() } else { Some(Matcher::All(parts)) }
+        }
+        _ => Some(Matcher::Equals(c.constant(node))),
+    }
+}
+
+fn list(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<Matcher>> {
+    let Kind::List(items) = &node.kind else {
+        c.error("bad-matcher", node.span, format!("this takes a list of matchers, not {}", node.type_name()));
+        return None;
+    };
+    let items: Vec<_> = items.iter().map(|item| compile(c, item)).collect();
+    items.into_iter().collect()
+}
+
+fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
+    let names: Vec<&Node> = match &node.kind {
+        Kind::List(items) => items.iter().collect(),
+        _ => vec![node],
+    };
+    let mut found = Vec::new();
+    for name in names {
+        // A bare `null` in YAML is null itself, and means the word here.
+        let text = if name.kind == Kind::Null { Some("null") } else { name.as_str() };
+        match text.and_then(|text| STATES.iter().find(|(word, _)| *word == text)) {
+            Some((_, state)) => found.push(*state),
+            None => {
+                let words = || STATES.iter().map(|(word, _)| *word);
+                let near = did_you_mean(text.unwrap_or_default(), words()).map(str::to_owned);
+                let all = words().collect::<Vec<_>>().join(", ");
+                let error = c.error("unknown-state", name.span, "`is` does not know this");
+                error.help.push(match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it knows {all}"),
+                });
+                return None;
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Compiles a regular expression, reporting where it is wrong.
+pub(super) fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Regex> {
+    let text = string(c, node)?;
+    match Regex::new(&text) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            // The crate's message shows the pattern with a caret over several lines; its last line says what is wrong.
+            let error = error.to_string();
+            let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            c.error("bad-regex", node.span, format!("this is no regular expression: {why}"))
+                .help
+                .push("the syntax is that of the Rust crate `regex`: no look-around, no back-references".into());
+            None
+        }
+    }
+}
+
+pub(super) fn string(c: &mut Compiler<'_>, node: &Node) -> Option<String> {
+    match &node.kind {
+        Kind::String(text) => Some(text.clone()),
+        Kind::Number(text) => Some(text.clone()),
+        _ => {
+            c.error("bad-string", node.span, format!("this must be a string, not {}", node.type_name()));
+            None
+        }
+    }
+}
+
+fn operand(c: &mut Compiler<'_>, node: &Node) -> Option<Operand> {
+    match &node.kind {
+        Kind::String(text) if text.starts_with('$') => c.source(text, node.span).map(Operand::Selected),
+        Kind::String(_) | Kind::Number(_) => Some(Operand::Constant(c.constant(node))),
+        _ => {
+            c.error("bad-matcher", node.span, format!("a comparison takes a number, not {}", node.type_name()));
+            None
+        }
+    }
+}
+
+impl Matcher {
+    /// Whether it holds. Of several selected nodes one is enough, except for what asks after presence.
+    pub fn test(&self, value: &Val<'_>, env: &Env<'_>) -> bool {
+        match (self, value) {
+            (Matcher::Is(_) | Matcher::Length(_) | Matcher::Contains(_), _) => self.one(value, env),
+            (Matcher::Not(inner), _) => !inner.test(value, env),
+            (Matcher::Any(parts), _) => parts.iter().any(|part| part.test(value, env)),
+            (Matcher::All(parts), _) => parts.iter().all(|part| part.test(value, env)),
+            (_, Val::List(nodes)) => nodes.iter().any(|node| self.one(node, env)),
+            _ => self.one(value, env),
+        }
+    }
+
+    fn one(&self, value: &Val<'_>, env: &Env<'_>) -> bool {
+        match self {
+            Matcher::Equals(constant) => value.equals(constant),
+            Matcher::Same(source) => {
+                let other = source.value(env);
+                !other.is_nothing() && value.equals(&other)
+            }
+            Matcher::Is(states) => states.iter().any(|state| state.holds(value)),
+            Matcher::Matches(regex) => value.as_str().is_some_and(|text| regex.is_match(&text)),
+            Matcher::StartsWith(start) => value.as_str().is_some_and(|text| text.starts_with(start)),
+            Matcher::EndsWith(end) => value.as_str().is_some_and(|text| text.ends_with(end)),
+            Matcher::Contains(part) => match (value.as_str(), part.to_text()) {
+                (Some(text), Some(part)) => text.contains(&*part),
+                _ => value.kind() == Type::List && value.items().iter().any(|item| item.equals(part)),
+            },
+            Matcher::Compared(orders, Operand::Constant(other)) => {
+                value.compare(other).is_some_and(|order| orders.contains(&order))
+            }
+            Matcher::Compared(orders, Operand::Selected(source)) => {
+                value.compare(&source.value(env)).is_some_and(|order| orders.contains(&order))
+            }
+            Matcher::Length(inner) => value
+                .length()
+                .and_then(|length| i64::try_from(length).ok())
+                .is_some_and(|length| inner.test(&Val::Num(super::value::Num::Int(length)), env)),
+            Matcher::In(source) => source.value(env).items().iter().any(|item| item.equals(value)),
+            Matcher::Not(inner) => !inner.test(value, env),
+            Matcher::Any(parts) => parts.iter().any(|part| part.test(value, env)),
+            Matcher::All(parts) => parts.iter().all(|part| part.test(value, env)),
+        }
+    }
+}
+
+impl State {
+    fn holds(self, value: &Val<'_>) -> bool {
+        match self {
+            State::Present => value.kind() != Type::Nothing,
+            State::Absent => value.kind() == Type::Nothing,
+            State::Something => value.is_something(),
+            State::Nothing => value.is_nothing(),
+            State::Empty => value.is_empty(),
+            State::JsonObject => value.as_str().is_some_and(|text| json::is_complete_object(&text)),
+            State::Of(kind) => value.kind() == kind,
+        }
+    }
+}

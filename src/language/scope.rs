@@ -1,0 +1,186 @@
+//! Names: which ones a template may use, and the slots that hold their values while it runs.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::value::Val;
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::text::yaml::{Kind, Node};
+
+/// A name's place in an [`Env`].
+pub type Slot = usize;
+
+/// What a group of templates may name: roots such as `$request`, spaces such as `$state.*`, and fragments.
+///
+/// Roots take the slots `0..roots.len()`, in the order given to [`Scope::new`]; spaces follow.
+#[derive(Default)]
+pub struct Scope {
+    roots: Vec<(String, Slot)>,
+    spaces: BTreeMap<String, Vec<(String, Slot)>>,
+    slots: usize,
+    fragments: BTreeMap<String, Node>,
+    uses: RefCell<Uses>,
+}
+
+/// What was seen of fragments while templates compiled; judged by [`Scope::finish`].
+#[derive(Default)]
+struct Uses {
+    given: BTreeMap<String, BTreeSet<String>>,
+    wanted: Vec<(String, String, Span)>,
+}
+
+impl Scope {
+    /// A scope with these roots. The empty name is `$`, this document.
+    pub fn new(roots: &[&str]) -> Scope {
+        Scope {
+            roots: roots.iter().enumerate().map(|(slot, name)| ((*name).to_owned(), slot)).collect(),
+            slots: roots.len(),
+            ..Scope::default()
+        }
+    }
+
+    /// Declares one more root.
+    pub fn declare(&mut self, name: &str) -> Slot {
+        let slot = self.slots;
+        self.roots.push((name.to_owned(), slot));
+        self.slots += 1;
+        slot
+    }
+
+    /// Declares `$name.member` for each member, each with a slot of its own. Returns the first slot.
+    pub fn space(&mut self, name: &str, members: impl IntoIterator<Item = String>) -> Slot {
+        let first = self.slots;
+        let space = self.spaces.entry(name.to_owned()).or_default();
+        for member in members {
+            space.push((member, self.slots));
+            self.slots += 1;
+        }
+        first
+    }
+
+    /// Takes over the fragments of a file: a mapping of names to templates.
+    pub fn fragments(&mut self, node: &Node, diags: &mut Diagnostics) {
+        let Kind::Map(entries) = &node.kind else {
+            diags.push(
+                Diagnostic::error("fragments-shape", format!("fragments must be a mapping, not {}", node.type_name()))
+                    .at(node.span)
+                    .help("write `fragments: { name: template }`"),
+            );
+            return;
+        };
+        for (key, template) in entries {
+            self.fragments.insert(key.text.clone(), template.clone());
+        }
+    }
+
+    /// The slot of a root.
+    pub fn root(&self, name: &str) -> Option<Slot> {
+        self.roots.iter().find(|(root, _)| root == name).map(|(_, slot)| *slot)
+    }
+
+    /// The slot of a space's member; `Err` carries the nearest declared name, if any.
+    pub(super) fn member(&self, space: &str, member: &str) -> Option<Result<Slot, Option<&str>>> {
+        let members = self.spaces.get(space)?;
+        Some(match members.iter().find(|(name, _)| name == member) {
+            Some((_, slot)) => Ok(*slot),
+            None => Err(did_you_mean(member, members.iter().map(|(name, _)| name.as_str()))),
+        })
+    }
+
+    /// How many slots the roots and spaces take; locals come after them.
+    pub fn len(&self) -> usize {
+        self.slots
+    }
+
+    /// Whether no name is declared at all.
+    pub fn is_empty(&self) -> bool {
+        self.slots == 0
+    }
+
+    /// All names of roots and spaces, for suggestions.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().map(|(name, _)| name.as_str()).chain(self.spaces.keys().map(String::as_str))
+    }
+
+    pub(super) fn fragment(&self, name: &str) -> Option<&Node> {
+        self.fragments.get(name)
+    }
+
+    pub(super) fn fragment_names(&self) -> impl Iterator<Item = &str> {
+        self.fragments.keys().map(String::as_str)
+    }
+
+    pub(super) fn gave(&self, fragment: &str, parameter: &str) {
+        self.uses.borrow_mut().given.entry(fragment.to_owned()).or_default().insert(parameter.to_owned());
+    }
+
+    pub(super) fn used(&self, fragment: &str) {
+        self.uses.borrow_mut().given.entry(fragment.to_owned()).or_default();
+    }
+
+    pub(super) fn wanted(&self, fragment: &str, name: &str, at: Span) {
+        let mut uses = self.uses.borrow_mut();
+        let entry = (fragment.to_owned(), name.to_owned(), at);
+        if !uses.wanted.contains(&entry) {
+            uses.wanted.push(entry);
+        }
+    }
+
+    /// Reports names in fragments that no use gives, and fragments that nothing uses. Call it when every
+    /// template of the scope has been compiled.
+    pub fn finish(&self, diags: &mut Diagnostics) {
+        let uses = self.uses.borrow();
+        for (fragment, name, at) in &uses.wanted {
+            let given = uses.given.get(fragment);
+            if given.is_some_and(|names| names.contains(name)) {
+                continue;
+            }
+            let known = given.into_iter().flatten().map(String::as_str).chain(self.names());
+            let mut found = Diagnostic::error("unknown-name", format!("no use of `{fragment}` gives it `${name}`"))
+                .at(*at)
+                .label("not a root, and not in any `$with`");
+            if let Some(near) = did_you_mean(name, known) {
+                found = found.help(format!("did you mean `${near}`?"));
+            }
+            diags.push(found);
+        }
+        for (name, node) in &self.fragments {
+            if !uses.given.contains_key(name) {
+                diags.push(
+                    Diagnostic::warning("unused-fragment", format!("nothing uses the fragment `{name}`"))
+                        .at(node.span),
+                );
+            }
+        }
+    }
+}
+
+/// The values of all names while something runs.
+pub struct Env<'a> {
+    slots: Vec<Val<'a>>,
+}
+
+impl<'a> Env<'a> {
+    /// An environment in which every name of `scope` is nothing.
+    pub fn new(scope_len: usize) -> Env<'a> {
+        // Room for a few locals, so that the usual template never grows it.
+        let mut slots = Vec::with_capacity(scope_len + 16);
+        slots.resize(scope_len, Val::Nothing);
+        Env { slots }
+    }
+
+    /// Gives a name its value.
+    pub fn set(&mut self, slot: Slot, value: Val<'a>) {
+        if slot >= self.slots.len() {
+            self.slots.resize(slot + 1, Val::Nothing);
+        }
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = value;
+        }
+    }
+
+    /// A name's value.
+    pub fn get(&self, slot: Slot) -> &Val<'a> {
+        self.slots.get(slot).unwrap_or(&Val::Nothing)
+    }
+}

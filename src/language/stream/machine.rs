@@ -1,0 +1,255 @@
+//! The machine that runs a stream program over the events of one stream.
+
+use std::sync::Arc;
+
+use super::blocks::Blocks;
+use super::program::{Emit, Step, StreamProgram};
+use crate::language::scope::{Env, Slot};
+use crate::language::template::Fail;
+use crate::language::value::{Num, Val};
+use crate::text::json::{self, Doc};
+
+/// The values that the caller provides for the names it declared.
+pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
+
+/// One stream's progress. It is fed events and fills [`StreamMachine::take_output`]; after the end, or after a
+/// failure, it ignores all input.
+pub struct StreamMachine {
+    pub(super) program: Arc<StreamProgram>,
+    state: Vec<Val<'static>>,
+    pub(super) blocks: Blocks,
+    out: Vec<u8>,
+    started: bool,
+    committed: bool,
+    ended: bool,
+    failure: Option<Fail>,
+}
+
+impl StreamMachine {
+    /// A machine at the beginning of a stream.
+    pub fn new(program: Arc<StreamProgram>) -> StreamMachine {
+        let state = program.state.clone();
+        let blocks = Blocks::new(program.kinds.len());
+        StreamMachine {
+            program,
+            state,
+            blocks,
+            out: Vec::new(),
+            started: false,
+            committed: false,
+            ended: false,
+            failure: None,
+        }
+    }
+
+    /// Whether content has begun: from here on the output may be given to the client.
+    pub fn committed(&self) -> bool {
+        self.committed
+    }
+
+    /// Whether the stream came to its proper end.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Why the stream failed, if it did.
+    pub fn failure(&self) -> Option<&Fail> {
+        self.failure.as_ref()
+    }
+
+    /// The bytes made so far, and none of them twice.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// How many bytes wait to be taken.
+    pub fn pending(&self) -> usize {
+        self.out.len()
+    }
+
+    /// One event: its name, if it has one, and its data, which should be JSON.
+    pub fn event(&mut self, base: Base<'_, '_>, name: Option<&str>, data: &[u8]) {
+        if self.over() {
+            return;
+        }
+        match Doc::parse(data.to_vec()) {
+            Ok(doc) => self.document(base, name, &doc),
+            Err(error) => {
+                let program = self.program.clone();
+                let text = String::from_utf8_lossy(data);
+                match &program.undecodable {
+                    Some(steps) => self.handle(base, steps, Val::Str(text), name),
+                    None => self.fail(Fail::new(502, format!("an event of the stream is no JSON: {error}"))),
+                }
+            }
+        }
+    }
+
+    /// One event whose data has been read already; also a whole answer in place of a stream.
+    pub fn document(&mut self, base: Base<'_, '_>, name: Option<&str>, doc: &Doc) {
+        let program = self.program.clone();
+        self.handle(base, &program.event, Val::Json(doc.root()), name);
+    }
+
+    /// The literal that ends the stream, such as `[DONE]`.
+    pub fn done(&mut self, base: Base<'_, '_>) {
+        let program = self.program.clone();
+        self.handle(base, &program.done, Val::Nothing, None);
+    }
+
+    /// The bytes are over. Without an `eof` handler that is a stream cut off.
+    pub fn eof(&mut self, base: Base<'_, '_>) {
+        let program = self.program.clone();
+        match &program.eof {
+            Some(steps) => self.handle(base, steps, Val::Nothing, None),
+            None if self.over() => {}
+            None => self.fail(Fail::new(502, "the stream was cut off before its end")),
+        }
+        if !self.over() {
+            self.fail(Fail::new(502, "the stream was cut off before its end"));
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.ended || self.failure.is_some()
+    }
+
+    pub(super) fn fail(&mut self, fail: Fail) {
+        if !self.over() {
+            self.failure = Some(fail);
+        }
+    }
+
+    fn handle<'a>(&mut self, base: Base<'_, 'a>, steps: &[Step], document: Val<'a>, name: Option<&'a str>) {
+        if self.over() {
+            return;
+        }
+        let program = self.program.clone();
+        let mut env = Env::new(program.slots);
+        for (slot, value) in base {
+            env.set(*slot, value.clone());
+        }
+        if let Some(slot) = program.places.document {
+            env.set(slot, document);
+        }
+        env.set(program.places.event, name.map_or(Val::Nothing, Val::str));
+        for (at, value) in self.state.iter().enumerate() {
+            env.set(program.places.state + at, value.clone());
+        }
+        for (at, count) in self.blocks.begun.iter().enumerate() {
+            env.set(program.places.begun + at, Val::Num(Num::Int(*count)));
+        }
+        if let Err(fail) = self.run(steps, &mut env) {
+            self.fail(fail);
+        }
+    }
+
+    fn run(&mut self, steps: &[Step], env: &mut Env<'_>) -> Result<(), Fail> {
+        for step in steps {
+            match step {
+                Step::When { when, then, otherwise } => {
+                    let branch = if when.test(env) { then } else { otherwise };
+                    self.run(branch, env)?;
+                }
+                Step::For { over, slot, steps } => {
+                    for value in over.value(env)?.items() {
+                        env.set(*slot, value);
+                        self.run(steps, env)?;
+                    }
+                }
+                Step::Let { slot, value } => {
+                    let value = value.value(env)?;
+                    env.set(*slot, value);
+                }
+                Step::Set { state, value } => {
+                    let value = value.value(env)?.into_owned();
+                    env.set(self.program.places.state + state, value.clone());
+                    if let Some(place) = self.state.get_mut(*state) {
+                        *place = value;
+                    }
+                }
+                Step::Add { kind, part, key, once } => {
+                    let part = part.value(env)?;
+                    let key = match key {
+                        Some(key) => key.value(env)?,
+                        None => Val::Nothing,
+                    };
+                    let mut fields = Vec::with_capacity(once.len());
+                    for (field, template) in once {
+                        fields.push((*field, template.value(env)?));
+                    }
+                    self.add(*kind, part, key, fields, env)?;
+                }
+                Step::Emit(emit) => self.emit(emit, env)?,
+                Step::Close => self.close_blocks(env)?,
+                Step::Commit => self.committed = true,
+                Step::End => return self.end(env),
+                Step::Fail(failing) => {
+                    let fail = failing.make(env);
+                    return Err(fail);
+                }
+            }
+            if self.over() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
+        self.close_blocks(env)?;
+        self.begin_output(env)?;
+        let program = self.program.clone();
+        self.run(&program.end, env)?;
+        if let Some(done) = &program.framing.done {
+            self.out.extend_from_slice(b"data: ");
+            self.out.extend_from_slice(done.as_bytes());
+            self.out.extend_from_slice(b"\n\n");
+        }
+        self.committed = true;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Runs `before` once, ahead of everything else that leaves.
+    pub(super) fn begin_output(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
+        if !std::mem::replace(&mut self.started, true) {
+            let program = self.program.clone();
+            self.run(&program.before, env)?;
+            self.committed = true;
+        }
+        Ok(())
+    }
+
+    /// Writes one event; a template that gives nothing makes none.
+    pub(super) fn emit(&mut self, emit: &Emit, env: &mut Env<'_>) -> Result<(), Fail> {
+        let out = &mut self.out;
+        let mark = out.len();
+        match (&emit.name, &self.program.framing.event) {
+            (Some(name), _) => write_name(name, out),
+            (None, Some(member)) => {
+                // The name is only known from the data.
+                let data = emit.data.value(env)?;
+                if let Some(name) = data.json().and_then(|node| node.get(member)).and_then(|name| name.str()) {
+                    write_name(&name, out);
+                }
+            }
+            (None, None) => {}
+        }
+        out.extend_from_slice(b"data: ");
+        let start = out.len();
+        if !emit.data.write(env, out)? {
+            out.truncate(mark);
+            return Ok(());
+        }
+        json::one_line(out, start);
+        out.extend_from_slice(b"\n\n");
+        Ok(())
+    }
+}
+
+fn write_name(name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: ");
+    out.extend(name.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+    out.push(b'\n');
+}

@@ -1,0 +1,295 @@
+//! Templates: the answer, with holes. They write JSON bytes, and leave no trace of what gives nothing.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::scope::{Env, Slot};
+use super::value::{Val, parse_produced};
+use crate::text::json::{self, Doc};
+use crate::text::path::Path;
+
+/// Why a template gave up: only `$need`, `$fail` and `$parse` without `$else` can.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fail {
+    /// The HTTP status that suits it.
+    pub status: u16,
+    /// The error's type in the words of the client's protocol, if the rules name one.
+    pub kind: Option<String>,
+    /// What a person reads.
+    pub message: String,
+    /// More for programs, as JSON text.
+    pub details: Option<Vec<u8>>,
+}
+
+impl Fail {
+    /// A failure with a status and a message alone.
+    pub fn new(status: u16, message: impl Into<String>) -> Fail {
+        Fail { status, kind: None, message: message.into(), details: None }
+    }
+}
+
+/// Where a hole's value comes from: a name's slot, and the way from there. A parameter that a use of a fragment
+/// does not give has no slot and is nothing.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub(super) slot: Option<Slot>,
+    pub(super) path: Path,
+}
+
+impl Source {
+    /// The value selected now.
+    pub fn value<'a>(&self, env: &Env<'a>) -> Val<'a> {
+        self.slot.map_or(Val::Nothing, |slot| env.get(slot).select(&self.path))
+    }
+}
+
+/// A part of a text with holes.
+pub(super) enum Piece {
+    Plain(String),
+    Hole(Source),
+}
+
+/// Writes a list's items with their commas.
+pub struct Items<'o> {
+    out: &'o mut Vec<u8>,
+    start: usize,
+}
+
+impl<'o> Items<'o> {
+    pub(super) fn new(out: &'o mut Vec<u8>) -> Items<'o> {
+        let start = out.len();
+        Items { out, start }
+    }
+
+    /// Whether nothing has been written so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.out.len() == self.start
+    }
+
+    /// Adds one item; `write` says whether it gave anything.
+    pub(super) fn item(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<bool, Fail>,
+    ) -> Result<bool, Fail> {
+        let mark = self.out.len();
+        if mark > self.start {
+            self.out.push(b',');
+        }
+        let gave = write(self.out)?;
+        if !gave {
+            self.out.truncate(mark);
+        }
+        Ok(gave)
+    }
+}
+
+/// One compiled directive.
+pub(super) trait Op: Send + Sync {
+    /// Writes one JSON value, or nothing and `false`; what was written before a `false` is cut off by the caller.
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail>;
+
+    /// Writes what it gives as items of a list: one, unless the directive makes several.
+    fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        items.item(|out| self.write(env, out)).map(drop)
+    }
+
+    /// Gives its value without writing it, where that is cheaper.
+    fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        let mut out = Vec::new();
+        Ok(if self.write(env, &mut out)? { parse_produced(out) } else { Val::Nothing })
+    }
+}
+
+/// A compiled template.
+pub struct Template(pub(super) Form);
+
+pub(super) enum Form {
+    /// A constant: its bytes, and the same as a document.
+    Const(Box<[u8]>, Arc<Doc>),
+    Hole(Source),
+    Text(Vec<Piece>),
+    List(Vec<Template>),
+    /// Each member's name stands there as JSON, colon included.
+    Object(Vec<(Box<[u8]>, Template)>),
+    Op(Box<dyn Op>),
+    /// A fold that came to nothing.
+    Nothing,
+}
+
+impl Template {
+    /// Bytes of one JSON value that never change.
+    pub(super) fn constant(bytes: Vec<u8>) -> Template {
+        match Doc::parse(bytes.clone()) {
+            Ok(doc) => Template(Form::Const(bytes.into_boxed_slice(), Arc::new(doc))),
+            Err(_) => Template(Form::Nothing),
+        }
+    }
+
+    pub(super) fn string(text: &str) -> Template {
+        let mut out = Vec::new();
+        json::write_str(&mut out, text);
+        Template::constant(out)
+    }
+
+    pub(super) fn hole(source: Source) -> Template {
+        Template(if source.slot.is_none() { Form::Nothing } else { Form::Hole(source) })
+    }
+
+    pub(super) fn text(pieces: Vec<Piece>) -> Template {
+        Template(Form::Text(pieces))
+    }
+
+    pub(super) fn op(op: impl Op + 'static) -> Template {
+        Template(Form::Op(Box::new(op)))
+    }
+
+    pub(super) fn nothing() -> Template {
+        Template(Form::Nothing)
+    }
+
+    /// A list; if all its items are constant, so is it.
+    pub(super) fn list(items: Vec<Template>) -> Template {
+        Template(Form::List(items)).fold()
+    }
+
+    /// An object; if all its members are constant, so is it.
+    pub(super) fn object(members: Vec<(Box<[u8]>, Template)>) -> Template {
+        Template(Form::Object(members)).fold()
+    }
+
+    fn fold(self) -> Template {
+        let constant = match &self.0 {
+            Form::List(items) => items.iter().all(Template::is_constant),
+            Form::Object(members) => members.iter().all(|(_, value)| value.is_constant()),
+            _ => false,
+        };
+        if !constant {
+            return self;
+        }
+        let mut out = Vec::new();
+        match self.write(&mut Env::new(0), &mut out) {
+            Ok(true) => Template::constant(out),
+            _ => self,
+        }
+    }
+
+    pub(super) fn is_constant(&self) -> bool {
+        matches!(self.0, Form::Const(..) | Form::Nothing)
+    }
+
+    /// The constant string that the member `name` of an object template always has.
+    pub fn constant_member(&self, name: &str) -> Option<String> {
+        match &self.0 {
+            Form::Object(members) => {
+                let mut key = Vec::new();
+                json::write_str(&mut key, name);
+                key.push(b':');
+                let (_, value) = members.iter().find(|(member, _)| **member == *key)?;
+                match &value.0 {
+                    Form::Const(_, doc) => doc.root().str().map(Cow::into_owned),
+                    _ => None,
+                }
+            }
+            Form::Const(_, doc) => doc.root().get(name)?.str().map(Cow::into_owned),
+            _ => None,
+        }
+    }
+
+    /// Writes the template's JSON value, or nothing and `false`. Never leaves half a value behind: on `false` and
+    /// on failure `out` is as it was.
+    pub fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        let mark = out.len();
+        let gave = self.write_inner(env, out);
+        if !matches!(gave, Ok(true)) {
+            out.truncate(mark);
+        }
+        gave
+    }
+
+    fn write_inner(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        match &self.0 {
+            Form::Const(bytes, _) => {
+                out.extend_from_slice(bytes);
+                Ok(true)
+            }
+            Form::Hole(source) => Ok(source.value(env).write(out)),
+            Form::Text(pieces) => {
+                json::write_str(out, &text(pieces, env));
+                Ok(true)
+            }
+            Form::List(list) => {
+                out.push(b'[');
+                let mut items = Items::new(out);
+                for item in list {
+                    item.items(env, &mut items)?;
+                }
+                out.push(b']');
+                Ok(true)
+            }
+            Form::Object(members) => {
+                out.push(b'{');
+                let mut items = Items::new(out);
+                for (name, value) in members {
+                    items.item(|out| {
+                        out.extend_from_slice(name);
+                        value.write(env, out)
+                    })?;
+                }
+                out.push(b'}');
+                Ok(true)
+            }
+            Form::Op(op) => op.write(env, out),
+            Form::Nothing => Ok(false),
+        }
+    }
+
+    /// Writes what the template gives as items of a list.
+    pub(super) fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        match &self.0 {
+            Form::Op(op) => op.items(env, items),
+            Form::Hole(source) => {
+                // Several selected nodes are several items; a list that is one node is one item.
+                match source.value(env) {
+                    Val::List(values) => {
+                        for value in values.iter() {
+                            items.item(|out| Ok(value.write(out)))?;
+                        }
+                        Ok(())
+                    }
+                    value => items.item(|out| Ok(value.write(out))).map(drop),
+                }
+            }
+            _ => items.item(|out| self.write(env, out)).map(drop),
+        }
+    }
+
+    /// The template's value. A hole's value is borrowed, anything else is produced.
+    pub fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        match &self.0 {
+            Form::Const(_, doc) => Ok(Val::Own(doc.clone(), 0)),
+            Form::Hole(source) => Ok(source.value(env)),
+            Form::Text(pieces) => Ok(Val::Str(Cow::Owned(text(pieces, env)))),
+            Form::Op(op) => op.value(env),
+            Form::Nothing => Ok(Val::Nothing),
+            Form::List(_) | Form::Object(_) => {
+                let mut out = Vec::new();
+                Ok(if self.write(env, &mut out)? { parse_produced(out) } else { Val::Nothing })
+            }
+        }
+    }
+}
+
+fn text(pieces: &[Piece], env: &Env<'_>) -> String {
+    let mut out = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Plain(plain) => out.push_str(plain),
+            Piece::Hole(source) => {
+                if let Some(text) = source.value(env).to_text() {
+                    out.push_str(&text);
+                }
+            }
+        }
+    }
+    out
+}

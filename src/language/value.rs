@@ -1,0 +1,389 @@
+//! Values while a template runs: nodes of the input, nodes of what was just produced, and scalars.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::text::json::{self, Doc, Json, JsonKind};
+use crate::text::path::Path;
+
+/// A number that a template computed. Numbers that are only passed on stay text.
+#[derive(Clone, Copy, Debug)]
+pub enum Num {
+    /// A whole number.
+    Int(i64),
+    /// Anything else; never written when it is not finite.
+    Float(f64),
+}
+
+impl Num {
+    /// The number as a float.
+    pub fn f64(self) -> f64 {
+        match self {
+            Num::Int(n) => n as f64,
+            Num::Float(n) => n,
+        }
+    }
+}
+
+/// What a hole, a variable or a directive gives. Cheap to clone: text is borrowed or shared.
+#[derive(Clone, Default)]
+pub enum Val<'a> {
+    /// No node was selected, or nothing was produced.
+    #[default]
+    Nothing,
+    /// A node of a document that outlives the evaluation.
+    Json(Json<'a>),
+    /// A node of a document that a template produced.
+    Own(Arc<Doc>, u32),
+    /// A string.
+    Str(Cow<'a, str>),
+    /// A computed number.
+    Num(Num),
+    /// A computed truth value.
+    Bool(bool),
+    /// Several values: what a path with wildcards or filters selects.
+    List(Arc<[Val<'a>]>),
+    /// The headers of a request or an answer; `.name` selects one, whatever its case.
+    Headers(&'a HeaderMap),
+}
+
+/// The type of a value, as the `is` matcher names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Absent altogether.
+    Nothing,
+    /// JSON `null`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array, or several selected nodes.
+    List,
+    /// An object.
+    Object,
+}
+
+impl<'a> Val<'a> {
+    /// A whole document as a value that owns it.
+    pub fn own(doc: Doc) -> Val<'static> {
+        Val::Own(Arc::new(doc), 0)
+    }
+
+    /// A borrowed string.
+    pub fn str(text: &'a str) -> Val<'a> {
+        Val::Str(Cow::Borrowed(text))
+    }
+
+    /// The node behind this value, where there is one.
+    pub fn json(&self) -> Option<Json<'_>> {
+        match self {
+            Val::Json(node) => Some(*node),
+            Val::Own(doc, index) => Some(doc.node(*index)),
+            _ => None,
+        }
+    }
+
+    /// The type of this value.
+    pub fn kind(&self) -> Type {
+        if let Some(node) = self.json() {
+            return match node.kind() {
+                JsonKind::Null => Type::Null,
+                JsonKind::Bool => Type::Bool,
+                JsonKind::Number => Type::Number,
+                JsonKind::String => Type::String,
+                JsonKind::Array => Type::List,
+                JsonKind::Object => Type::Object,
+            };
+        }
+        match self {
+            Val::Str(_) => Type::String,
+            Val::Num(_) => Type::Number,
+            Val::Bool(_) => Type::Bool,
+            Val::List(_) => Type::List,
+            Val::Headers(_) => Type::Object,
+            _ => Type::Nothing,
+        }
+    }
+
+    /// Whether there is nothing to write: no node, or null.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self.kind(), Type::Nothing | Type::Null)
+    }
+
+    /// Whether the value is empty: nothing, null, `""`, `[]` or `{}`.
+    pub fn is_empty(&self) -> bool {
+        if let Some(node) = self.json() {
+            return match node.kind() {
+                JsonKind::Null => true,
+                JsonKind::String => node.raw().len() == 2,
+                JsonKind::Array | JsonKind::Object => node.len() == 0,
+                _ => false,
+            };
+        }
+        match self {
+            Val::Nothing => true,
+            Val::Str(text) => text.is_empty(),
+            Val::List(items) => items.is_empty(),
+            Val::Headers(map) => map.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether a condition that is just this value holds: it is neither empty nor `false`. Zero is something.
+    pub fn is_something(&self) -> bool {
+        !self.is_empty() && self.as_bool() != Some(false)
+    }
+
+    /// The truth value, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Val::Bool(value) => Some(*value),
+            _ => self.json().and_then(|node| node.bool()),
+        }
+    }
+
+    /// The string, without quotes and escapes, if it is one.
+    pub fn as_str(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Val::Str(text) => Some(Cow::Borrowed(text)),
+            _ => self.json().and_then(|node| node.str()),
+        }
+    }
+
+    /// The number, if it is one.
+    pub fn as_num(&self) -> Option<Num> {
+        match self {
+            Val::Num(number) => Some(*number),
+            _ => {
+                let node = self.json()?;
+                match node.i64() {
+                    Some(n) => Some(Num::Int(n)),
+                    None => node.f64().map(Num::Float),
+                }
+            }
+        }
+    }
+
+    /// A scalar as text, the way a text with holes shows it: strings bare, numbers and truth values as JSON
+    /// writes them, objects and lists as JSON. Nothing and null give `None`.
+    pub fn to_text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Val::Nothing => None,
+            Val::Str(text) => Some(Cow::Borrowed(text)),
+            Val::Json(_) | Val::Own(..) => {
+                let node = self.json()?;
+                match node.kind() {
+                    JsonKind::Null => None,
+                    JsonKind::String => node.str(),
+                    _ => Some(Cow::Borrowed(node.raw())),
+                }
+            }
+            _ => {
+                let mut out = Vec::new();
+                self.write(&mut out).then(|| Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+            }
+        }
+    }
+
+    /// Writes the value as JSON. Nothing and null write nothing and give `false`.
+    pub fn write(&self, out: &mut Vec<u8>) -> bool {
+        match self {
+            Val::Nothing => false,
+            Val::Json(node) => write_node(*node, out),
+            Val::Own(doc, index) => write_node(doc.node(*index), out),
+            Val::Str(text) => {
+                json::write_str(out, text);
+                true
+            }
+            Val::Num(number) => write_num(*number, out),
+            Val::Bool(value) => {
+                out.extend_from_slice(if *value { b"true" } else { b"false" });
+                true
+            }
+            Val::List(items) => {
+                out.push(b'[');
+                let start = out.len();
+                for item in items.iter() {
+                    let mark = out.len();
+                    if mark > start {
+                        out.push(b',');
+                    }
+                    if !item.write_any(out) {
+                        out.truncate(mark);
+                    }
+                }
+                out.push(b']');
+                true
+            }
+            Val::Headers(map) => {
+                out.push(b'{');
+                for (count, name) in map.keys().enumerate() {
+                    if count > 0 {
+                        out.push(b',');
+                    }
+                    json::write_str(out, name.as_str());
+                    out.push(b':');
+                    json::write_str(out, &header(map, name.as_str()).unwrap_or_default());
+                }
+                out.push(b'}');
+                true
+            }
+        }
+    }
+
+    /// Like [`Val::write`], but a null that stands in the input is written.
+    pub fn write_any(&self, out: &mut Vec<u8>) -> bool {
+        if self.kind() == Type::Null {
+            out.extend_from_slice(b"null");
+            return true;
+        }
+        self.write(out)
+    }
+
+    /// What `path` selects, seen from this value. `root` answers `$` inside filters.
+    pub fn select(&self, path: &Path) -> Val<'a> {
+        if path.is_root_only() {
+            return self.clone();
+        }
+        match self {
+            Val::Json(node) => select_in(path, *node, Val::Json),
+            Val::Own(doc, index) => select_in(path, doc.node(*index), |node| Val::Own(doc.clone(), node.index())),
+            Val::Headers(map) => match path.single_name() {
+                Some(name) => header(map, name).map_or(Val::Nothing, Val::Str),
+                None => Val::Nothing,
+            },
+            Val::List(_) => {
+                // A list of selected nodes has no document of its own, so it is written out once.
+                let mut out = Vec::new();
+                self.write(&mut out);
+                match Doc::parse(out) {
+                    Ok(doc) => Val::own(doc).select(path),
+                    Err(_) => Val::Nothing,
+                }
+            }
+            _ => Val::Nothing,
+        }
+    }
+
+    /// The values that a loop runs over: an array's items, several selected nodes, or the value itself.
+    pub fn items(&self) -> Vec<Val<'a>> {
+        match self {
+            Val::Nothing => Vec::new(),
+            Val::List(items) => items.to_vec(),
+            Val::Json(node) if node.kind() == JsonKind::Array => node.items().map(Val::Json).collect(),
+            Val::Own(doc, index) if doc.node(*index).kind() == JsonKind::Array => {
+                doc.node(*index).items().map(|node| Val::Own(doc.clone(), node.index())).collect()
+            }
+            value if value.kind() == Type::Null => Vec::new(),
+            value => vec![value.clone()],
+        }
+    }
+
+    /// How long it is: characters of a string, items of a list, members of an object; else `None`.
+    pub fn length(&self) -> Option<usize> {
+        match self.kind() {
+            Type::String => self.as_str().map(|text| text.chars().count()),
+            Type::List | Type::Object => match self {
+                Val::List(items) => Some(items.len()),
+                Val::Headers(map) => Some(map.keys_len()),
+                _ => self.json().map(|node| node.len()),
+            },
+            _ => None,
+        }
+    }
+
+    /// The same value, owning all its text, so that it can be kept between events.
+    pub fn into_owned(self) -> Val<'static> {
+        match self {
+            Val::Nothing => Val::Nothing,
+            Val::Own(doc, index) => Val::Own(doc, index),
+            Val::Str(text) => Val::Str(Cow::Owned(text.into_owned())),
+            Val::Num(number) => Val::Num(number),
+            Val::Bool(value) => Val::Bool(value),
+            Val::Json(node) => match node.kind() {
+                JsonKind::Bool => Val::Bool(node.bool().unwrap_or(false)),
+                JsonKind::String => Val::Str(Cow::Owned(node.str().unwrap_or_default().into_owned())),
+                _ => parse_produced(node.raw().as_bytes().to_vec()),
+            },
+            other => {
+                let mut out = Vec::new();
+                other.write(&mut out);
+                parse_produced(out)
+            }
+        }
+    }
+
+    /// Equality by value: numbers by size, objects whatever the order of their keys. Nothing equals nothing.
+    pub fn equals(&self, other: &Val<'_>) -> bool {
+        let (a, b) = (self.kind(), other.kind());
+        if a != b {
+            return false;
+        }
+        match a {
+            Type::Nothing | Type::Null => true,
+            Type::Bool => self.as_bool() == other.as_bool(),
+            Type::String => self.as_str() == other.as_str(),
+            Type::Number => self.compare(other) == Some(Ordering::Equal),
+            Type::List | Type::Object => match (self.json(), other.json()) {
+                (Some(left), Some(right)) => left.equals(right),
+                _ => match (self.clone().into_owned().json(), other.clone().into_owned().json()) {
+                    (Some(left), Some(right)) => left.equals(right),
+                    _ => false,
+                },
+            },
+        }
+    }
+
+    /// The order of two numbers, or of two strings; `None` for anything else.
+    pub fn compare(&self, other: &Val<'_>) -> Option<Ordering> {
+        match (self.as_num(), other.as_num()) {
+            (Some(Num::Int(a)), Some(Num::Int(b))) => Some(a.cmp(&b)),
+            (Some(a), Some(b)) => a.f64().partial_cmp(&b.f64()),
+            _ => Some(self.as_str()?.cmp(&other.as_str()?)),
+        }
+    }
+}
+
+/// A produced document as a value; bytes that are no JSON give nothing.
+pub fn parse_produced(bytes: Vec<u8>) -> Val<'static> {
+    Doc::parse(bytes).map_or(Val::Nothing, Val::own)
+}
+
+fn write_node(node: Json<'_>, out: &mut Vec<u8>) -> bool {
+    if node.kind() == JsonKind::Null {
+        return false;
+    }
+    out.extend_from_slice(node.raw().as_bytes());
+    true
+}
+
+fn write_num(number: Num, out: &mut Vec<u8>) -> bool {
+    use std::io::Write;
+    match number {
+        Num::Int(n) => write!(out, "{n}").is_ok(),
+        Num::Float(n) if n.is_finite() => write!(out, "{n}").is_ok(),
+        Num::Float(_) => false,
+    }
+}
+
+fn select_in<'a, 'd>(path: &Path, from: Json<'d>, wrap: impl Fn(Json<'d>) -> Val<'a>) -> Val<'a> {
+    if path.is_single() {
+        return path.walk(from).map_or(Val::Nothing, wrap);
+    }
+    let mut found = Vec::new();
+    path.select(from, from, &mut found);
+    if found.is_empty() { Val::Nothing } else { Val::List(found.into_iter().map(wrap).collect()) }
+}
+
+/// One header's value; several fields of one name are joined by a comma (RFC 9110, section 5.2).
+fn header<'a>(map: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    let mut values = map.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?;
+    Some(values.fold(first, |all, next| Cow::Owned(format!("{all}, {next}"))))
+}
