@@ -4,7 +4,7 @@ use super::directives;
 use super::scope::{Scope, Slot};
 use super::template::{Piece, Source, Template};
 use super::value::Val;
-use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::text::diagnostic::{Diagnostics, Reported, Span};
 use crate::text::json;
 use crate::text::path;
 use crate::text::yaml::{Key, Kind, Node};
@@ -31,12 +31,16 @@ impl<'c> Compiler<'c> {
     }
 
     /// Reports a mistake.
-    pub(super) fn error(&mut self, code: &'static str, at: Span, message: impl Into<String>) -> &mut Diagnostic {
+    pub fn error(&mut self, code: &'static str, at: Span, message: impl Into<String>) -> Reported<'_> {
         self.diags.error(code, at, message)
     }
 
     /// Runs `inner` with `names` in sight, each in a slot of its own; gives the slots too.
-    pub(super) fn with_locals<T>(&mut self, names: &[&str], inner: impl FnOnce(&mut Self, &[Slot]) -> T) -> T {
+    pub(super) fn with_locals<T>(
+        &mut self,
+        names: &[&str],
+        inner: impl FnOnce(&mut Self, &[Slot]) -> T,
+    ) -> T {
         let kept = self.locals.len();
         let first = self.scope.len() + kept;
         let slots: Vec<Slot> = (first..first + names.len()).collect();
@@ -68,16 +72,21 @@ impl<'c> Compiler<'c> {
         match node.as_str() {
             Some(text) if is_name(text) => Some(text),
             _ => {
-                self.error("bad-name", node.span, format!("{what} must be a name: letters, digits and `_`, no `$`"));
+                self.error(
+                    "bad-name",
+                    node.span,
+                    format!("{what} must be a name: letters, digits and `_`, no `$`"),
+                );
                 None
             }
         }
     }
 
     /// Compiles a path such as `$.a[0]` or `$msg.role`.
-    pub(super) fn source(&mut self, text: &str, span: Span) -> Option<Source> {
+    pub fn source(&mut self, text: &str, span: Span) -> Option<Source> {
         let (name, after) = root_name(text);
-        let local = self.locals[self.visible..].iter().rev().find(|(local, _)| local == name).map(|(_, slot)| *slot);
+        let local =
+            self.locals[self.visible..].iter().rev().find(|(local, _)| local == name).map(|(_, slot)| *slot);
         let (slot, rest) = if let Some(slot) = local {
             (slot, format!("${after}"))
         } else if let Some(slot) = self.scope.root(name) {
@@ -89,23 +98,21 @@ impl<'c> Compiler<'c> {
             self.scope.wanted(fragment, name, span);
             (None, format!("${after}"))
         } else {
-            let known: Vec<&str> =
-                self.locals.iter().map(|(local, _)| local.as_str()).chain(self.scope.names()).collect();
-            let near = did_you_mean(name, known.iter().copied().filter(|known| !known.is_empty())).map(str::to_owned);
-            let found = self.error("unknown-name", span, format!("nothing is called `${name}` here"));
-            match near {
-                Some(near) => found.help.push(format!("did you mean `${near}`?")),
-                None => found.help.push(format!("for a text that begins with `$`, write `$${name}{after}`")),
-            }
+            let locals = self.locals.iter().map(|(local, _)| local.as_str());
+            let known = locals.chain(self.scope.names()).filter(|known| !known.is_empty());
+            let known: Vec<String> = known.map(|known| format!("${known}")).collect();
+            self.error("unknown-name", span, format!("nothing is called `${name}` here"))
+                .did_you_mean(&format!("${name}"), known.iter().map(String::as_str))
+                .help(format!("for a text that begins with `$`, write `$${name}{after}`"));
             return None;
         };
         match path::parse(&rest) {
             Ok(path) => Some(Source { slot, path }),
             Err(error) => {
                 let found = self.error("bad-path", span, format!("this is no path: {}", error.message));
-                found.label = text.to_owned();
+                let found = found.label(text);
                 if let Some(help) = error.help {
-                    found.help.push(help);
+                    found.help(help);
                 }
                 None
             }
@@ -113,7 +120,12 @@ impl<'c> Compiler<'c> {
     }
 
     /// `$state.usage.x` as (slot of `usage`, `.x`). Outer `None`: reported. Inner `None`: not a space.
-    fn space_member<'t>(&mut self, name: &str, after: &'t str, span: Span) -> Option<Option<(Slot, &'t str)>> {
+    fn space_member<'t>(
+        &mut self,
+        name: &str,
+        after: &'t str,
+        span: Span,
+    ) -> Option<Option<(Slot, &'t str)>> {
         let member = after.strip_prefix('.').unwrap_or_default();
         let end = member.find(|c: char| !is_name_char(c)).unwrap_or(member.len());
         let (member, rest) = member.split_at(end);
@@ -121,12 +133,11 @@ impl<'c> Compiler<'c> {
             None => Some(None),
             Some(Ok(slot)) => Some(Some((slot, rest))),
             Some(Err(near)) => {
-                let near = near.map(str::to_owned);
-                let found = self.error("unknown-name", span, format!("`${name}` has no `{member}`"));
-                match near {
-                    Some(near) => found.help.push(format!("did you mean `${name}.{near}`?")),
-                    None => found.help.push(format!("declare `{member}` under `{name}:`")),
-                }
+                let help = match near {
+                    Some(near) => format!("did you mean `${name}.{near}`?"),
+                    None => format!("declare `{member}` under `{name}:`"),
+                };
+                self.error("unknown-name", span, format!("`${name}` has no `{member}`")).help(help);
                 None
             }
         }
@@ -184,7 +195,7 @@ impl<'c> Compiler<'c> {
                 pieces.push(Piece::Plain(plain.to_owned()));
             }
             let Some(end) = hole_end(hole) else {
-                self.error("open-hole", span, "a `{$` without its `}`").label = hole.to_owned();
+                self.error("open-hole", span, "a `{$` without its `}`").label(hole);
                 return None;
             };
             match self.source(&hole[1..end], span) {
@@ -208,18 +219,14 @@ impl<'c> Compiler<'c> {
         };
         let scope = self.scope;
         let Some(body) = scope.fragment(text) else {
-            let near = did_you_mean(text, scope.fragment_names()).map(str::to_owned);
-            let found = self.error("unknown-fragment", name.span, format!("there is no fragment `{text}`"));
-            if let Some(near) = near {
-                found.help.push(format!("did you mean `{near}`?"));
-            }
+            self.error("unknown-fragment", name.span, format!("there is no fragment `{text}`"))
+                .did_you_mean(text, scope.fragment_names());
             return None;
         };
         if self.fragments.iter().any(|open| open == text) {
             let chain = format!("{} -> {text}", self.fragments.join(" -> "));
             self.error("use-cycle", name.span, format!("the fragment `{text}` uses itself"))
-                .help
-                .push(format!("{chain}; a template must end, so fragments cannot recur"));
+                .help(format!("{chain}; a template must end, so fragments cannot recur"));
             return None;
         }
         if self.fragments.len() >= MAX_FRAGMENT_DEPTH {

@@ -4,7 +4,6 @@ use super::compile::Compiler;
 use super::matchers::{self, Matcher};
 use super::scope::Env;
 use super::template::Source;
-use crate::text::diagnostic::did_you_mean;
 use crate::text::yaml::{Key, Kind, Node};
 
 /// A compiled condition. Testing it cannot fail.
@@ -93,8 +92,7 @@ impl Compiler<'_> {
             _ => {
                 let what = node.type_name();
                 self.error("bad-condition", node.span, format!("a condition cannot be {what}"))
-                    .help
-                    .push("write a path such as `$.stream`, or `{ $.role: user }`, `{ any: [...] }`, `{ all: [...] }`, `{ not: ... }`".into());
+                    .help("write a path such as `$.stream`, or `{ $.role: user }`, `{ any: [...] }`, `{ all: [...] }`, `{ not: ... }`");
                 None
             }
         }
@@ -114,12 +112,9 @@ impl Compiler<'_> {
             word => {
                 let mut known = facts.words();
                 known.extend(["any", "all", "not"]);
-                let near = did_you_mean(word, known.iter().copied()).map(str::to_owned);
-                let found = self.error("unknown-condition", key.span, format!("a condition knows no `{word}`"));
-                match near {
-                    Some(near) => found.help.push(format!("did you mean `{near}`?")),
-                    None => found.help.push(format!("a path begins with `$`; the words are {}", known.join(", "))),
-                }
+                self.error("unknown-condition", key.span, format!("a condition knows no `{word}`"))
+                    .did_you_mean(word, known.iter().copied())
+                    .help(format!("a path begins with `$`; the words are {}", known.join(", ")));
                 None
             }
         }
@@ -127,7 +122,11 @@ impl Compiler<'_> {
 
     fn condition_list(&mut self, node: &Node, facts: &dyn Facts) -> Option<Vec<Condition>> {
         let Kind::List(parts) = &node.kind else {
-            self.error("bad-condition", node.span, format!("`any` and `all` take a list, not {}", node.type_name()));
+            self.error(
+                "bad-condition",
+                node.span,
+                format!("`any` and `all` take a list, not {}", node.type_name()),
+            );
             return None;
         };
         let parts: Vec<_> = parts.iter().map(|part| self.condition_with(part, facts)).collect();

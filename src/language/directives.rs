@@ -2,8 +2,9 @@
 
 use super::compile::{Compiler, is_word};
 use super::template::Template;
-use crate::text::diagnostic::did_you_mean;
 use crate::text::yaml::{Key, Node};
+
+pub(super) use control::{Failing, fail as compile_failing};
 
 mod control;
 mod lists;
@@ -62,7 +63,7 @@ impl<'n> Args<'n> {
         self.entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
     }
 
-    /// A required companion. It is there: the table has been checked before.
+    /// A required companion. It is there: `compile` has looked before.
     pub fn need(&self, name: &str) -> &'n Node {
         self.get(name).unwrap_or(self.node)
     }
@@ -78,7 +79,9 @@ fn always(_: &Args<'_>) -> bool {
 
 /// All directives, a group of kin after the other.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
-    [control::TABLE, lists::TABLE, objects::TABLE, walk::TABLE, numbers::TABLE, strings::TABLE].into_iter().flatten()
+    [control::TABLE, lists::TABLE, objects::TABLE, walk::TABLE, numbers::TABLE, strings::TABLE]
+        .into_iter()
+        .flatten()
 }
 
 /// Compiles the mapping `node`, in which `first` is the first key that looks like a word.
@@ -93,19 +96,17 @@ pub(super) fn compile(
         all().find(|directive| directive.name == key.text).map(|directive| (directive, key, value))
     });
     let Some((directive, key, word)) = found else {
-        let names = || all().map(|directive| directive.name);
-        let near = did_you_mean(&first.text, names()).map(str::to_owned);
         let owner = all().find(|directive| {
             directive.needs.contains(&first.text.as_str()) || directive.takes.contains(&first.text.as_str())
         });
-        let error = c.error("unknown-directive", first.span, format!("there is no directive `{}`", first.text));
-        match (near, owner) {
-            (_, Some(owner)) => {
-                error.help.push(format!("`{}` stands beside `{}`", first.text, owner.name));
-            }
-            (Some(near), None) => error.help.push(format!("did you mean `{near}`?")),
-            (None, None) => error.help.push(format!("for a key that begins with `$`, write `${}`", first.text)),
-        }
+        let error =
+            c.error("unknown-directive", first.span, format!("there is no directive `{}`", first.text));
+        match owner {
+            Some(owner) => error.help(format!("`{}` stands beside `{}`", first.text, owner.name)),
+            None => error
+                .did_you_mean(&first.text, all().map(|directive| directive.name))
+                .help(format!("for a key that begins with `$`, write `${}`", first.text)),
+        };
         return None;
     };
     let args = Args { word, node, entries };
@@ -117,36 +118,40 @@ pub(super) fn compile(
         if !known {
             sound = false;
             let names = directive.needs.iter().chain(directive.takes).copied();
-            let near = did_you_mean(&other.text, names.clone()).map(str::to_owned);
-            let all = names.collect::<Vec<_>>().join(", ");
-            let plain = !is_word(&other.text);
+            let all = names.clone().collect::<Vec<_>>().join(", ");
             let error = c.error(
                 "stray-companion",
                 other.span,
                 format!("`{}` cannot stand beside `{}`", other.text, directive.name),
             );
-            match near {
-                Some(near) => error.help.push(format!("did you mean `{near}`?")),
-                None if plain => error.help.push(format!(
+            let error = error.did_you_mean(&other.text, names);
+            if !is_word(&other.text) {
+                error.help(format!(
                     "a directive gives the whole value; to add members use `$merge: [ {{ {}: ... }}, {{ {}: ... }} ]`",
                     other.text, directive.name
-                )),
-                None if all.is_empty() => error.help.push(format!("`{}` stands alone", directive.name)),
-                None => error.help.push(format!("beside `{}` may stand: {all}", directive.name)),
+                ));
+            } else if all.is_empty() {
+                error.help(format!("`{}` stands alone", directive.name));
+            } else {
+                error.help(format!("beside `{}` may stand: {all}", directive.name));
             }
         }
     }
-    for name in directive.needs {
-        if args.get(name).is_none() {
-            sound = false;
-            c.error("missing-companion", key.span, format!("`{}` needs `{name}` beside it", directive.name));
-        }
+    let missing = directive.needs.iter().filter(|name| args.get(name).is_none());
+    let missing: Vec<_> = missing.map(|name| format!("`{name}`")).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        c.error("missing-companion", key.span, format!("`{}` needs {missing} beside it", directive.name));
+        return None;
     }
     if c.infallible && (directive.can_fail)(&args) {
         sound = false;
-        c.error("may-fail-in-stream", key.span, format!("`{}` may fail, and a stream cannot", directive.name))
-            .help
-            .push("give it an `$else`, or use a `fail:` step".into());
+        c.error(
+            "may-fail-in-stream",
+            key.span,
+            format!("`{}` may fail, and a stream cannot", directive.name),
+        )
+        .help("give it an `$else`, or use a `fail:` step");
     }
     let compiled = (directive.compile)(c, &args);
     compiled.filter(|_| sound)

@@ -8,7 +8,6 @@ use super::compile::Compiler;
 use super::scope::Env;
 use super::template::Source;
 use super::value::{Type, Val};
-use crate::text::diagnostic::did_you_mean;
 use crate::text::json;
 use crate::text::yaml::{Kind, Node};
 
@@ -226,7 +225,7 @@ pub const MATCHERS: &[Entry] = &[
 ];
 
 /// Compiles a matcher: a scalar is "equals", a list "one of", a mapping names matchers that must all hold.
-pub(super) fn compile(c: &mut Compiler<'_>, node: &Node) -> Option<Matcher> {
+pub fn compile(c: &mut Compiler<'_>, node: &Node) -> Option<Matcher> {
     match &node.kind {
         Kind::String(text) if text.starts_with('$') && !text.starts_with("$$") => {
             c.source(text, node.span).map(Matcher::Same)
@@ -242,14 +241,10 @@ pub(super) fn compile(c: &mut Compiler<'_>, node: &Node) -> Option<Matcher> {
                 .map(|(key, value)| match MATCHERS.iter().find(|entry| entry.name == key.text) {
                     Some(entry) => (entry.compile)(c, value),
                     None => {
-                        let names = || MATCHERS.iter().map(|entry| entry.name);
-                        let near = did_you_mean(&key.text, names()).map(str::to_owned);
-                        let all = names().collect::<Vec<_>>().join(", ");
-                        let found = c.error("unknown-matcher", key.span, format!("there is no matcher `{}`", key.text));
-                        found.help.push(match near {
-                            Some(near) => format!("did you mean `{near}`?"),
-                            None => format!("the matchers are {all}"),
-                        });
+                        let names: Vec<_> = MATCHERS.iter().map(|entry| entry.name).collect();
+                        c.error("unknown-matcher", key.span, format!("there is no matcher `{}`", key.text))
+                            .did_you_mean(&key.text, names.iter().copied())
+                            .help(format!("the matchers are {}", names.join(", ")));
                         None
                     }
                 })
@@ -282,14 +277,10 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
         match text.and_then(|text| STATES.iter().find(|(word, _)| *word == text)) {
             Some((_, state)) => found.push(*state),
             None => {
-                let words = || STATES.iter().map(|(word, _)| *word);
-                let near = did_you_mean(text.unwrap_or_default(), words()).map(str::to_owned);
-                let all = words().collect::<Vec<_>>().join(", ");
-                let error = c.error("unknown-state", name.span, "`is` does not know this");
-                error.help.push(match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("it knows {all}"),
-                });
+                let words: Vec<_> = STATES.iter().map(|(word, _)| *word).collect();
+                c.error("unknown-state", name.span, "`is` does not know this")
+                    .did_you_mean(text.unwrap_or_default(), words.iter().copied())
+                    .help(format!("it knows {}", words.join(", ")));
                 return None;
             }
         }
@@ -298,7 +289,7 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
 }
 
 /// Compiles a regular expression, reporting where it is wrong.
-pub(super) fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Regex> {
+pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Regex> {
     let text = string(c, node)?;
     match Regex::new(&text) {
         Ok(regex) => Some(regex),
@@ -307,14 +298,14 @@ pub(super) fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Regex> {
             let error = error.to_string();
             let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             c.error("bad-regex", node.span, format!("this is no regular expression: {why}"))
-                .help
-                .push("the syntax is that of the Rust crate `regex`: no look-around, no back-references".into());
+                .help("the syntax is that of the Rust crate `regex`: no look-around, no back-references");
             None
         }
     }
 }
 
-pub(super) fn string(c: &mut Compiler<'_>, node: &Node) -> Option<String> {
+/// A string, or a number as it is written.
+pub fn string(c: &mut Compiler<'_>, node: &Node) -> Option<String> {
     match &node.kind {
         Kind::String(text) => Some(text.clone()),
         Kind::Number(text) => Some(text.clone()),
@@ -330,7 +321,11 @@ fn operand(c: &mut Compiler<'_>, node: &Node) -> Option<Operand> {
         Kind::String(text) if text.starts_with('$') => c.source(text, node.span).map(Operand::Selected),
         Kind::String(_) | Kind::Number(_) => Some(Operand::Constant(c.constant(node))),
         _ => {
-            c.error("bad-matcher", node.span, format!("a comparison takes a number, not {}", node.type_name()));
+            c.error(
+                "bad-matcher",
+                node.span,
+                format!("a comparison takes a number, not {}", node.type_name()),
+            );
             None
         }
     }

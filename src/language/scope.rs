@@ -62,9 +62,12 @@ impl Scope {
     pub fn fragments(&mut self, node: &Node, diags: &mut Diagnostics) {
         let Kind::Map(entries) = &node.kind else {
             diags.push(
-                Diagnostic::error("fragments-shape", format!("fragments must be a mapping, not {}", node.type_name()))
-                    .at(node.span)
-                    .help("write `fragments: { name: template }`"),
+                Diagnostic::error(
+                    "fragments-shape",
+                    format!("fragments must be a mapping, not {}", node.type_name()),
+                )
+                .at(node.span)
+                .help("write `fragments: { name: template }`"),
             );
             return;
         };
@@ -136,9 +139,10 @@ impl Scope {
                 continue;
             }
             let known = given.into_iter().flatten().map(String::as_str).chain(self.names());
-            let mut found = Diagnostic::error("unknown-name", format!("no use of `{fragment}` gives it `${name}`"))
-                .at(*at)
-                .label("not a root, and not in any `$with`");
+            let mut found =
+                Diagnostic::error("unknown-name", format!("no use of `{fragment}` gives it `${name}`"))
+                    .at(*at)
+                    .label("not a root, and not in any `$with`");
             if let Some(near) = did_you_mean(name, known) {
                 found = found.help(format!("did you mean `${near}`?"));
             }

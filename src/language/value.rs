@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::text::json::{self, Doc, Json, JsonKind};
-use crate::text::path::Path;
+use crate::text::path::{Path, Segment};
 
 /// A number that a template computed. Numbers that are only passed on stay text.
 #[derive(Clone, Copy, Debug)]
@@ -246,17 +246,19 @@ impl<'a> Val<'a> {
         self.write(out)
     }
 
-    /// What `path` selects, seen from this value. `root` answers `$` inside filters.
+    /// What `path` selects, seen from this value, which is also `$` inside the path's filters.
     pub fn select(&self, path: &Path) -> Val<'a> {
         if path.is_root_only() {
             return self.clone();
         }
         match self {
             Val::Json(node) => select_in(path, *node, Val::Json),
-            Val::Own(doc, index) => select_in(path, doc.node(*index), |node| Val::Own(doc.clone(), node.index())),
-            Val::Headers(map) => match path.single_name() {
-                Some(name) => header(map, name).map_or(Val::Nothing, Val::Str),
-                None => Val::Nothing,
+            Val::Own(doc, index) => {
+                select_in(path, doc.node(*index), |node| Val::Own(doc.clone(), node.index()))
+            }
+            Val::Headers(map) => match path.segments() {
+                [Segment::Name(name)] => header(map, name).map_or(Val::Nothing, Val::Str),
+                _ => Val::Nothing,
             },
             Val::List(_) => {
                 // A list of selected nodes has no document of its own, so it is written out once.
@@ -331,9 +333,9 @@ impl<'a> Val<'a> {
             Type::String => self.as_str() == other.as_str(),
             Type::Number => self.compare(other) == Some(Ordering::Equal),
             Type::List | Type::Object => match (self.json(), other.json()) {
-                (Some(left), Some(right)) => left.equals(right),
+                (Some(left), Some(right)) => left == right,
                 _ => match (self.clone().into_owned().json(), other.clone().into_owned().json()) {
-                    (Some(left), Some(right)) => left.equals(right),
+                    (Some(left), Some(right)) => left == right,
                     _ => false,
                 },
             },
@@ -352,7 +354,7 @@ impl<'a> Val<'a> {
 
 /// A produced document as a value; bytes that are no JSON give nothing.
 pub fn parse_produced(bytes: Vec<u8>) -> Val<'static> {
-    Doc::parse(bytes).map_or(Val::Nothing, Val::own)
+    Doc::from_vec(bytes).map_or(Val::Nothing, Val::own)
 }
 
 fn write_node(node: Json<'_>, out: &mut Vec<u8>) -> bool {

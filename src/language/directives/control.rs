@@ -35,8 +35,16 @@ pub(super) const TABLE: &[Directive] = &[
         takes: &["$default"],
         doc: "the case whose key equals the value (`a|b` is two keys), else `$default`, else nothing",
         examples: &[
-            example("{ $switch: $.r, $cases: { stop|end: done, length: full }, $default: other }", r#"{"r":"end"}"#, r#""done""#),
-            example("{ $switch: $.r, $cases: { stop: done }, $default: '{$.r}?' }", r#"{"r":"x"}"#, r#""x?""#),
+            example(
+                "{ $switch: $.r, $cases: { stop|end: done, length: full }, $default: other }",
+                r#"{"r":"end"}"#,
+                r#""done""#,
+            ),
+            example(
+                "{ $switch: $.r, $cases: { stop: done }, $default: '{$.r}?' }",
+                r#"{"r":"x"}"#,
+                r#""x?""#,
+            ),
         ],
         can_fail: never,
         compile: switch,
@@ -63,7 +71,11 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &["$in"],
         takes: &[],
         doc: "names produced values, in order, for `$in`",
-        examples: &[example("{ $let: { a: $.x, b: '{$a}!' }, $in: [$a, $b] }", r#"{"x":"y"}"#, r#"["y","y!"]"#)],
+        examples: &[example(
+            "{ $let: { a: $.x, b: '{$a}!' }, $in: [$a, $b] }",
+            r#"{"x":"y"}"#,
+            r#"["y","y!"]"#,
+        )],
         can_fail: never,
         compile: |c, args| {
             let Kind::Map(entries) = &args.word.kind else {
@@ -372,8 +384,7 @@ pub(crate) fn fail(c: &mut Compiler<'_>, node: &Node) -> Option<Failing> {
             for (key, _) in entries {
                 if !known.contains(&key.text.as_str()) {
                     c.error("bad-fail", key.span, format!("a failure has no `{}`", key.text))
-                        .help
-                        .push(format!("it has {}", known.join(", ")));
+                        .help(format!("it has {}", known.join(", ")));
                     return None;
                 }
             }

@@ -16,11 +16,19 @@ pub(super) const TABLE: &[Directive] = &[
         name: "$for",
         needs: &["$as", "$emit"],
         takes: &["$at", "$where", "$group"],
-        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; without any item it gives nothing",
+        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; `$at` numbers the turns from 0; without any turn it gives nothing",
         examples: &[
             example("{ $for: $.a, $as: x, $emit: { v: $x } }", r#"{"a":[1,2]}"#, r#"[{"v":1},{"v":2}]"#),
-            example("[0, { $for: $.a, $as: x, $at: i, $where: { $x: { above: 1 } }, $emit: [$x, $i] }]", r#"{"a":[1,2]}"#, "[0,2,1]"),
-            example("{ $for: $.a, $as: g, $group: $g.k, $emit: { $count: $g } }", r#"{"a":[{"k":1},{"k":1},{"k":2}]}"#, "[2,1]"),
+            example(
+                "[0, { $for: $.a, $as: x, $at: i, $where: { $x: { above: 1 } }, $emit: [$x, $i] }]",
+                r#"{"a":[1,2]}"#,
+                "[0,2,0]",
+            ),
+            example(
+                "{ $for: $.a, $as: g, $group: $g.k, $emit: { $count: $g } }",
+                r#"{"a":[{"k":1},{"k":1},{"k":2}]}"#,
+                "[2,1]",
+            ),
             nothing("{ $for: $.a, $as: x, $emit: $x }", r#"{"a":[]}"#),
         ],
         can_fail: never,
@@ -60,7 +68,9 @@ pub(super) const TABLE: &[Directive] = &[
         doc: "its list as one value, where a bare list would give its items one by one",
         examples: &[example("{ $for: $.a, $as: x, $emit: { $list: [$x, 0] } }", r#"{"a":[1]}"#, "[[1,0]]")],
         can_fail: never,
-        compile: |c, args| templates(c, args.word, "$list").map(|list| Template::op(Whole(Template::list(list)))),
+        compile: |c, args| {
+            templates(c, args.word, "$list").map(|list| Template::op(Whole(Template::list(list))))
+        },
     },
     Directive {
         name: "$flat",
@@ -95,7 +105,10 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &[],
         takes: &[],
         doc: "how many items a list has; nothing counts 0",
-        examples: &[example("{ $count: '$.a[?@ > 1]' }", r#"{"a":[1,2,3]}"#, "2"), example("{ $count: $.b }", "{}", "0")],
+        examples: &[
+            example("{ $count: '$.a[?@ > 1]' }", r#"{"a":[1,2,3]}"#, "2"),
+            example("{ $count: $.b }", "{}", "0"),
+        ],
         can_fail: never,
         compile: |c, args| c.template(args.word).map(|list| Template::op(Count(list))),
     },
@@ -113,7 +126,10 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &["$from"],
         takes: &[],
         doc: "the first so many items of a list; nothing if there are none",
-        examples: &[example("{ $take: 2, $from: $.a }", r#"{"a":[1,2,3]}"#, "[1,2]"), nothing("{ $take: 2, $from: $.a }", r#"{"a":[]}"#)],
+        examples: &[
+            example("{ $take: 2, $from: $.a }", r#"{"a":[1,2,3]}"#, "[1,2]"),
+            nothing("{ $take: 2, $from: $.a }", r#"{"a":[]}"#),
+        ],
         can_fail: never,
         compile: |c, args| {
             let many = c.template(args.word);

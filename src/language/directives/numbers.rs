@@ -22,7 +22,10 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &[],
         takes: &[],
         doc: "the first number less the others; nothing if the first is nothing",
-        examples: &[example("{ $minus: [$.a, $.b, $.c] }", r#"{"a":9,"b":2}"#, "7"), nothing("{ $minus: [$.x, 1] }", "{}")],
+        examples: &[
+            example("{ $minus: [$.a, $.b, $.c] }", r#"{"a":9,"b":2}"#, "7"),
+            nothing("{ $minus: [$.x, 1] }", "{}"),
+        ],
         can_fail: never,
         compile: |c, args| templates(c, args.word, "$minus").map(|list| arithmetic(list, Kind::Minus)),
     },

@@ -17,7 +17,11 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &[],
         takes: &[],
         doc: "the members of several objects in one: a later value replaces an earlier one in its place",
-        examples: &[example("{ $merge: [$.a, { y: 3 }, $.none] }", r#"{"a":{"x":1,"y":2}}"#, r#"{"x":1,"y":3}"#)],
+        examples: &[example(
+            "{ $merge: [$.a, { y: 3 }, $.none] }",
+            r#"{"a":{"x":1,"y":2}}"#,
+            r#"{"x":1,"y":3}"#,
+        )],
         can_fail: never,
         compile: |c, args| templates(c, args.word, "$merge").map(|parts| Template::op(Merge(parts))),
     },
@@ -43,7 +47,11 @@ pub(super) const TABLE: &[Directive] = &[
 
 fn choose(c: &mut Compiler<'_>, args: &Args<'_>, keep: bool) -> Option<Template> {
     let Kind::List(names) = &args.word.kind else {
-        c.error("bad-list", args.word.span, format!("this takes a list of names, not {}", args.word.type_name()));
+        c.error(
+            "bad-list",
+            args.word.span,
+            format!("this takes a list of names, not {}", args.word.type_name()),
+        );
         return None;
     };
     let names: Option<Vec<String>> =

@@ -88,7 +88,11 @@ pub(super) const TABLE: &[Directive] = &[
         takes: &["$group"],
         doc: "what a regular expression finds in the text: group 1 if it has one, else all of it, or the group of that name or number; nothing if it finds nothing",
         examples: &[
-            example("{ $capture: '^data:([^;]+);base64,(?<d>.*)$', $from: $.u, $group: d }", r#"{"u":"data:a/b;base64,QQ"}"#, r#""QQ""#),
+            example(
+                "{ $capture: '^data:([^;]+);base64,(?<d>.*)$', $from: $.u, $group: d }",
+                r#"{"u":"data:a/b;base64,QQ"}"#,
+                r#""QQ""#,
+            ),
             nothing("{ $capture: 'x(.)', $from: $.u }", r#"{"u":"abc"}"#),
         ],
         can_fail: never,
@@ -143,7 +147,10 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &[],
         takes: &[],
         doc: "the text behind base64url; nothing if it is none",
-        examples: &[example("{ $unbase64url: YTow }", "null", r#""a:0""#), nothing("{ $unbase64url: '*' }", "null")],
+        examples: &[
+            example("{ $unbase64url: YTow }", "null", r#""a:0""#),
+            nothing("{ $unbase64url: '*' }", "null"),
+        ],
         can_fail: never,
         compile: |c, args| unary(c, args, |text| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()),
     },

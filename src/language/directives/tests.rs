@@ -68,7 +68,11 @@ fn mistakes_are_named_with_what_was_meant() {
         ("{ $if: $.a, $then: 1, $elze: 2 }", "`$elze` cannot stand beside `$if`", "did you mean `$else`?"),
         ("{ $first: [$.a], x: 1 }", "`x` cannot stand beside `$first`", "$merge"),
         ("$msg.role", "nothing is called `$msg` here", "$$msg"),
-        ("{ $if: { $.a: { matchs: x } }, $then: 1 }", "there is no matcher `matchs`", "did you mean `matches`?"),
+        (
+            "{ $if: { $.a: { matchs: x } }, $then: 1 }",
+            "there is no matcher `matchs`",
+            "did you mean `matches`?",
+        ),
         ("{ $if: { $.a: { matches: '(' } }, $then: 1 }", "this is no regular expression", "look-around"),
         ("a {$.b", "a `{$` without its `}`", ""),
         ("{ $capture: a, $from: $.x, $group: g }", "the expression has no group `g`", ""),
@@ -85,7 +89,11 @@ fn nothing_leaves_no_trace() {
         ("[$.x, $.y, 0]", r#"{"x":null,"y":false}"#, "[false,0]"),
         ("'{$.x}-{$.n}'", r#"{"n":1.50}"#, r#""-1.50""#),
         ("'$$x costs {$.n}'", r#"{"n":5}"#, r#""$x costs {$.n}""#),
-        ("{ a: $ }", r#"{"k" : [1.0, 12345678901234567890]}"#, r#"{"a":{"k" : [1.0, 12345678901234567890]}}"#),
+        (
+            "{ a: $ }",
+            r#"{"k" : [1.0, 12345678901234567890]}"#,
+            r#"{"a":{"k" : [1.0, 12345678901234567890]}}"#,
+        ),
     ] {
         assert_eq!(run(template, input).unwrap().as_deref(), Some(output), "{template}");
     }

@@ -21,7 +21,11 @@ pub(super) const TABLE: &[Directive] = &[Directive {
             r#"{"s":{"x":1,"type":"object","q":[{"x":2,"y":3}]}}"#,
             r#"{"type":"object","q":[{"y":3}],"p":{}}"#,
         ),
-        example("{ $walk: $.s, $edits: [{ when: { $node.k: 1 }, set: { k: '{$node.k}!' } }] }", r#"{"s":[{"k":1},{"k":2}]}"#, r#"[{"k":"1!"},{"k":2}]"#),
+        example(
+            "{ $walk: $.s, $edits: [{ when: { $node.k: 1 }, set: { k: '{$node.k}!' } }] }",
+            r#"{"s":[{"k":1},{"k":2}]}"#,
+            r#"[{"k":"1!"},{"k":2}]"#,
+        ),
     ],
     can_fail: never,
     compile: |c, args| {
@@ -75,8 +79,7 @@ fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
             (word, _) => {
                 sound = false;
                 c.error("bad-walk", key.span, format!("an edit cannot have `{word}` like this"))
-                    .help
-                    .push("it has `when: condition`, `drop: [names]` and `set: { name: template }`".into());
+                    .help("it has `when: condition`, `drop: [names]` and `set: { name: template }`");
             }
         }
     }
@@ -154,7 +157,7 @@ impl Walk {
             if edit.drop.iter().any(|dropped| *dropped == *name) {
                 continue;
             }
-            let replaced = values.iter().position(|(set, _)| *set == *name).map(|at| values.remove(at).1);
+            let replaced = values.iter().position(|(set, _)| **set == *name).map(|at| values.remove(at).1);
             items.item(|out| {
                 json::write_str(out, &name);
                 out.push(b':');

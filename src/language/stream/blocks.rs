@@ -143,7 +143,8 @@ impl StreamMachine {
         let key = key.to_text().map(|key| key.into_owned());
         let found = match &key {
             Some(key) => {
-                let found = records.iter().rposition(|record| of_kind(record) && record.key.as_ref() == Some(key));
+                let found =
+                    records.iter().rposition(|record| of_kind(record) && record.key.as_ref() == Some(key));
                 found.filter(|at| {
                     let other = records.get(*at).and_then(|record| record.fields.get(identity?));
                     let renamed = other.is_some_and(|known| !known.is_nothing()) && id.is_some() && complete;

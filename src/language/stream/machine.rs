@@ -7,7 +7,7 @@ use super::program::{Emit, Step, StreamProgram};
 use crate::language::scope::{Env, Slot};
 use crate::language::template::Fail;
 use crate::language::value::{Num, Val};
-use crate::text::json::{self, Doc};
+use crate::text::json::Doc;
 
 /// The values that the caller provides for the names it declared.
 pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
@@ -230,7 +230,8 @@ impl StreamMachine {
             (None, Some(member)) => {
                 // The name is only known from the data.
                 let data = emit.data.value(env)?;
-                if let Some(name) = data.json().and_then(|node| node.get(member)).and_then(|name| name.str()) {
+                if let Some(name) = data.json().and_then(|node| node.get(member)).and_then(|name| name.str())
+                {
                     write_name(&name, out);
                 }
             }
@@ -242,7 +243,10 @@ impl StreamMachine {
             out.truncate(mark);
             return Ok(());
         }
-        json::one_line(out, start);
+        // JSON strings hold no bare line ends, so any that are left stand between tokens of input kept as it came.
+        for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\r' | b'\n')) {
+            *byte = b' ';
+        }
         out.extend_from_slice(b"\n\n");
         Ok(())
     }

@@ -227,7 +227,11 @@ impl Parser<'_, '_> {
                 "close" => Step::Close,
                 "commit" => Step::Commit,
                 _ => {
-                    self.c.error("bad-step", node.span, "a step is a mapping, or one of `end`, `close`, `commit`");
+                    self.c.error(
+                        "bad-step",
+                        node.span,
+                        "a step is a mapping, or one of `end`, `close`, `commit`",
+                    );
                     return None;
                 }
             });
@@ -400,7 +404,9 @@ fn state(node: Option<&Node>, diags: &mut Diagnostics) -> Option<Vec<(String, Va
 fn once_names(kinds: &[(Key, Node)]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (_, kind) in kinds {
-        for name in kind.get("once").and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_str) {
+        for name in
+            kind.get("once").and_then(Node::as_list).unwrap_or_default().iter().filter_map(Node::as_str)
+        {
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
             }
