@@ -1,6 +1,8 @@
 //! The command line: what `rulegate`, `rulegate check` and their sisters take and answer.
 
+mod demo;
 mod health;
+mod init;
 mod log;
 mod style;
 
@@ -177,6 +179,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
         Command::Health(arguments) => health::health(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
         _ => Outcome::Unusable,
     };
     ExitCode::from(match outcome {

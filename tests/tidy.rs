@@ -133,17 +133,25 @@ fn engine_and_language_touch_nothing_outside() {
     )
     .unwrap();
     let pure = sources().into_iter().filter(|source| {
-        ["text/", "language/", "engine/"].iter().any(|storey| source.name.starts_with(storey)) && !source.is_tests()
+        ["text/", "language/", "engine/"].iter().any(|storey| source.name.starts_with(storey))
+            && !source.is_tests()
     });
-    none("a clock, file, socket, environment or wait", pure.flat_map(|s| matches(&s.name, &s.code(), &outside)).collect());
+    none(
+        "a clock, file, socket, environment or wait",
+        pure.flat_map(|s| matches(&s.name, &s.code(), &outside)).collect(),
+    );
 }
 
 #[test]
 fn only_edge_waits() {
     let waits = Regex::new(r"\.await\b|\basync (fn|move|\{)").unwrap();
-    let others = sources().into_iter().filter(|source| !source.name.starts_with("edge/") && !source.is_tests());
+    let others =
+        sources().into_iter().filter(|source| !source.name.starts_with("edge/") && !source.is_tests());
     // The command line's start of the runtime is a `block_on`, which is no await.
-    none("asynchronous code outside edge/", others.flat_map(|s| matches(&s.name, &s.code(), &waits)).collect());
+    none(
+        "asynchronous code outside edge/",
+        others.flat_map(|s| matches(&s.name, &s.code(), &waits)).collect(),
+    );
 }
 
 #[test]
@@ -181,7 +189,8 @@ fn an_exchangeable_crate_has_one_home() {
     for source in sources() {
         for (name, home) in HOMES {
             let named = Regex::new(&format!(r"\b{name}::|use {name}\b|\b{name}!")).unwrap();
-            let at_home = source.name.trim_end_matches(".rs") == home || source.name.starts_with(&format!("{home}/"));
+            let at_home =
+                source.name.trim_end_matches(".rs") == home || source.name.starts_with(&format!("{home}/"));
             if !at_home && named.is_match(&source.code()) {
                 findings.push(format!("{} names {name}, whose place is {home}", source.name));
             }
@@ -192,7 +201,8 @@ fn an_exchangeable_crate_has_one_home() {
 
 #[test]
 fn no_machine_is_named() {
-    let machine = Regex::new(r"(^|[^A-Za-z0-9])/(work|farm|root|home/\w+|tmp/(wt|house|bash_jobs))(/|\b)").unwrap();
+    let machine =
+        Regex::new(r"(^|[^A-Za-z0-9])/(work|farm|root|home/\w+|tmp/(wt|house|bash_jobs))(/|\b)").unwrap();
     let mut findings = Vec::new();
     for path in files(&root()) {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
@@ -227,7 +237,9 @@ fn commands_in_the_documents_exist() {
         let document = std::fs::read_to_string(root().join(name)).unwrap();
         for line in shell_lines(&document) {
             let line = line.split(" #").next().unwrap_or_default().trim();
-            let own = line.strip_prefix("rulegate").or_else(|| line.split_once("cargo run --release --").map(|(_, rest)| rest));
+            let own = line
+                .strip_prefix("rulegate")
+                .or_else(|| line.split_once("cargo run --release --").map(|(_, rest)| rest));
             let known = match (own, line.strip_prefix("just ")) {
                 (Some(rest), _) => rulegate::cli::accepts(rest.split_whitespace()),
                 (_, Some(recipe)) => justfile.lines().any(|line| line.starts_with(recipe)),

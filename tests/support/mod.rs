@@ -5,6 +5,7 @@ mod client;
 mod folder;
 mod reply;
 mod router;
+pub mod rules;
 mod upstream;
 
 use std::future::Future;

@@ -72,6 +72,17 @@ impl Router {
             command.args(["--rules", "rules.yaml"]);
         }
         command.args(&settings.arguments).envs(settings.env.iter().map(|(name, value)| (name, value)));
+        Router::spawn(folder, command).await
+    }
+
+    /// Starts the program with these arguments, which must make it listen.
+    pub async fn command(folder: Folder, arguments: &[&str]) -> Router {
+        let mut command = program(folder.path());
+        command.args(arguments);
+        Router::spawn(folder, command).await
+    }
+
+    async fn spawn(folder: Folder, mut command: Command) -> Router {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(watch::channel(Vec::new()).0);

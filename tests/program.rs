@@ -1,0 +1,175 @@
+//! What the program does when people type: check, test, init, demo, health, and what it exits with.
+
+use std::process::Output;
+
+use serde_json::json;
+
+use crate::support::rules::{ask, message, two};
+use crate::support::{Folder, Router, Settings, Upstream, program, refusing};
+
+/// Runs the program to its end in this folder: exit code, standard output, standard error.
+fn run(folder: &Folder, arguments: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = program(folder.path()).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// Every rules file of the project that stands for itself.
+fn shipped() -> Vec<std::path::PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = vec![root.join("rules/rules.yaml")];
+    for entry in std::fs::read_dir(root.join("examples")).unwrap() {
+        let path = entry.unwrap().path().join("rules.yaml");
+        if path.exists() {
+            found.push(path);
+        }
+    }
+    assert!(found.len() > 4, "{found:?}");
+    found
+}
+
+#[test]
+fn the_shipped_rules_and_every_example_check_and_pass_their_tests() {
+    let folder = Folder::new();
+    for path in shipped() {
+        let path = path.to_string_lossy().into_owned();
+        for command in ["check", "test"] {
+            let (code, out, err) = run(&folder, &[command, &path]);
+            assert_eq!(code, 0, "{command} {path}\n{out}\n{err}");
+        }
+    }
+}
+
+#[test]
+fn the_built_in_rules_check_and_pass_in_an_empty_folder() {
+    let folder = Folder::new();
+    for command in ["check", "test"] {
+        let (code, out, err) = run(&folder, &[command]);
+        assert_eq!(code, 0, "{out}\n{err}");
+    }
+}
+
+#[test]
+fn six_mistakes_are_six_located_diagnostics() {
+    let folder = Folder::new();
+    let text = r#"include: [ "builtin:protocols/*.yaml", "builtin:mappings/*.yaml" ]
+providers:
+  first: { spaeks: anthropic.messages, url: "http://127.0.0.1:1", key: k }
+  second: { speaks: openai.chatt, url: "http://127.0.0.1:1", key: k }
+routes:
+  - { path: /v1/messages, protocol: anthropic.messages, providers: [ secnd ] }
+timeouts: { connect: 5 parsecs }
+failover:
+  - { name: a, when: { text: '(unclosed' }, do: next }
+  - { name: b, when: { status: 500 }, do: nxt }
+"#;
+    folder.write("rules.yaml", text);
+    let (code, out, err) = run(&folder, &["check", "rules.yaml"]);
+    let said = format!("{out}{err}");
+    assert_eq!(code, 1, "{said}");
+    for place in [
+        "rules.yaml:3:",
+        "rules.yaml:4:",
+        "rules.yaml:6:",
+        "rules.yaml:7:",
+        "rules.yaml:9:",
+        "rules.yaml:10:",
+    ] {
+        assert!(said.contains(place), "nothing at {place}\n{said}");
+    }
+    for word in ["speaks", "openai.chat", "second", "next"] {
+        assert!(said.contains(&format!("did you mean `{word}`")), "no suggestion of {word}\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "colours where there is no terminal");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_another_matter() {
+    let folder = Folder::new();
+    for command in ["check", "test", "run"] {
+        let arguments =
+            if command == "run" { vec!["run", "--rules", "no.yaml"] } else { vec![command, "no.yaml"] };
+        let (code, out, err) = run(&folder, &arguments);
+        assert_eq!(code, 2, "{command}\n{out}\n{err}");
+        assert!(err.contains("no.yaml"), "{err}");
+    }
+    assert_eq!(run(&folder, &["chek"]).0, 2);
+    assert_eq!(run(&folder, &["--help"]).0, 0);
+}
+
+#[test]
+fn a_failing_test_says_what_it_expected() {
+    let folder = Folder::new();
+    let (address, _port) = refusing();
+    let test = json!([{ "name": "wishful thinking", "given": { "first": { "status": 400, "body": "{}" } },
+        "request": ask(), "expect": { "provider": "second" } }]);
+    folder.write("rules.yaml", &format!("{}\ntests: {test}\n", two(&address, &address)));
+    let (code, out, err) = run(&folder, &["test", "rules.yaml"]);
+    assert_eq!(code, 1, "{out}\n{err}");
+    assert!(format!("{out}{err}").contains("wishful thinking"));
+}
+
+#[test]
+fn init_writes_rules_that_check_and_never_overwrites() {
+    let folder = Folder::new();
+    let (code, out, err) = run(&folder, &["init"]);
+    assert_eq!(code, 0, "{out}\n{err}");
+    assert_eq!(run(&folder, &["check"]).0, 0);
+    assert_eq!(run(&folder, &["test"]).0, 0);
+    folder.write("rules/rules.yaml", "# mine\n");
+    assert_eq!(run(&folder, &["init"]).0, 0);
+    assert_eq!(folder.read("rules/rules.yaml"), "# mine\n");
+    assert_eq!(run(&folder, &["init", "elsewhere"]).0, 0);
+    assert!(folder.read("elsewhere/rules.yaml").contains("providers:"));
+}
+
+#[test]
+fn rules_that_do_not_check_are_not_run() {
+    let folder = Folder::new();
+    folder.write("rules.yaml", "providers: [ 1\n");
+    let (code, _, err) = run(&folder, &["run", "--rules", "rules.yaml", "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("rules.yaml:"), "{err}");
+}
+
+#[tokio::test]
+async fn it_runs_in_an_empty_folder_with_the_built_in_rules() {
+    let first = Upstream::always(message("built in")).await;
+    let settings = Settings::shipped().env("CLAUDE_BASE_URL", first.url()).env("CLAUDE_API_KEY", "k");
+    let router = Router::with(settings).await;
+    let answer = router.client().post("/v1/messages", ask()).await;
+    assert_eq!(answer.json()["content"][0]["text"], "built in", "{}", router.log());
+    router.logged(&["DEEPSEEK_API_KEY"]).await;
+    let models = router.client().get("/v1/models").await.json();
+    assert!(models["data"][0]["id"].is_string(), "{models}");
+}
+
+#[tokio::test]
+async fn health_asks_a_running_router() {
+    let (address, _port) = refusing();
+    let router = Router::start(two(&address, &address)).await;
+    let folder = Folder::new();
+    let (code, out, err) = run(&folder, &["health", &router.address().to_string()]);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(out.contains("current_provider"), "{out}");
+    let (code, _, err) = run(&folder, &["health", address.trim_start_matches("http://")]);
+    assert_eq!(code, 1, "{err}");
+}
+
+#[tokio::test]
+async fn the_demo_answers_from_the_second_provider_and_shows_why() {
+    let folder = Folder::new();
+    let router = Router::command(folder, &["demo", "--listen", "127.0.0.1:0"]).await;
+    let answer = router.client().post("/v1/messages", ask()).await;
+    assert_eq!(answer.status, 200, "{}\n{}", answer.text(), router.log());
+    assert!(answer.text().contains("simulated deepseek"), "{}", answer.text());
+    let mut streamed = ask();
+    streamed["stream"] = json!(true);
+    let answer = router.client().post("/v1/messages", streamed).await;
+    assert!(answer.text().contains("event: message_stop"), "{}", answer.text());
+    let health = router.client().get("/v1/health").await.json();
+    assert_eq!(health["providers"]["claude_pro"], "cooling", "{health}");
+    assert_eq!(health["details"]["claude_pro"]["rule"], "usage-limit", "{health}");
+    router.logged(&["curl"]).await;
+    router.logged(&["usage-limit"]).await;
+}
