@@ -245,7 +245,7 @@ impl Scan<'_> {
                     "`&&`, `||` and `!` are",
                 ));
             }
-            "in" | "nin" | "contains" => {
+            "in" | "nin" | "contains" if !after.starts_with('(') => {
                 let help = "compare with `==`, and join with `||`; or use a condition beside the path";
                 return Err(error_help(self.at, format!("`{word}` is no operator"), help));
             }
