@@ -77,6 +77,9 @@ impl StreamMachine {
             self.note_begun(kind, env);
             self.emit_all(&shape.begin, env)?;
         }
+        if let Some((_, index)) = self.blocks.open {
+            self.describe(index, None, env);
+        }
         env.set(program.places.part, part);
         self.emit_all(&shape.part, env)
     }

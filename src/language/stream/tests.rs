@@ -1,1 +1,293 @@
+//! Stream programs over made-up events: blocks in order, calls assembled, ends that are not invented.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{Framing, StreamMachine, StreamProgram};
+use crate::language::scope::Scope;
+use crate::text::diagnostic::{Diagnostics, FileId, Sources};
+use crate::text::json::Doc;
+use crate::text::yaml;
+
+const PROGRAM: &str = r#"
+state: { finish: , usage: }
+blocks:
+  note:
+    begin: { type: open, at: $block.index, kind: note }
+    part: { type: part, at: $block.index, text: $part }
+    end: [{ type: seal, at: $block.index }, { type: shut, at: $block.index }]
+  text:
+    begin: { type: open, at: $block.index, kind: text }
+    part: { type: part, at: $block.index, text: $part }
+    end: { type: shut, at: $block.index }
+  call:
+    keyed: true
+    once: [id, name]
+    ready: $block.name
+    whole: { is: json_object }
+    begin: { type: open, at: $block.index, kind: call, id: { $first: [$block.id, made] }, name: $block.name }
+    part: { type: part, at: $block.index, text: $part }
+    end: { type: shut, at: $block.index }
+before: { emit: { type: hello } }
+event:
+  - when: $.error
+    fail: { status: 529, type: busy, message: '{$.error.message}' }
+  - add: { note: $.note }
+  - add: { text: $.text }
+  - for: $.calls
+    as: call
+    add: { call: $call.args, key: $call.at, id: $call.id, name: $call.name }
+  - set: { finish: { $first: [$state.finish, $.finish] }, usage: { $first: [$.usage, $state.usage] } }
+done:
+  - when: { all: [{ $state.finish: { is: nothing } }, { $begun.text: 0 }, { $begun.call: 0 }] }
+    fail: { status: 502, message: an empty stream }
+    else: end
+eof:
+  when: $state.finish
+  end: true
+  else: { fail: { status: 502, message: cut off } }
+end:
+  - emit: { type: total, finish: { $if: { $begun.call: { above: 0 } }, $then: calls, $else: $state.finish }, usage: $state.usage }
+  - emit: { type: bye }
+"#;
+
+fn program() -> Arc<StreamProgram> {
+    compile(PROGRAM).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn compile(text: &str) -> Result<Arc<StreamProgram>, String> {
+    let mut sources = Sources::new();
+    let file = sources.add("stream.yaml", text);
+    assert_eq!(file, FileId(0));
+    let node = yaml::parse(file, text).unwrap();
+    let mut diags = Diagnostics::default();
+    let framing = Framing { event: Some("type".into()), done: None };
+    let program = StreamProgram::compile(&node, Scope::new(&[""]), framing, &mut diags);
+    match program {
+        Some(program) if !diags.has_errors() => Ok(Arc::new(program)),
+        _ => Err(diags.render(&sources, false)),
+    }
+}
+
+/// Feeds events, the literal `DONE`, or `EOF`; gives the machine back.
+fn feed(events: &[&str]) -> StreamMachine {
+    let mut machine = StreamMachine::new(program());
+    for event in events {
+        match *event {
+            "DONE" => machine.done(&[]),
+            "EOF" => machine.eof(&[]),
+            data => machine.event(&[], None, data.as_bytes()),
+        }
+    }
+    machine
+}
+
+/// The events that left, as their data; each event's name must be its type.
+fn left(machine: &mut StreamMachine) -> Vec<String> {
+    let out = String::from_utf8(machine.take_output()).unwrap();
+    let mut events = Vec::new();
+    for event in out.split_terminator("\n\n") {
+        let (name, data) = event.split_once('\n').unwrap();
+        let data = data.strip_prefix("data: ").unwrap();
+        let doc = Doc::parse(data.as_bytes().to_vec()).unwrap();
+        assert_eq!(name.strip_prefix("event: ").unwrap(), doc.root().get("type").unwrap().str().unwrap());
+        events.push(data.to_owned());
+    }
+    events
+}
+
+fn made(events: &[&str]) -> Vec<String> {
+    left(&mut feed(events))
+}
+
+#[test]
+fn kinds_take_turns_and_nothing_opens_for_empty_parts() {
+    let events = made(&[
+        r#"{"note":"","text":""}"#,
+        r#"{"note":"a","text":"b"}"#,
+        r#"{"text":"c","note":""}"#,
+        r#"{"note":"d"}"#,
+        r#"{"finish":"stop"}"#,
+        "DONE",
+    ]);
+    assert_eq!(
+        events,
+        [
+            r#"{"type":"hello"}"#,
+            r#"{"type":"open","at":0,"kind":"note"}"#,
+            r#"{"type":"part","at":0,"text":"a"}"#,
+            r#"{"type":"seal","at":0}"#,
+            r#"{"type":"shut","at":0}"#,
+            r#"{"type":"open","at":1,"kind":"text"}"#,
+            r#"{"type":"part","at":1,"text":"b"}"#,
+            r#"{"type":"part","at":1,"text":"c"}"#,
+            r#"{"type":"shut","at":1}"#,
+            r#"{"type":"open","at":2,"kind":"note"}"#,
+            r#"{"type":"part","at":2,"text":"d"}"#,
+            r#"{"type":"seal","at":2}"#,
+            r#"{"type":"shut","at":2}"#,
+            r#"{"type":"total","finish":"stop"}"#,
+            r#"{"type":"bye"}"#,
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_committed_before_content_or_a_good_end() {
+    let mut machine = feed(&[r#"{"usage":{"n":1}}"#, r#"{"calls":[{"at":0,"args":"{}"}]}"#]);
+    assert!(!machine.committed());
+    assert_eq!(left(&mut machine), [""; 0]);
+    machine.event(&[], None, br#"{"calls":[{"at":0,"name":"f"}]}"#);
+    assert!(machine.committed());
+    let good = feed(&[r#"{"finish":"stop"}"#, "DONE"]);
+    assert!(good.committed() && good.ended());
+}
+
+#[test]
+fn failures_end_the_machine_and_no_end_is_invented() {
+    for (events, status, message) in [
+        (&[r#"{"text":"a"}"#, "EOF"][..], 502, "cut off"),
+        (&["DONE"], 502, "an empty stream"),
+        (&[r#"{"text":"a","error":{"message":"later"}}"#, r#"{"text":"b"}"#], 529, "later"),
+        (&[r#"{"text":"#, "DONE"], 502, "an event of the stream is no JSON"),
+        (
+            &[
+                r#"{"calls":[{"at":0,"id":"a","name":"f","args":"{}"},{"at":1,"id":"b","name":"g"},{"at":0,"args":"x"}]}"#,
+            ],
+            502,
+            "went on after it was complete",
+        ),
+    ] {
+        let mut machine = feed(events);
+        let fail = machine.failure().cloned().unwrap();
+        assert_eq!(fail.status, status, "{events:?}");
+        assert!(fail.message.contains(message), "{events:?}: {}", fail.message);
+        assert!(!machine.ended());
+        assert!(!left(&mut machine).iter().any(|event| event.contains("bye")), "{events:?}");
+    }
+}
+
+#[test]
+fn input_kept_as_it_came_cannot_break_the_framing() {
+    let events = made(&["{\"finish\":\"stop\",\"usage\":{\n\"n\":\r\n1}}", "DONE"]);
+    assert_eq!(events[1], "{\"type\":\"total\",\"finish\":\"stop\",\"usage\":{ \"n\":  1}}");
+}
+
+#[test]
+fn calls_with_missing_or_shared_keys_stay_apart() {
+    for (calls, whole) in [
+        // Every call at position 0, told apart by id and name.
+        (
+            r#"[{"at":0,"id":"a","name":"f","args":"{\"x\":1}"},{"at":0,"id":"b","name":"g"},{"at":0,"args":"{}"}]"#,
+            [("a", "f", r#"{\"x\":1}"#), ("b", "g", "{}")],
+        ),
+        // No position at all.
+        (
+            r#"[{"id":"a","name":"f","args":"{"},{"args":"}"},{"id":"b","name":"g","args":"{}"},{"id":"b","args":" "}]"#,
+            [("a", "f", "{}"), ("b", "g", "{} ")],
+        ),
+        // Empty names and ids in later fragments, a name that is repeated, an object for a text.
+        (
+            r#"[{"at":1,"id":"a","name":"f"},{"at":1,"id":"","name":"","args":"{}"},{"at":2,"id":"b","name":"g"},{"at":2,"name":"g","args":{"y":[1]}}]"#,
+            [("a", "f", "{}"), ("b", "g", r#"{\"y\":[1]}"#)],
+        ),
+    ] {
+        let events = made(&[&format!(r#"{{"calls":{calls},"finish":"stop"}}"#), "DONE"]).join("\n");
+        for (at, (id, name, args)) in whole.iter().enumerate() {
+            let open = format!(r#"{{"type":"open","at":{at},"kind":"call","id":"{id}","name":"{name}"}}"#);
+            assert!(events.contains(&open), "{calls}: {events}");
+            let parts: String = events
+                .lines()
+                .filter_map(|event| event.strip_prefix(&format!(r#"{{"type":"part","at":{at},"text":""#)))
+                .map(|part| part.trim_end_matches("\"}"))
+                .collect();
+            assert_eq!(parts, *args, "{calls}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_a_program_are_told_with_their_place() {
+    let error = compile(
+        "state: { n: 0 }\nblocks: { text: { beginn: {} } }\nevent:\n  - set: { m: 1 }\n  - add: { txt: $.t }\n  - emit: { a: { $need: $.a, $message: x } }\n  - when: $state.o\n    ennd: true\n",
+    )
+    .err()
+    .unwrap();
+    for part in [
+        "a block has no `beginn`",
+        "did you mean `begin`?",
+        "the state has no `m`",
+        "`add` has no `txt`",
+        "did you mean `text`?",
+        "`$need` may fail, and a stream cannot",
+        "a step has no `ennd`",
+        "stream.yaml:4:",
+    ] {
+        assert!(error.contains(part), "{part} in\n{error}");
+    }
+}
+
+proptest! {
+    /// Fragments of parallel calls, in any interleaving that keeps each call's own order, come out as whole calls
+    /// in the order in which the calls began, one open at a time.
+    #[test]
+    fn interleaved_calls_come_out_whole(
+        lengths in prop::collection::vec(1usize..5, 1..6),
+        order in prop::collection::vec(0usize..64, 0..40),
+    ) {
+        let argument = |call: usize, part: usize, parts: usize| {
+            let start = if part == 0 { "{\\\"k\\\":\\\"" } else { "" };
+            let end = if part + 1 == parts { "\\\"}" } else { "" };
+            format!("{start}{call}.{part};{end}")
+        };
+        let mut sent = vec![0; lengths.len()];
+        let mut arrival = Vec::new();
+        let mut events = Vec::new();
+        let mut picks = order.into_iter();
+        loop {
+            let unfinished: Vec<_> = (0..lengths.len()).filter(|call| sent[*call] < lengths[*call]).collect();
+            if unfinished.is_empty() { break }
+            let call = unfinished[picks.next().unwrap_or(0) % unfinished.len()];
+            if sent[call] == 0 { arrival.push(call) }
+            let head = if sent[call] == 0 { format!(r#""id":"i{call}","name":"n{call}","#) } else { String::new() };
+            events.push(format!(
+                r#"{{"calls":[{{"at":{call},{head}"args":"{}"}}]}}"#,
+                argument(call, sent[call], lengths[call])
+            ));
+            sent[call] += 1;
+        }
+        events.push(r#"{"finish":"calls"}"#.into());
+        events.push("DONE".into());
+        let events: Vec<_> = events.iter().map(String::as_str).collect();
+        let made = made(&events);
+        let mut open = None;
+        let mut opened = Vec::new();
+        let mut texts: BTreeMap<i64, String> = BTreeMap::new();
+        for event in &made {
+            let doc = Doc::parse(event.as_bytes().to_vec()).unwrap();
+            let at = doc.root().get("at").and_then(|at| at.i64());
+            match doc.root().get("type").unwrap().str().unwrap().as_ref() {
+                "open" => {
+                    prop_assert_eq!(open.replace(at.unwrap()), None);
+                    prop_assert_eq!(at.unwrap(), opened.len() as i64);
+                    opened.push(doc.root().get("name").unwrap().str().unwrap().into_owned());
+                }
+                "part" => {
+                    prop_assert_eq!(open, at);
+                    let text = doc.root().get("text").unwrap().str().unwrap().into_owned();
+                    texts.entry(at.unwrap()).or_default().push_str(&text);
+                }
+                "shut" => prop_assert_eq!(open.take(), at),
+                _ => prop_assert_eq!(open, None),
+            }
+        }
+        let expected: Vec<_> = arrival.iter().map(|call| format!("n{call}")).collect();
+        prop_assert_eq!(opened, expected);
+        for (at, call) in arrival.iter().enumerate() {
+            let parts: String = (0..lengths[*call]).map(|part| argument(*call, part, lengths[*call])).collect();
+            prop_assert_eq!(&texts[&(at as i64)], &parts.replace("\\\"", "\""));
+        }
+    }
+}
