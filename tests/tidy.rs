@@ -9,7 +9,7 @@ const STOREYS: [&str; 7] = ["text", "language", "config", "engine", "proof", "ed
 
 /// Crates that might be exchanged, each with the one place (file, or file and folder of that name) that may name it.
 const HOMES: [(&str, &str); 8] = [
-    ("serde_saphyr", "text/yaml"),
+    ("granit_parser", "text/yaml"),
     ("jsonpath_rust", "text/path"),
     ("croner", "text/units"),
     ("jiff", "text/units"),

@@ -174,6 +174,7 @@ const TRAPS: &[(&str, &str, &str)] = &[
     ("a: {b: {$.id}}", "$.id", "a text that begins with `{` needs quotes"),
     ("a: {$.x}/{$.y}", "$.x", "a text that begins with `{` needs quotes"),
     ("a: {b, c}", "b", "the key `b` has no value"),
+    ("a: {b:c}", "b:c", "a colon needs a space after it: `b: c`"),
     ("a: [$.x[0], 1]", "$.x[0]", "write \"$.x[0]\""),
     ("a: {b: $.x[0].y, c: 1}", "$.x[0].y", "write \"$.x[0].y\""),
     ("a: {b: $.x[?@.t == 'u, v'].w}", "$.x[?@.t == 'u, v'].w", "write \"$.x[?@.t == 'u, v'].w\""),

@@ -264,9 +264,13 @@ pub(super) fn key_without_value(name: &str, span: Span) -> Diagnostic {
             .label("YAML reads this as a mapping with this key and no value")
             .help(format!("write \"{{{name}}}\" for a text, or {name} for the value itself"));
     }
-    Diagnostic::error(SYNTAX, format!("the key `{name}` has no value")).at(span).help(format!(
-        "write `{name}: null` if it has none, `[{name}]` for a list, or put the text in quotes"
-    ))
+    let found = Diagnostic::error(SYNTAX, format!("the key `{name}` has no value")).at(span);
+    match name.split_once(':') {
+        Some((key, value)) => found.help(format!("a colon needs a space after it: `{key}: {value}`")),
+        None => found.help(format!(
+            "write `{name}: null` if it has none, `[{name}]` for a list, or put the text in quotes"
+        )),
+    }
 }
 
 pub(super) fn duplicate_key(name: &str, again: Span, first: Span) -> Diagnostic {
