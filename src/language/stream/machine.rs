@@ -136,7 +136,6 @@ impl StreamMachine {
         for (at, value) in self.state.iter().enumerate() {
             env.set(program.places.state + at, value.clone());
         }
-        env.set(program.places.blocks, self.blocks.kinds.clone());
         for (at, count) in self.blocks.begun.iter().enumerate() {
             env.set(program.places.begun + at, Val::Num(Num::Int(*count)));
         }
