@@ -33,10 +33,6 @@ impl<T: FromNode> FromNode for Spanned<T> {
         T::from_node(node, diags).map(|value| Spanned { value, span: node.span })
     }
 
-    fn absent(at: Span) -> Option<Self> {
-        T::absent(at).map(|value| Spanned { value, span: at })
-    }
-
     fn schema(schemas: &mut Schemas) -> Value {
         T::schema(schemas)
     }
@@ -65,7 +61,7 @@ impl<T: FromNode> FromNode for Option<T> {
         T::from_node(node, diags).map(Some)
     }
 
-    fn absent(_: Span) -> Option<Self> {
+    fn absent() -> Option<Self> {
         Some(None)
     }
 
@@ -84,7 +80,7 @@ impl<T: FromNode> FromNode for Vec<T> {
         Some(items.iter().filter_map(|item| T::from_node(item, diags)).collect())
     }
 
-    fn absent(_: Span) -> Option<Self> {
+    fn absent() -> Option<Self> {
         Some(Vec::new())
     }
 
@@ -205,7 +201,7 @@ impl<T: FromNode> FromNode for Table<T> {
         Some(table)
     }
 
-    fn absent(_: Span) -> Option<Self> {
+    fn absent() -> Option<Self> {
         Some(Table::default())
     }
 

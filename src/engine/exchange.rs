@@ -1,9 +1,33 @@
 //! One attempt's answer, read as it arrives and turned into the client's protocol. No I/O: bytes in, bytes out.
 
-use super::failure::{Failure, Phase};
+pub mod frames;
+mod passing;
+pub mod sniff;
+mod translating;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
+use super::failure::{Failure, FailureKind, Phase};
+use super::mapping::{Kept, Mapping};
+use super::names::{MAPPING, Name, View};
 use super::plan::Outcome;
+use super::protocol::{Protocol, Wording};
+use super::{Limits, Ms};
+use crate::language::scope::Slot;
+use crate::language::value::Val;
+use crate::text::json::Doc;
 use bytes::Bytes;
 use http::HeaderMap;
+use passing::Passing;
+use sniff::{Sniffed, sniff};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use translating::Translating;
+
+/// How much of an error's body is read, in bytes.
+const ERROR_BODY: usize = 1 << 20;
 
 /// What the edge does after giving the exchange something.
 #[derive(Debug)]
@@ -11,59 +35,376 @@ pub enum Progress {
     /// Feed more.
     More,
     /// The answer can begin: observe `Outcome::Streaming` with this exchange. Go on feeding only once the plan
-    /// has answered with it.
+    /// has answered with it, and only while it is not finished.
     Commit,
     /// The attempt is over: observe this.
     Done(Outcome),
 }
 
+/// What an exchange has to know of the request and of the two protocols.
+pub struct Job {
+    /// What the client speaks.
+    pub client: Arc<Protocol>,
+    /// What the provider speaks.
+    pub provider: Arc<Protocol>,
+    /// The mapping in between; `None` if both speak the same.
+    pub mapping: Option<Arc<Mapping>>,
+    /// The values that the mapping kept of the request.
+    pub kept: Kept,
+    /// Does the client want a stream?
+    pub streaming: bool,
+    /// The client's body.
+    pub request: Doc,
+    /// The body that was sent.
+    pub upstream: Bytes,
+    /// `$provider`.
+    pub provider_doc: Doc,
+    /// The model that the client asked for.
+    pub model: String,
+    /// The request's id.
+    pub id: String,
+    /// When the request arrived.
+    pub now: Ms,
+    /// How much is too much.
+    pub limits: Limits,
+    /// The body that was sent, parsed if anyone looks.
+    pub upstream_doc: OnceLock<Doc>,
+}
+
 /// The reader and translator of one answer.
-#[derive(Debug, Default)]
 pub struct Exchange {
+    job: Box<Job>,
     phase: Phase,
+    status: u16,
+    headers: HeaderMap,
+    body: Body,
+    output: Vec<u8>,
+    committed: bool,
+    finished: bool,
+    failure: Option<Failure>,
+}
+
+/// What is done with the bytes.
+enum Body {
+    /// No head yet.
+    Head,
+    /// Too few bytes to tell what they are.
+    Sniffing(Vec<u8>),
+    /// Read to the end, then looked at.
+    Gathering(Vec<u8>),
+    /// A stream of the client's own protocol.
+    Passing(Passing),
+    /// A stream of another protocol.
+    Translating(Box<Translating>),
+    /// Nothing more is read.
+    Over,
+}
+
+impl Job {
+    /// The values that the mapping's templates see in an answer.
+    pub fn view<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> View<'a> {
+        let upstream = self
+            .upstream_doc
+            .get_or_init(|| Doc::parse(self.upstream.clone()).unwrap_or_else(|_| Doc::null()));
+        View {
+            request: Some(&self.request),
+            upstream: Some(upstream),
+            provider: Some(&self.provider_doc),
+            header: Some(headers),
+            status: Some(status),
+            model: Some(&self.model),
+            now: Some(self.now),
+            id: Some(&self.id),
+            ..View::default()
+        }
+    }
+
+    /// The same values slot by slot, for stream programs.
+    fn base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
+        let view = self.view(headers, status);
+        let given = |name: &Name| !matches!(name, Name::Doc | Name::Event | Name::Error);
+        let roots = MAPPING.iter().enumerate().filter(|(_, name)| given(name));
+        let mut base: Vec<(Slot, Val<'a>)> = roots.map(|(slot, name)| (slot, view.value(*name))).collect();
+        base.extend(self.kept.iter().cloned());
+        base
+    }
 }
 
 impl Exchange {
+    /// An exchange before the first byte.
+    pub fn new(job: Job) -> Exchange {
+        Exchange {
+            job: Box::new(job),
+            phase: Phase::FirstByte,
+            status: 0,
+            headers: HeaderMap::new(),
+            body: Body::Head,
+            output: Vec::new(),
+            committed: false,
+            finished: false,
+            failure: None,
+        }
+    }
+
     /// The response's head has arrived.
     pub fn head(&mut self, status: u16, headers: &HeaderMap) -> Progress {
-        let _ = (status, headers);
+        self.status = status;
+        self.headers = headers.clone();
+        self.phase = Phase::Content;
+        self.body = if self.is_good() { Body::Sniffing(Vec::new()) } else { Body::Gathering(Vec::new()) };
         Progress::More
     }
 
     /// Bytes of the body have arrived. After the commit: always [`Progress::More`]; see [`Exchange::take_output`].
     pub fn feed(&mut self, bytes: &[u8]) -> Progress {
-        let _ = bytes;
-        Progress::More
+        if self.phase == Phase::FirstByte {
+            self.phase = Phase::Content;
+        }
+        let seen = match &mut self.body {
+            Body::Head | Body::Over => return Progress::More,
+            Body::Sniffing(start) => {
+                start.extend_from_slice(bytes);
+                let start = std::mem::take(start);
+                return self.sniffed(start);
+            }
+            Body::Gathering(body) => {
+                body.extend_from_slice(bytes);
+                let is_good = (200..300).contains(&self.status);
+                let limit = if is_good { self.job.limits.answer } else { ERROR_BODY };
+                if body.len() <= limit {
+                    return Progress::More;
+                }
+                if !is_good {
+                    // Of an error, the beginning is enough.
+                    return self.eof();
+                }
+                let message = format!("the answer is longer than {limit} bytes");
+                return self.broke(Failure::new(FailureKind::Malformed, message));
+            }
+            Body::Passing(passing) => passing.feed(&self.job, bytes, &mut self.output, self.committed),
+            Body::Translating(machine) => machine.feed(&self.job, &self.headers, self.status, bytes),
+        };
+        self.saw(seen)
     }
 
     /// The body has ended in good order.
     pub fn eof(&mut self) -> Progress {
-        Progress::More
+        match std::mem::replace(&mut self.body, Body::Over) {
+            Body::Head => self.broke(Failure::new(FailureKind::Closed, "")),
+            Body::Over => Progress::More,
+            Body::Sniffing(body) | Body::Gathering(body) => self.gathered(body.into()),
+            Body::Passing(mut passing) => {
+                let seen = passing.eof(&self.job, &mut self.output, self.committed);
+                self.ended(seen)
+            }
+            Body::Translating(mut machine) => {
+                let seen = machine.eof(&self.job, &self.headers, self.status);
+                self.body = Body::Translating(machine);
+                self.ended(seen)
+            }
+        }
     }
 
     /// The attempt broke: no connection, a reset, a timer that ran out.
     pub fn broke(&mut self, failure: Failure) -> Progress {
-        Progress::Done(Outcome::Failed(failure))
+        let failure = failure.in_phase(self.phase);
+        match std::mem::replace(&mut self.body, Body::Over) {
+            // The error's status says more than what became of its body.
+            Body::Gathering(body) if !self.is_good() && !body.is_empty() => self.gathered(body.into()),
+            Body::Passing(mut passing) if self.committed => {
+                let seen = passing.broke(&self.job, failure);
+                self.ended(seen)
+            }
+            Body::Translating(mut machine) => {
+                // The end may have come already, and only the connection's end is untidy.
+                let is_good = machine.eof_is_good(&self.job, &self.headers, self.status);
+                self.body = Body::Translating(machine);
+                if is_good { self.ended(Seen::Ended) } else { self.failed(failure) }
+            }
+            _ => self.failed(failure),
+        }
     }
 
     /// What is ready for the client. Empty if nothing is.
     pub fn take_output(&mut self) -> Bytes {
-        Bytes::new()
+        if let (true, Body::Translating(machine)) = (self.committed, &mut self.body) {
+            machine.take_output(&mut self.output);
+        }
+        std::mem::take(&mut self.output).into()
     }
 
     /// After the commit: is the client's answer complete? (Take the output first.) What the provider may still
     /// send is of no use then.
     pub fn finished(&self) -> bool {
-        true
+        self.finished
     }
 
     /// After the commit: what broke the stream, if something did.
     pub fn failure(&self) -> Option<&Failure> {
-        None
+        self.failure.as_ref()
     }
 
     /// How far the answer has come: which timer runs.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// The provider's status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The provider's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// What the exchange knows of the request.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// What was held back until the commit, as the client will read it.
+    pub fn held(&self) -> &[u8] {
+        match &self.body {
+            Body::Translating(machine) if self.output.is_empty() => machine.held(),
+            _ => &self.output,
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    fn sniffed(&mut self, start: Vec<u8>) -> Progress {
+        let kind = sniff(&start);
+        if kind == Sniffed::Unsure {
+            self.body = Body::Sniffing(start);
+            return Progress::More;
+        }
+        if kind != Sniffed::Events {
+            self.body = Body::Gathering(Vec::new());
+            return self.feed(&start);
+        }
+        if !self.job.streaming {
+            let message = "the provider streams although no stream was asked for";
+            return self.broke(Failure::new(FailureKind::Malformed, message));
+        }
+        self.body = match self.job.mapping.as_ref().map(|mapping| mapping.stream.clone()) {
+            None => Body::Passing(Passing::new(self.job.limits.event)),
+            Some(Some(program)) => {
+                Body::Translating(Box::new(Translating::new(program, self.job.limits.event)))
+            }
+            Some(None) => {
+                let message = "the mapping says nothing of streams";
+                return self.broke(Failure::new(FailureKind::Mapping, message));
+            }
+        };
+        self.feed(&start)
+    }
+
+    /// A body has been read to its end.
+    fn gathered(&mut self, body: Bytes) -> Progress {
+        if !self.is_good() {
+            return self.failed(whole::error(&self.job, self.status, &self.headers, body));
+        }
+        if self.job.streaming {
+            return match whole::as_stream(&self.job, self.status, &self.headers, body) {
+                Ok(output) => {
+                    self.output = output;
+                    self.ended(Seen::Ended)
+                }
+                Err(failure) => self.failed(failure),
+            };
+        }
+        match whole::answer(&self.job, self.status, &self.headers, body) {
+            Ok(whole) => Progress::Done(Outcome::Whole(whole)),
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    /// Takes in what a stream has come to.
+    fn saw(&mut self, seen: Seen) -> Progress {
+        let held = match &self.body {
+            Body::Translating(machine) => machine.taken_in(),
+            _ => self.output.len(),
+        };
+        match seen {
+            Seen::Ended | Seen::Failed(_) | Seen::Told(_) => self.ended(seen),
+            Seen::Content => self.commit(),
+            Seen::Nothing if held > self.job.limits.held => self.commit(),
+            Seen::Nothing => Progress::More,
+        }
+    }
+
+    fn commit(&mut self) -> Progress {
+        if self.committed {
+            return Progress::More;
+        }
+        self.committed = true;
+        self.phase = Phase::Idle;
+        Progress::Commit
+    }
+
+    /// The stream is over, well or not.
+    fn ended(&mut self, seen: Seen) -> Progress {
+        match seen {
+            Seen::Failed(failure) => return self.failed(failure),
+            // The client has read of it already.
+            Seen::Told(failure) => self.failure = Some(failure),
+            Seen::Nothing | Seen::Content | Seen::Ended => {}
+        }
+        self.finished = true;
+        self.commit()
+    }
+
+    fn failed(&mut self, failure: Failure) -> Progress {
+        let failure = failure.in_phase(self.phase);
+        if !self.committed {
+            self.body = Body::Over;
+            return Progress::Done(Outcome::Failed(failure));
+        }
+        if let Body::Translating(machine) = &mut self.body {
+            machine.take_output(&mut self.output);
+        }
+        self.body = Body::Over;
+        let read = self.job.provider.read_error(&failure.body, &self.headers, None);
+        let status = failure.status.or(read.status).unwrap_or_else(|| failure.kind.status());
+        let wording = Wording {
+            status,
+            kind: failure.error_type.as_deref(),
+            message: read.message.as_deref().filter(|_| read.is_error()).unwrap_or(&failure.message),
+            id: &self.job.id,
+            ..Wording::default()
+        };
+        self.output.extend_from_slice(&self.job.client.failed_event(&wording));
+        self.failure = Some(failure);
+        self.finished = true;
+        Progress::More
+    }
+}
+
+/// What a stream has come to.
+enum Seen {
+    /// Nothing that matters.
+    Nothing,
+    /// The first content.
+    Content,
+    /// The good end.
+    Ended,
+    /// It broke.
+    Failed(Failure),
+    /// It broke, and what passed through has told the client.
+    Told(Failure),
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Exchange")
+            .field("status", &self.status)
+            .field("phase", &self.phase)
+            .field("committed", &self.committed)
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
     }
 }

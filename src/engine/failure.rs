@@ -80,6 +80,10 @@ pub struct Failure {
     pub headers: HeaderMap,
     /// The error's text as the provider wrote it: the body, or the data of one stream event.
     pub body: Bytes,
+    /// The error's type in the client's words, where a mapping names one.
+    pub error_type: Option<String>,
+    /// More for the client's program, as JSON, where a mapping gives it.
+    pub details: Option<Vec<u8>>,
     /// For people: what happened, in a few words. Holds no prompt and no key.
     pub message: String,
     /// How far the attempt had come.
@@ -95,6 +99,8 @@ impl Failure {
             status: None,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            error_type: None,
+            details: None,
             message: if message.is_empty() { kind.doc().to_owned() } else { message },
             phase: Phase::FirstByte,
         }

@@ -3,35 +3,86 @@
 //! [`Engine`] is the rules in compiled form and never changes; [`plan::Plan`] takes one request through it;
 //! [`exchange::Exchange`] reads one provider's answer; [`health::Health`] is what outlives both.
 
+pub mod actions;
+pub mod build;
 pub mod exchange;
 pub mod failure;
+pub mod headers;
 pub mod health;
+pub mod judge;
+pub mod mapping;
+pub mod names;
 pub mod plan;
+pub mod probe;
+pub mod protocol;
+pub mod provider;
+pub mod route;
 
+pub use build::build;
+pub use provider::{KeySource, Provider};
+pub use route::{Route, RouteMatch};
+
+use crate::config::model::{Access, Key};
+use crate::language::Patch;
+use crate::text::json::Doc;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use plan::{Answer, AnswerBody};
+use protocol::{Protocol, Wording};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A moment, in milliseconds since the Unix epoch.
 pub type Ms = i64;
 
 /// The rules in compiled form. Immutable: a request keeps the one it began with.
-#[derive(Debug, Default)]
 pub struct Engine {
     /// The first characters of the rules' hash.
     pub version: String,
     /// Where to listen, `host:port`.
     pub listen: String,
-    /// The providers in the order of the file.
+    /// Who may send requests; `None` where the rules do not say.
+    pub access: Option<Access>,
+    /// The key of the admin paths.
+    pub admin_key: Option<Key>,
+    /// How much is too much.
+    pub limits: Limits,
+    /// The models that the rules list.
+    pub models: Vec<String>,
+    /// The providers in order of priority.
     pub providers: Vec<Provider>,
+    /// The routes in the order of the file.
+    pub routes: Vec<Route>,
+    /// What keeps watch over providers.
+    pub probes: Vec<probe::Probe>,
+    pub(crate) protocols: Vec<Arc<Protocol>>,
+    pub(crate) mappings: Vec<Arc<mapping::Mapping>>,
     by_priority: Vec<usize>,
+    repairs: Vec<Repair>,
+    texts: judge::when::Texts,
+    models_doc: Doc,
 }
 
-/// One provider, compiled.
-#[derive(Debug, Default)]
-pub struct Provider {
-    /// Its name in the rules.
-    pub name: String,
-    /// What its requests may take.
-    pub timeouts: Timeouts,
+/// A named patch of a request.
+struct Repair {
+    name: String,
+    patch: Patch,
+}
+
+/// How much is too much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// A request's body, in bytes.
+    pub body: usize,
+    /// An answer that is no stream, in bytes.
+    pub answer: usize,
+    /// One event of a stream, in bytes.
+    pub event: usize,
+    /// What is held back of a stream until its content begins, in bytes.
+    pub held: usize,
+    /// How long streams may go on when the router has been told to stop.
+    pub shutdown: Duration,
 }
 
 /// How long the stages of an attempt may take.
@@ -56,6 +107,18 @@ impl Default for Timeouts {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body: 32 << 20,
+            answer: 64 << 20,
+            event: 16 << 20,
+            held: 256 << 10,
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
 impl Engine {
     /// The place of the provider of that name.
     pub fn provider(&self, name: &str) -> Option<usize> {
@@ -66,16 +129,50 @@ impl Engine {
     pub fn by_priority(&self) -> &[usize] {
         &self.by_priority
     }
-}
 
-impl Provider {
-    /// Can it be asked at all?
-    pub fn has_key(&self) -> bool {
-        true
+    /// The protocol of that name.
+    pub fn protocol(&self, name: &str) -> Option<&Arc<Protocol>> {
+        self.protocols.iter().find(|protocol| protocol.name == name)
     }
 
-    /// What to set so that it can be asked.
-    pub fn missing_key_hint(&self) -> String {
-        String::new()
+    /// What is wrong with the providers' keys, one sentence each; empty if nothing is.
+    pub fn missing_keys(&self) -> Vec<String> {
+        let without = self.providers.iter().filter(|provider| !provider.has_key());
+        without.map(|provider| format!("{}: {}", provider.name, provider.missing_key_hint())).collect()
+    }
+
+    /// An error that the router makes by itself, in the words of the path's protocol.
+    pub fn error_answer(&self, path: &str, status: StatusCode, message: &str, id: &str) -> Answer {
+        self.word(self.protocol_near(path), status, message, id)
+    }
+
+    pub(crate) fn word(
+        &self,
+        protocol: Option<&Arc<Protocol>>,
+        status: StatusCode,
+        message: &str,
+        id: &str,
+    ) -> Answer {
+        let wording = Wording { status: status.as_u16(), message, id, ..Wording::default() };
+        let mut answer = Answer::by_router(status, worded(protocol, &wording));
+        if let Some(protocol) = protocol {
+            protocol.error_headers(&wording, &mut answer.headers);
+        }
+        answer
+    }
+}
+
+/// An error's body in the words of a protocol, or in plain ones.
+pub(crate) fn worded(protocol: Option<&Arc<Protocol>>, wording: &Wording<'_>) -> Bytes {
+    let plain = || protocol::plain_error(&Protocol::default().error_doc(wording));
+    protocol.map_or_else(plain, |protocol| protocol.word(wording))
+}
+
+impl Answer {
+    /// A JSON answer of the router itself.
+    pub(crate) fn by_router(status: StatusCode, body: Bytes) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Answer { status, headers, body: AnswerBody::Whole(body), provider: None, attempts: 0, rule: None }
     }
 }

@@ -10,16 +10,28 @@
 //! }
 //! ```
 
+mod answer;
+mod begin;
+mod choose;
 pub mod event;
+mod outcome;
+mod request;
+
+#[cfg(test)]
+mod tests;
 
 pub use event::{Event, Level};
 
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::health::Health;
+use super::protocol::ErrorText;
+use super::route::{Route, Way};
 use super::{Engine, Ms, Timeouts};
+use crate::text::json::Doc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use std::fmt;
 use std::sync::Arc;
 
 /// A client's request as the engine takes it.
@@ -68,7 +80,6 @@ pub struct Attempt {
 }
 
 /// A request to a provider.
-#[derive(Debug)]
 pub struct OutRequest {
     /// The HTTP method.
     pub method: Method,
@@ -80,6 +91,12 @@ pub struct OutRequest {
     pub body: Bytes,
     /// What the attempt may take.
     pub timeouts: Timeouts,
+}
+
+impl fmt::Debug for OutRequest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {} ({} bytes)", self.method, self.url, self.body.len())
+    }
 }
 
 /// How an attempt ended, or that its answer can begin.
@@ -135,21 +152,72 @@ pub enum AnswerBody {
 }
 
 /// One request's way through the rules.
-#[derive(Debug)]
 pub struct Plan {
-    #[allow(dead_code)]
     engine: Arc<Engine>,
+    incoming: Incoming,
+    /// The client's body.
+    doc: Doc,
+    /// The route's place.
+    route: usize,
+    /// The model that the client asked for; empty if it named none.
+    model: String,
+    /// Does the client want a stream?
+    streaming: bool,
+    /// Places in the route's ways, in the order in which they are tried; made at the first step.
+    order: Option<Vec<usize>>,
+    state: State,
+    /// Attempts made so far, over all providers.
+    attempts: u32,
+    /// The providers that have been given up for this request, in that order.
+    tried: Vec<Tried>,
+    /// Repairs made, as (way, patch).
+    repaired: Vec<(usize, usize)>,
+    /// Retries made, as (way, rule, how many).
+    retries: Vec<(usize, String, u32)>,
+    /// The latest attempt.
+    current: Option<Current>,
+    /// Set between a provider's failure and the choice of the next one.
+    failover: Option<(String, Option<String>, String)>,
+    last_rule: Option<String>,
+    probe: Option<usize>,
     events: Vec<Event>,
     trace: bool,
 }
 
-impl Plan {
-    /// Takes a request up: finds its route, reads its body. The error is the answer to give at once.
-    pub fn begin(engine: Arc<Engine>, incoming: Incoming) -> Result<Plan, Answer> {
-        drop(incoming);
-        Ok(Plan { engine, events: Vec::new(), trace: false })
-    }
+/// Where a plan is.
+enum State {
+    /// A provider is to be chosen.
+    Choosing,
+    /// This way is to be asked, from this moment on.
+    Asking(usize, Ms),
+    /// An attempt is under way.
+    Observing,
+    /// The answer is there.
+    Done(Box<Answer>),
+    /// The answer was given.
+    Over,
+}
 
+/// The latest attempt.
+struct Current {
+    /// The way's place in the route.
+    way: usize,
+    /// The number of the attempt at this provider, from 1.
+    number: u32,
+    /// The body that was sent, with all repairs.
+    body: Bytes,
+    /// `$provider`.
+    provider_doc: Doc,
+}
+
+/// A provider that was given up for this request.
+struct Tried {
+    way: usize,
+    failure: Failure,
+    read: ErrorText,
+}
+
+impl Plan {
     /// Also tell, in the events, what each rule said and why.
     pub fn trace(&mut self) {
         self.trace = true;
@@ -157,29 +225,66 @@ impl Plan {
 
     /// What is to be done now. After [`Step::Send`] the outcome must be observed before the next call.
     pub fn next(&mut self, health: &mut Health, now: Ms) -> Step {
-        let _ = (health, now);
-        Step::Answer(Answer {
-            status: StatusCode::NOT_IMPLEMENTED,
-            headers: HeaderMap::new(),
-            body: AnswerBody::Whole(Bytes::new()),
-            provider: None,
-            attempts: 0,
-            rule: None,
-        })
-    }
-
-    /// Takes in how the attempt went.
-    pub fn observe(&mut self, outcome: Outcome, health: &mut Health, now: Ms) {
-        let _ = (outcome, health, now);
-    }
-
-    /// Takes in how a stream ended that the client was already reading: the rules may put the provider aside.
-    pub fn ended(&mut self, exchange: &Exchange, health: &mut Health, now: Ms) {
-        let _ = (exchange, health, now);
+        loop {
+            match std::mem::replace(&mut self.state, State::Over) {
+                State::Choosing => self.state = self.choose(health, now),
+                State::Asking(way, at) if at > now => {
+                    self.state = State::Asking(way, at);
+                    return Step::Wait(at);
+                }
+                State::Asking(way, _) => {
+                    if let Some(attempt) = self.ask(way, health, now) {
+                        self.state = State::Observing;
+                        return Step::Send(Box::new(attempt));
+                    }
+                }
+                State::Done(answer) => return Step::Answer(*answer),
+                // Asked too early or too late: there is nothing else to say.
+                State::Observing | State::Over => return Step::Answer(self.nothing()),
+            }
+        }
     }
 
     /// What has happened since the last call, for the log.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// The model that the client asked for; empty if it named none.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Does the client want a stream?
+    pub fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
+    /// Only this provider is asked, put aside or not.
+    pub(super) fn only(&mut self, provider: usize) {
+        self.probe = Some(provider);
+    }
+
+    fn route(&self) -> Option<&Route> {
+        self.engine.routes.get(self.route)
+    }
+
+    fn way(&self, way: usize) -> Option<&Way> {
+        self.route()?.ways.get(way)
+    }
+
+    fn provider_name(&self, way: usize) -> String {
+        let provider = self.way(way).and_then(|way| self.engine.providers.get(way.provider));
+        provider.map(|provider| provider.name.clone()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Plan")
+            .field("id", &self.incoming.id)
+            .field("path", &self.incoming.path)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
     }
 }

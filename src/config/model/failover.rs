@@ -79,11 +79,11 @@ record! {
         name("repair"): Spanned<String>,
         /// Always `retry`.
         then: RepairThen = RepairThen::Retry,
-        /// What to do when that does not help.
-        otherwise("else"): Then = Then::Next,
+        /// What to do when that does not help; without it the rules that follow decide.
+        otherwise("else"): Option<Then>,
     }
 
-    /// For how long to leave a provider alone. The first of `until` that says something counts, else `else`.
+    /// For how long to leave a provider alone. The latest moment that `until` gives counts, else `else`.
     pub struct CoolDownTable: "`cool_down`" {
         /// Where the answer says it: templates that give an instant or a duration, such as
         /// `$header.retry-after` or `$match.reset`.

@@ -33,6 +33,9 @@ record! {
         error: Table<Node>,
         /// How the router words an error to a client: a template over `$error`.
         errors: Option<Node>,
+        /// Headers of every error that a client gets: templates over `$error`, which also has `retry_after`
+        /// (seconds) and `exhausted` (all providers have been tried).
+        error_headers: Table<Node>,
         /// From a status (429, 5xx, `default`) to the `$error.type` of an error that the router makes.
         error_types: Table<Spanned<String>>,
     }

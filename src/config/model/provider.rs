@@ -75,7 +75,7 @@ impl FromNode for Models {
         Some(Models(rules))
     }
 
-    fn absent(_: Span) -> Option<Self> {
+    fn absent() -> Option<Self> {
         Some(Models::default())
     }
 

@@ -119,16 +119,13 @@ impl StreamProgram {
             fields: &places.fields,
         };
         parser.c.infallible = true;
-        let mut handler = |parser: &mut Parser<'_, '_>, name: &str| match node.get(name) {
+        let kinds: Vec<_> = kinds.iter().map(|(_, node)| parser.kind(node)).collect();
+        let mut handler = |name: &str| match node.get(name) {
             Some(node) => parser.steps(node).map(Some),
             None => Some(None),
         };
-        let (event, done) = (handler(&mut parser, "event"), handler(&mut parser, "done"));
-        let (undecodable, eof) = (handler(&mut parser, "undecodable"), handler(&mut parser, "eof"));
-        // These run in the midst of the handlers above.
-        parser.c.reserve_locals();
-        let kinds: Vec<_> = kinds.iter().map(|(_, node)| parser.kind(node)).collect();
-        let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
+        let (before, event, done) = (handler("before"), handler("event"), handler("done"));
+        let (undecodable, eof, end) = (handler("undecodable"), handler("eof"), handler("end"));
         if node.get("event").is_none() {
             sound = false;
             diags.error("missing-event", node.span, "a stream program needs an `event:` handler");

@@ -1,0 +1,242 @@
+//! From the files as types to the engine: every template, condition and patch is compiled here, once, and all
+//! mistakes go to the same diagnostics.
+
+pub(super) mod compile;
+mod mappings;
+mod protocols;
+mod rules;
+
+use super::judge::when::Texts;
+use super::mapping::Mapping;
+use super::names::{self, OUTGOING, ROUTING};
+use super::protocol::{Headers, Protocol};
+use super::provider::{KeySource, Provider};
+use super::route::{Route, Way};
+use super::{Engine, Limits, Repair, probe};
+use crate::config::model;
+use crate::language::Template;
+use crate::language::scope::Scope;
+use crate::text::diagnostic::{Diagnostics, Span};
+use crate::text::json::{Doc, write_str};
+use crate::text::yaml::{Kind, Node};
+use http::header::HeaderName;
+use std::sync::Arc;
+
+/// How many characters of the rules' hash name their version.
+const VERSION: usize = 12;
+
+/// Compiles the rules. `hash` names their content. `None` if anything is wrong; `diags` says what.
+pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Option<Engine> {
+    let before = errors(diags);
+    let mut build = Build { rules, diags, texts: Texts::default(), repairs: Vec::new() };
+    build.repairs();
+    let protocols: Vec<Arc<Protocol>> =
+        rules.protocols.iter().map(|it| Arc::new(build.protocol(it))).collect();
+    let mappings: Vec<Arc<Mapping>> =
+        rules.mappings.iter().map(|it| Arc::new(build.mapping(it, &protocols))).collect();
+    let common = build.failover(&rules.failover);
+    let providers: Vec<Provider> = rules
+        .providers
+        .iter()
+        .map(|(name, it)| build.provider(&name.text, it, &protocols, &common))
+        .collect();
+    let routes: Vec<Route> =
+        rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings)).collect();
+    let probes = probe::build(rules, &routes, &providers, build.diags);
+    let Build { mut texts, repairs, .. } = build;
+    texts.seal();
+    if errors(diags) > before {
+        return None;
+    }
+    let models: Vec<String> = rules.models.iter().map(|name| name.value.clone()).collect();
+    Some(Engine {
+        version: hash.chars().take(VERSION).collect(),
+        listen: rules.listen.value.clone(),
+        access: rules.access.as_ref().map(|access| access.value.clone()),
+        admin_key: rules.admin_key.as_ref().map(|key| key.value.clone()),
+        limits: limits(&rules.limits),
+        by_priority: (0..providers.len()).collect(),
+        models_doc: list_doc(&models),
+        models,
+        providers,
+        routes,
+        probes,
+        protocols,
+        mappings,
+        repairs,
+        texts,
+    })
+}
+
+fn errors(diags: &Diagnostics) -> usize {
+    diags.iter().filter(|found| found.severity == crate::text::diagnostic::Severity::Error).count()
+}
+
+/// The state of one build.
+struct Build<'b> {
+    rules: &'b model::Rules,
+    diags: &'b mut Diagnostics,
+    texts: Texts,
+    repairs: Vec<Repair>,
+}
+
+impl Build<'_> {
+    fn repairs(&mut self) {
+        let scope = names::scope(ROUTING);
+        for (name, node) in self.rules.repairs.iter() {
+            if let Some(patch) = compile::patch(node, &scope, self.diags) {
+                self.repairs.push(Repair { name: name.text.clone(), patch });
+            }
+        }
+        scope.finish(self.diags);
+    }
+
+    fn provider(
+        &mut self,
+        name: &str,
+        from: &model::Provider,
+        protocols: &[Arc<Protocol>],
+        common: &super::judge::Rules,
+    ) -> Provider {
+        let own = self.failover(&from.failover);
+        let rules: super::judge::Rules = own.iter().chain(common.iter()).cloned().collect();
+        let scope = names::scope(OUTGOING);
+        let auth = from.auth.as_ref().and_then(|auth| self.auth(auth, &scope));
+        let headers = self.headers(&from.headers, &scope);
+        let mut models = Vec::new();
+        for rule in &from.models.0 {
+            let to = compile::template(&rule.to, &scope, self.diags);
+            models.extend(to.map(|to| (rule.from.clone(), to)));
+        }
+        scope.finish(self.diags);
+        let timeouts = match &from.timeouts {
+            Some(own) => own.or(&self.rules.timeouts),
+            None => self.rules.timeouts.clone(),
+        };
+        let with = from.with.iter().map(|(name, node)| (name.text.clone(), json_bytes(node))).collect();
+        let proxy = from.proxy.as_ref().or(self.rules.proxy.as_ref());
+        Provider {
+            name: name.to_owned(),
+            url: from.url.value.trim_end_matches('/').to_owned(),
+            speaks: from
+                .speaks
+                .iter()
+                .filter_map(|name| protocols.iter().find(|it| it.name == name.value).cloned())
+                .collect(),
+            key: key(&from.key.value),
+            timeouts: super::protocol::timeouts(&timeouts),
+            proxy: proxy.map(|proxy| proxy.value.clone()),
+            models,
+            with,
+            auth,
+            headers,
+            drop_headers: self.header_list(&from.drop_headers),
+            judges_good: rules.iter().any(|rule| rule.sees_good),
+            rules,
+        }
+    }
+
+    fn route(
+        &mut self,
+        from: &model::Route,
+        providers: &[Provider],
+        protocols: &[Arc<Protocol>],
+        mappings: &[Arc<Mapping>],
+    ) -> Route {
+        let wanted = from.protocol.as_ref().map(|name| name.value.as_str());
+        let protocol = wanted.and_then(|name| protocols.iter().find(|it| it.name == name).cloned());
+        let order: Vec<usize> = match &from.providers {
+            Some(names) => names
+                .iter()
+                .filter_map(|name| providers.iter().position(|it| it.name == name.value))
+                .collect(),
+            None => (0..providers.len()).collect(),
+        };
+        let way = |index: usize| -> Option<Way> {
+            let speaks = &providers.get(index)?.speaks;
+            let client = protocol.as_ref()?;
+            if let Some(same) = speaks.iter().find(|it| it.name == client.name) {
+                return Some(Way { provider: index, protocol: same.clone(), mapping: None });
+            }
+            speaks.iter().find_map(|spoken| {
+                let fits = |it: &&Arc<Mapping>| it.from == client.name && it.to == spoken.name;
+                let mapping = mappings.iter().find(fits)?;
+                Some(Way { provider: index, protocol: spoken.clone(), mapping: Some(mapping.clone()) })
+            })
+        };
+        let ways = order.into_iter().filter_map(way).collect();
+        let scope = names::scope(ROUTING);
+        let when = from.when.as_ref().and_then(|when| self.when(when, &scope));
+        let otherwise = self.template(from.otherwise.as_ref(), &scope);
+        let answer = self.template(from.answer.as_ref(), &scope);
+        scope.finish(self.diags);
+        let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
+        Route { path: from.path.value.clone(), method, protocol, when, ways, otherwise, answer }
+    }
+
+    fn template(&mut self, node: Option<&Node>, scope: &Scope) -> Option<Template> {
+        compile::template(node?, scope, self.diags)
+    }
+
+    /// A template out of a string that stands in the model without its node.
+    fn text(&mut self, text: &str, span: Span, scope: &Scope) -> Option<Template> {
+        let node = Node { span, kind: Kind::String(text.to_owned()) };
+        compile::template(&node, scope, self.diags)
+    }
+
+    fn headers(&mut self, table: &model::Table<Node>, scope: &Scope) -> Headers {
+        let mut headers = Headers::new();
+        for (name, node) in table.iter() {
+            let template = compile::template(node, scope, self.diags);
+            let name = self.header_name(&name.text, name.span);
+            headers.extend(name.zip(template));
+        }
+        headers
+    }
+
+    fn header_name(&mut self, name: &str, span: Span) -> Option<HeaderName> {
+        let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
+        if parsed.is_none() {
+            self.diags.error("bad-header", span, format!("`{name}` cannot be a header's name"));
+        }
+        parsed
+    }
+}
+
+fn key(key: &model::Key) -> KeySource {
+    match key {
+        model::Key::Value(secret) => KeySource::Value(secret.clone()),
+        model::Key::Client => KeySource::Client,
+        model::Key::None => KeySource::None,
+        model::Key::Unset(names) => KeySource::Unset(names.clone()),
+    }
+}
+
+fn limits(from: &model::Limits) -> Limits {
+    let size = |size: &model::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    Limits {
+        body: size(&from.body),
+        answer: size(&from.answer),
+        event: size(&from.event),
+        held: size(&from.held),
+        shutdown: from.shutdown,
+    }
+}
+
+fn json_bytes(node: &Node) -> Vec<u8> {
+    let mut out = Vec::new();
+    node.to_json_bytes(&mut out);
+    out
+}
+
+fn list_doc(items: &[String]) -> Doc {
+    let mut out = b"[".to_vec();
+    for (count, item) in items.iter().enumerate() {
+        if count > 0 {
+            out.push(b',');
+        }
+        write_str(&mut out, item);
+    }
+    out.push(b']');
+    Doc::parse(out).unwrap_or_else(|_| Doc::null())
+}

@@ -1,0 +1,114 @@
+//! Compiles mapping files.
+
+use super::{Build, json_bytes};
+use crate::config::model;
+use crate::engine::build::compile;
+use crate::engine::mapping::{MappedError, Mapping};
+use crate::engine::names::{self, MAPPING};
+use crate::engine::protocol::Protocol;
+use crate::language::scope::Scope;
+use crate::language::stream::{Framing, StreamProgram};
+use crate::text::diagnostic::Diagnostics;
+use crate::text::yaml::Node;
+use std::sync::Arc;
+
+/// The code of the warning about a fragment that nothing uses.
+const UNUSED: &str = "unused-fragment";
+
+impl Build<'_> {
+    pub(super) fn mapping(&mut self, from: &model::Mapping, protocols: &[Arc<Protocol>]) -> Mapping {
+        // Templates and the stream have a scope each, with the same fragments: a fragment is unused only if both
+        // say so.
+        let (mut templates, mut streams) = (Diagnostics::new(), Diagnostics::new());
+        let scope = scope(from, &mut templates);
+        let mut made = Mapping {
+            from: from.mapping.from.value.clone(),
+            to: from.mapping.to.value.clone(),
+            parameters: parameters(from),
+            slots: scope.len(),
+            ..Mapping::default()
+        };
+        let outer = std::mem::take(self.diags);
+        made.request = self.template(from.request.as_ref(), &scope);
+        made.response = self.template(from.response.as_ref(), &scope);
+        made.error = from.error.as_ref().and_then(|node| self.mapped_error(node, &scope));
+        made.headers = self.headers(&from.headers, &scope);
+        if let Some(entries) = from.keep.as_ref().and_then(Node::as_map) {
+            let first = scope.len() - entries.len();
+            for (place, (_, node)) in entries.iter().enumerate() {
+                let template = compile::template(node, &scope, self.diags);
+                made.keep.extend(template.map(|template| (first + place, template)));
+            }
+        }
+        scope.finish(self.diags);
+        templates.append(std::mem::replace(self.diags, outer));
+
+        if let Some(node) = &from.stream {
+            let client = protocols.iter().find(|it| it.name == made.from).and_then(|it| it.stream.as_ref());
+            let framing = Framing {
+                event: client.and_then(|shape| shape.event.clone()),
+                done: client.filter(|shape| shape.write_done).and_then(|shape| shape.done.clone()),
+            };
+            let mut ignored = Diagnostics::new();
+            let scope = self::scope(from, &mut ignored);
+            made.stream = StreamProgram::compile(node, scope, framing, &mut streams).map(Arc::new);
+        }
+        let both = from.stream.is_some();
+        let (templates, streams) = (templates.into_vec(), streams.into_vec());
+        let same = |one: &crate::text::diagnostic::Diagnostic,
+                    in_other: &[crate::text::diagnostic::Diagnostic]| {
+            in_other.iter().any(|other| other.code == UNUSED && other.span == one.span)
+        };
+        for found in &templates {
+            if found.code != UNUSED || !both || same(found, &streams) {
+                self.diags.push(found.clone());
+            }
+        }
+        for found in streams {
+            if found.code != UNUSED {
+                self.diags.push(found);
+            }
+        }
+        made
+    }
+
+    /// `error:` is a body's template, or `{ status, body, headers }`.
+    fn mapped_error(&mut self, node: &Node, scope: &Scope) -> Option<MappedError> {
+        let words = ["status", "body", "headers"];
+        let is_table = node
+            .as_map()
+            .is_some_and(|entries| entries.iter().all(|(key, _)| words.contains(&key.text.as_str())));
+        let Some(body) = node.get("body").filter(|_| is_table) else {
+            let body = compile::template(node, scope, self.diags)?;
+            return Some(MappedError { status: None, body, headers: Vec::new() });
+        };
+        let body = compile::template(body, scope, self.diags);
+        let status = self.template(node.get("status"), scope);
+        let mut headers = Vec::new();
+        for (name, value) in node.get("headers").and_then(Node::as_map).unwrap_or_default() {
+            let template = compile::template(value, scope, self.diags);
+            headers.extend(self.header_name(&name.text, name.span).zip(template));
+        }
+        Some(MappedError { status, body: body?, headers })
+    }
+}
+
+/// The names of a mapping's templates: the roots, the kept values, the fragments.
+fn scope(from: &model::Mapping, diags: &mut Diagnostics) -> Scope {
+    let mut scope = names::scope(MAPPING);
+    if let Some(keep) = &from.keep {
+        match keep.as_map() {
+            Some(entries) => drop(scope.space("keep", entries.iter().map(|(key, _)| key.text.clone()))),
+            None => drop(diags.error("wrong-type", keep.span, "`keep` is a mapping of names to templates")),
+        }
+    }
+    if let Some(fragments) = &from.fragments {
+        scope.fragments(fragments, diags);
+    }
+    scope
+}
+
+fn parameters(from: &model::Mapping) -> Vec<(String, Vec<u8>)> {
+    let with_default = from.parameters.iter().filter_map(|(name, it)| Some((name, it.default.as_ref()?)));
+    with_default.map(|(name, default)| (name.text.clone(), json_bytes(default))).collect()
+}

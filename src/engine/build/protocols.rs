@@ -1,0 +1,129 @@
+//! Compiles protocol files.
+
+use super::Build;
+use crate::config::model;
+use crate::engine::build::compile;
+use crate::engine::names::{self, INCOMING, OUTGOING, WORDING};
+use crate::engine::protocol::{Auth, HeaderList, Protocol, StreamShape, TypeOfStatus};
+use crate::language::Condition;
+use crate::language::scope::Scope;
+use crate::text::path::{self, Path};
+use crate::text::units::{Glob, StatusSet};
+use crate::text::yaml::{Key, Node};
+
+impl Build<'_> {
+    pub(super) fn protocol(&mut self, from: &model::Protocol) -> Protocol {
+        let (outgoing, incoming, wording) =
+            (names::scope(OUTGOING), names::scope(INCOMING), names::scope(WORDING));
+        let mut made = Protocol {
+            name: from.protocol.value.clone(),
+            path: self.text(&from.send.path.value, from.send.path.span, &outgoing),
+            method: http::Method::from_bytes(from.send.method.as_bytes()).unwrap_or(http::Method::POST),
+            forward_query: matches!(from.query, model::Query::Forward),
+            auth: from.auth.as_ref().and_then(|auth| self.auth(auth, &outgoing)),
+            headers: self.headers(&from.headers, &outgoing),
+            forward: self.header_list(&from.forward),
+            returned: self.header_list(&from.returned),
+            model: from.model.as_ref().and_then(|path| self.path(path)),
+            streaming: from.streaming.as_ref().and_then(|path| self.path(path)),
+            stream: from.stream.as_ref().map(|stream| self.stream_shape(stream, &incoming, &wording)),
+            whole: self.condition(from.whole.as_ref(), &incoming),
+            ..Protocol::default()
+        };
+        for (key, node) in from.error.iter() {
+            let template = compile::template(node, &incoming, self.diags);
+            match key.text.as_str() {
+                "type" => made.reader.kind = template,
+                "code" => made.reader.code = template,
+                "message" => made.reader.message = template,
+                "status" => made.reader.status = template,
+                _ => self.unknown_part(key),
+            }
+        }
+        made.wording.body = self.template(from.errors.as_ref(), &wording);
+        made.wording.headers = self.headers(&from.error_headers, &wording);
+        for (key, kind) in from.error_types.iter() {
+            made.wording.types.extend(self.type_of_status(key, &kind.value));
+        }
+        // The default comes last, wherever it stands.
+        made.wording.types.sort_by_key(|known| known.statuses.is_none());
+        for scope in [outgoing, incoming, wording] {
+            scope.finish(self.diags);
+        }
+        made
+    }
+
+    fn stream_shape(&mut self, from: &model::StreamShape, incoming: &Scope, wording: &Scope) -> StreamShape {
+        StreamShape {
+            event: from.event.as_ref().map(|name| name.value.clone()),
+            done: from.done.as_ref().map(|text| text.value.clone()),
+            write_done: from.write_done,
+            content: self.condition(from.content.as_ref(), incoming),
+            end: self.condition(from.end.as_ref(), incoming),
+            error: self.condition(from.error.as_ref(), incoming),
+            ping: self.template(from.ping.as_ref(), wording),
+            failed: self.template(from.failed.as_ref(), wording),
+        }
+    }
+
+    fn unknown_part(&mut self, key: &Key) {
+        let known = ["type", "code", "message", "status"];
+        self.diags
+            .error("unknown-key", key.span, format!("an error has no `{}`", key.text))
+            .did_you_mean(&key.text, known)
+            .help(format!("it has {}", known.join(", ")));
+    }
+
+    fn type_of_status(&mut self, key: &Key, kind: &str) -> Option<TypeOfStatus> {
+        let kind = kind.to_owned();
+        if key.text == "default" {
+            return Some(TypeOfStatus { statuses: None, exact: None, kind });
+        }
+        match StatusSet::parse(&key.text) {
+            Ok(statuses) => {
+                Some(TypeOfStatus { statuses: Some(statuses), exact: key.text.parse().ok(), kind })
+            }
+            Err(message) => {
+                self.diags.error("bad-status", key.span, message).help("or `default`, for all others");
+                None
+            }
+        }
+    }
+
+    pub(super) fn auth(&mut self, from: &model::Auth, scope: &Scope) -> Option<Auth> {
+        let header = self.header_name(&from.header.value, from.header.span);
+        let value = compile::template(&from.value, scope, self.diags);
+        Some(Auth { header: header?, value: value? })
+    }
+
+    pub(super) fn header_list(&mut self, names: &[model::Spanned<String>]) -> HeaderList {
+        let mut globs = Vec::new();
+        for name in names {
+            match Glob::parse(&name.value.to_ascii_lowercase()) {
+                Ok(glob) => globs.push(glob),
+                Err(message) => drop(self.diags.error("bad-pattern", name.span, message)),
+            }
+        }
+        HeaderList(globs)
+    }
+
+    pub(super) fn condition(&mut self, node: Option<&Node>, scope: &Scope) -> Option<Condition> {
+        compile::condition(node?, scope, self.diags)
+    }
+
+    /// A path into a request's body to one value.
+    fn path(&mut self, from: &model::Spanned<String>) -> Option<Path> {
+        match path::parse(&from.value) {
+            Ok(path) if path.root.is_empty() && path.is_single() => Some(path),
+            Ok(_) => {
+                let message = "a path to one place in the body is wanted here, such as `$.model`";
+                self.diags.error("bad-path", from.span, message);
+                None
+            }
+            Err(error) => {
+                self.diags.error("bad-path", from.span, error.message);
+                None
+            }
+        }
+    }
+}

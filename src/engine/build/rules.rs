@@ -1,0 +1,146 @@
+//! Compiles failover rules and the conditions of routes.
+
+use super::Build;
+use crate::config::model::{self, Fact};
+use crate::engine::actions::Do;
+use crate::engine::build::compile;
+use crate::engine::failure::FailureKind;
+use crate::engine::judge::cooling::{Cooling, Source};
+use crate::engine::judge::when::Test;
+use crate::engine::judge::{Rule, Rules};
+use crate::engine::names::{self, COOLING, FAILOVER};
+use crate::language::scope::Scope;
+use crate::text::diagnostic::Span;
+use crate::text::yaml::{Key, Kind, Node};
+use std::sync::Arc;
+
+impl Build<'_> {
+    pub(super) fn failover(&mut self, rules: &[model::FailoverRule]) -> Rules {
+        let scope = names::scope(FAILOVER);
+        let cooling = names::scope(COOLING);
+        let made = rules.iter().filter_map(|rule| self.rule(rule, &scope, &cooling)).map(Arc::new).collect();
+        scope.finish(self.diags);
+        cooling.finish(self.diags);
+        made
+    }
+
+    fn rule(&mut self, from: &model::FailoverRule, scope: &Scope, cooling: &Scope) -> Option<Rule> {
+        let when = match &from.when {
+            Some(when) => self.when(when, scope),
+            None => Some(Test::Is(true)),
+        };
+        let action = self.action(&from.action);
+        let cooling = from.cool_down.as_ref().map(|it| self.cooling(it, cooling));
+        let when = when?;
+        Some(Rule {
+            name: from.name.value.clone(),
+            sees_good: when.names_status(),
+            when,
+            action: action?,
+            cooling,
+            down: from.down.is_some(),
+        })
+    }
+
+    fn action(&mut self, from: &model::Action) -> Option<Do> {
+        let then = |then: model::Then| match then {
+            model::Then::Next => Do::Next,
+            model::Then::Return => Do::Return,
+        };
+        Some(match from {
+            model::Action::Next => Do::Next,
+            model::Action::Return => Do::Return,
+            model::Action::Retry(retry) => Do::Retry {
+                times: retry.times.value,
+                backoff: retry.backoff,
+                then: Box::new(then(retry.then)),
+            },
+            model::Action::Repair(repair) => {
+                let name = &repair.name;
+                let Some(patch) = self.repairs.iter().position(|it| it.name == name.value) else {
+                    // One that is there but does not compile has been reported.
+                    if self.rules.repairs.get(&name.value).is_none() {
+                        self.diags.error(
+                            "unknown-repair",
+                            name.span,
+                            format!("there is no repair `{}`", name.value),
+                        );
+                    }
+                    return None;
+                };
+                Do::Repair { patch, otherwise: repair.otherwise.map(|it| Box::new(then(it))) }
+            }
+        })
+    }
+
+    fn cooling(&mut self, from: &model::CoolDown, scope: &Scope) -> Cooling {
+        let mut until = Vec::new();
+        for source in from.until.iter() {
+            let value = compile::template(source, scope, self.diags);
+            until.extend(value.map(|value| Source::new(source.as_str(), value)));
+        }
+        Cooling {
+            until,
+            fixed: from.fixed,
+            otherwise: from.otherwise,
+            at_least: from.at_least,
+            at_most: from.at_most,
+        }
+    }
+
+    /// A condition, with all its parts; `None` if one of them is of no use.
+    pub(super) fn when(&mut self, from: &model::When, scope: &Scope) -> Option<Test> {
+        let parts: Vec<Option<Test>> = from.facts.iter().map(|fact| self.fact(fact, scope)).collect();
+        let mut parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
+        if parts.len() == 1 { parts.pop() } else { Some(Test::All(parts)) }
+    }
+
+    fn whens(&mut self, from: &[model::When], scope: &Scope) -> Option<Vec<Test>> {
+        let parts: Vec<Option<Test>> = from.iter().map(|when| self.when(when, scope)).collect();
+        parts.into_iter().collect()
+    }
+
+    fn fact(&mut self, fact: &Fact, scope: &Scope) -> Option<Test> {
+        Some(match fact {
+            Fact::Constant(value) => Test::Is(*value),
+            Fact::Any(parts) => Test::Any(self.whens(parts, scope)?),
+            Fact::All(parts) => Test::All(self.whens(parts, scope)?),
+            Fact::Not(part) => Test::Not(Box::new(self.when(part, scope)?)),
+            Fact::Status(sets) => Test::Status(sets.clone()),
+            Fact::Text(patterns) => {
+                Test::Text(patterns.iter().map(|pattern| self.texts.add(&pattern.regex)).collect())
+            }
+            Fact::Failure(kinds) => Test::Failure(
+                kinds.iter().filter_map(|kind| FailureKind::from_name(kind.value.word())).collect(),
+            ),
+            Fact::Header(table) => {
+                let mut parts = Vec::new();
+                for (name, matcher) in table.iter() {
+                    let path = format!("$header.{}", name.text.to_ascii_lowercase());
+                    parts.push(self.matched(&path, name.span, matcher, scope)?);
+                }
+                Test::All(parts)
+            }
+            Fact::Model(globs) => Test::Model(globs.to_vec()),
+            Fact::Provider(names) => Test::Provider(names.iter().map(|name| name.value.clone()).collect()),
+            Fact::Attempt(matcher) => self.matched("$attempt", matcher.span, matcher, scope)?,
+            Fact::Path(node) => {
+                let written = match &node.kind {
+                    Kind::Map(entries) => {
+                        entries.first().map_or_else(String::new, |(key, _)| key.text.clone())
+                    }
+                    _ => node.as_str().unwrap_or_default().to_owned(),
+                };
+                Test::Path(compile::condition(node, scope, self.diags)?, written)
+            }
+        })
+    }
+
+    /// A fact that is a path with a matcher in disguise.
+    fn matched(&mut self, path: &str, span: Span, matcher: &Node, scope: &Scope) -> Option<Test> {
+        let key = Key { text: path.to_owned(), span };
+        let node = Node { span, kind: Kind::Map(vec![(key, matcher.clone())]) };
+        let written = path.trim_start_matches('$').replacen('.', " ", 1);
+        Some(Test::Path(compile::condition(&node, scope, self.diags)?, written))
+    }
+}

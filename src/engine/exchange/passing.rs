@@ -1,0 +1,164 @@
+//! A stream that passes through unchanged, because client and provider speak the same. Until the first content
+//! every event is looked at; afterwards only where events end, and, at the end, whether it was the good one.
+
+use super::frames::Frames;
+use super::{Job, Seen};
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::protocol::{EventKind, StreamShape};
+use crate::text::json::Doc;
+use crate::text::sse::{SseDecoder, SseEvent};
+use bytes::Bytes;
+
+/// Where a passing stream is.
+pub struct Passing {
+    frames: Frames,
+    decoder: SseDecoder,
+    /// The longest frame, in bytes.
+    limit: usize,
+    /// The last two events, the latest last: what follows the good end may be one event more.
+    last: [Vec<u8>; 2],
+    ended: bool,
+}
+
+impl Passing {
+    pub fn new(limit: usize) -> Passing {
+        Passing {
+            frames: Frames::default(),
+            decoder: SseDecoder::new(limit),
+            limit,
+            last: [Vec::new(), Vec::new()],
+            ended: false,
+        }
+    }
+
+    /// Takes bytes in; whole frames go to `output` as they are.
+    pub fn feed(&mut self, job: &Job, bytes: &[u8], output: &mut Vec<u8>, committed: bool) -> Seen {
+        let Some(shape) = &job.provider.stream else {
+            return Seen::Failed(Failure::new(FailureKind::Malformed, "the protocol knows no streams"));
+        };
+        let Passing { frames, decoder, last, ended, limit } = self;
+        let mut seen = Seen::Nothing;
+        let mut too_long = false;
+        frames.push(bytes, |whole| {
+            output.extend_from_slice(whole);
+            let read = decoder.push(whole, &mut |event| {
+                if committed || matches!(seen, Seen::Content | Seen::Ended) {
+                    remember(last, event.data);
+                    *ended |= is_done(shape, event.data);
+                } else if matches!(seen, Seen::Nothing) {
+                    remember(last, event.data);
+                    seen = look(shape, &event);
+                    *ended |= matches!(seen, Seen::Ended);
+                }
+            });
+            too_long |= read.is_err();
+        });
+        if too_long || frames.pending().len() > *limit {
+            let message = format!("an event of the stream is longer than {limit} bytes");
+            return Seen::Failed(Failure::new(FailureKind::Malformed, message));
+        }
+        match seen {
+            Seen::Failed(failure) => Seen::Failed(failure),
+            _ if self.ended => Seen::Ended,
+            seen => seen,
+        }
+    }
+
+    /// The bytes are over.
+    pub fn eof(&mut self, job: &Job, output: &mut Vec<u8>, committed: bool) -> Seen {
+        let rest = self.frames.pending().to_vec();
+        if !rest.is_empty() {
+            // The last event may lack its blank line. Give it one if it is whole.
+            let mut data = Vec::new();
+            let keep = |event: SseEvent<'_>| data = event.data.to_vec();
+            let mut keep = keep;
+            let read = self.decoder.push(&rest, &mut keep).and_then(|()| self.decoder.finish(&mut keep));
+            if read.is_ok() && (Doc::parse(data.clone()).is_ok() || job_is_done(job, &data)) {
+                output.extend_from_slice(&rest);
+                output.extend_from_slice(b"\n\n");
+                remember(&mut self.last, &data);
+            }
+        }
+        if let Some(seen) = self.good_end(job) {
+            return seen;
+        }
+        let never_began = self.last.iter().all(Vec::is_empty);
+        let kind = if never_began && !committed { FailureKind::Empty } else { FailureKind::CutOff };
+        Seen::Failed(Failure::new(kind, ""))
+    }
+
+    /// The connection broke after the commit.
+    pub fn broke(&mut self, job: &Job, failure: Failure) -> Seen {
+        self.good_end(job).unwrap_or(Seen::Failed(failure))
+    }
+
+    /// Has the stream come to an end of its own?
+    fn good_end(&self, job: &Job) -> Option<Seen> {
+        let shape = job.provider.stream.as_ref()?;
+        if self.ended {
+            return Some(Seen::Ended);
+        }
+        for data in self.last.iter().rev() {
+            if is_done(shape, data) {
+                return Some(Seen::Ended);
+            }
+            let Ok(doc) = Doc::parse(data.clone()) else {
+                continue;
+            };
+            match shape.classify(&doc, None) {
+                EventKind::End => return Some(Seen::Ended),
+                EventKind::Error => {
+                    let body = Bytes::from(data.clone());
+                    return Some(Seen::Told(in_stream(body)));
+                }
+                EventKind::Content | EventKind::Other => {}
+            }
+        }
+        // A protocol without any sign of the end: the end of the bytes is the end.
+        let has_sign = shape.end.is_some() || shape.done.is_some();
+        let began = self.last.iter().any(|data| !data.is_empty());
+        (!has_sign && began).then_some(Seen::Ended)
+    }
+}
+
+/// What one event before the commit means.
+fn look(shape: &StreamShape, event: &SseEvent<'_>) -> Seen {
+    if is_done(shape, event.data) {
+        return Seen::Ended;
+    }
+    let body = Bytes::copy_from_slice(event.data);
+    let doc = match Doc::parse(body.clone()) {
+        Ok(doc) => doc,
+        Err(error) => {
+            let failure =
+                Failure::new(FailureKind::Malformed, format!("an event of the stream is no JSON: {error}"));
+            return Seen::Failed(Failure { body, ..failure });
+        }
+    };
+    match shape.classify(&doc, event.name) {
+        EventKind::Error => Seen::Failed(in_stream(body)),
+        EventKind::End => Seen::Ended,
+        EventKind::Content => Seen::Content,
+        EventKind::Other => Seen::Nothing,
+    }
+}
+
+/// The failure that an error event is.
+pub fn in_stream(body: Bytes) -> Failure {
+    Failure { body, ..Failure::new(FailureKind::InStream, "") }
+}
+
+fn is_done(shape: &StreamShape, data: &[u8]) -> bool {
+    shape.done.as_ref().is_some_and(|done| done.as_bytes() == data)
+}
+
+fn job_is_done(job: &Job, data: &[u8]) -> bool {
+    job.provider.stream.as_ref().is_some_and(|shape| is_done(shape, data))
+}
+
+fn remember(last: &mut [Vec<u8>; 2], data: &[u8]) {
+    last.rotate_left(1);
+    let [_, latest] = last;
+    latest.clear();
+    latest.extend_from_slice(data);
+}

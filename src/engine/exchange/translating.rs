@@ -1,0 +1,167 @@
+//! A stream of another protocol: its events go through the mapping's stream program.
+
+use super::passing::in_stream;
+use super::{Job, Seen};
+use crate::engine::failure::{Failure, FailureKind};
+use crate::language::scope::Slot;
+use crate::language::stream::{StreamMachine, StreamProgram};
+use crate::language::template::Fail;
+use crate::language::value::Val;
+use crate::text::json::Doc;
+use crate::text::sse::{SseDecoder, SseEvent};
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+
+/// Where a translated stream is.
+pub struct Translating {
+    decoder: SseDecoder,
+    machine: StreamMachine,
+    taken_in: usize,
+    events: usize,
+    output: Vec<u8>,
+    failure: Option<Failure>,
+}
+
+impl Translating {
+    pub fn new(program: Arc<StreamProgram>, limit: usize) -> Translating {
+        Translating {
+            decoder: SseDecoder::new(limit),
+            machine: StreamMachine::new(program),
+            taken_in: 0,
+            events: 0,
+            output: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// How many bytes have been taken in.
+    pub fn taken_in(&self) -> usize {
+        self.taken_in
+    }
+
+    /// Moves what is ready to `output`.
+    pub fn take_output(&mut self, output: &mut Vec<u8>) {
+        self.gather_output();
+        if output.is_empty() {
+            std::mem::swap(output, &mut self.output);
+        } else {
+            output.append(&mut self.output);
+        }
+    }
+
+    /// What is ready and has not been taken.
+    pub fn held(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// Takes bytes in.
+    pub fn feed(&mut self, job: &Job, headers: &HeaderMap, status: u16, bytes: &[u8]) -> Seen {
+        self.taken_in += bytes.len();
+        let base = job.base(headers, status);
+        let Translating { decoder, machine, events, failure, .. } = self;
+        let read = decoder.push(bytes, &mut |event| {
+            *events += 1;
+            one(job, machine, &base, &event, failure);
+        });
+        if let Err(error) = read {
+            self.failure.get_or_insert(Failure::new(FailureKind::Malformed, error.to_string()));
+        }
+        self.seen()
+    }
+
+    /// The bytes are over.
+    pub fn eof(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
+        let base = job.base(headers, status);
+        let Translating { decoder, machine, events, failure, .. } = self;
+        let read = decoder.finish(&mut |event| {
+            *events += 1;
+            one(job, machine, &base, &event, failure);
+        });
+        if let Err(error) = read {
+            self.failure.get_or_insert(Failure::new(FailureKind::Malformed, error.to_string()));
+        }
+        if self.failure.is_none() && !self.machine.ended() {
+            self.machine.eof(&base);
+            let kind = if self.events == 0 { FailureKind::Empty } else { FailureKind::CutOff };
+            note(&self.machine, kind, b"", &mut self.failure);
+        }
+        self.seen()
+    }
+
+    /// The connection broke. Would the end of the bytes here have been a good end?
+    pub fn eof_is_good(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> bool {
+        self.failure.is_none()
+            && self.events > 0
+            && !matches!(self.eof(job, headers, status), Seen::Failed(_))
+            && self.machine.ended()
+    }
+
+    fn gather_output(&mut self) {
+        if self.output.is_empty() {
+            self.output = self.machine.take_output();
+        } else {
+            self.output.append(&mut self.machine.take_output());
+        }
+    }
+
+    fn seen(&mut self) -> Seen {
+        self.gather_output();
+        match self.failure.take() {
+            Some(failure) => Seen::Failed(failure),
+            None if self.machine.ended() => Seen::Ended,
+            None if self.machine.committed() => Seen::Content,
+            None => Seen::Nothing,
+        }
+    }
+}
+
+/// One event.
+fn one<'a>(
+    job: &Job,
+    machine: &mut StreamMachine,
+    base: &[(Slot, Val<'a>)],
+    event: &SseEvent<'_>,
+    failure: &mut Option<Failure>,
+) {
+    if failure.is_some() || machine.ended() {
+        return;
+    }
+    let shape = job.provider.stream.as_ref();
+    if shape.and_then(|shape| shape.done.as_ref()).is_some_and(|done| done.as_bytes() == event.data) {
+        machine.done(base);
+        return note(machine, FailureKind::Empty, b"", failure);
+    }
+    let body = Bytes::copy_from_slice(event.data);
+    match Doc::parse(body.clone()) {
+        Ok(doc) if shape.is_some_and(|shape| shape.is_error(&doc, event.name)) => {
+            *failure = Some(in_stream(body));
+        }
+        Ok(doc) => {
+            machine.document(base, event.name, &doc);
+            note(machine, FailureKind::InStream, &body, failure);
+        }
+        Err(_) => {
+            machine.event(base, event.name, event.data);
+            let kind = if event.partial { FailureKind::CutOff } else { FailureKind::Malformed };
+            note(machine, kind, &body, failure);
+        }
+    }
+}
+
+/// Takes a failure over from the machine, if it has one.
+fn note(machine: &StreamMachine, kind: FailureKind, body: &[u8], failure: &mut Option<Failure>) {
+    if let Some(fail) = machine.failure() {
+        failure.get_or_insert_with(|| from_fail(fail, kind, body));
+    }
+}
+
+/// A failure that the mapping's program asked for.
+pub fn from_fail(fail: &Fail, kind: FailureKind, body: &[u8]) -> Failure {
+    Failure {
+        status: Some(fail.status),
+        body: Bytes::copy_from_slice(body),
+        error_type: fail.kind.clone(),
+        ..Failure::new(kind, fail.message.clone())
+    }
+}

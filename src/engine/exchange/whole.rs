@@ -1,0 +1,103 @@
+//! Answers and errors that are read to their end before anything is done with them.
+
+use super::Job;
+use super::sniff::{Sniffed, significant, sniff};
+use super::translating::from_fail;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::mapping;
+use crate::engine::names::View;
+use crate::engine::plan::Whole;
+use crate::language::stream::StreamMachine;
+use crate::text::json::Doc;
+use crate::text::sse::SseDecoder;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+
+/// The failure that an error status is.
+pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failure {
+    let body = if sniff(&body) == Sniffed::Events { first_event(&body, job.limits.event) } else { body };
+    let message = job.provider.read_error(&body, headers, Some(status)).message.unwrap_or_default();
+    Failure {
+        kind: FailureKind::Status,
+        status: Some(status),
+        headers: headers.clone(),
+        body,
+        message,
+        ..Failure::new(FailureKind::Status, "")
+    }
+}
+
+/// A good answer, in the client's protocol.
+pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Whole, Failure> {
+    let doc = document(job, status, headers, &body)?;
+    let response = job.mapping.as_ref().and_then(|mapping| Some((mapping, mapping.response.as_ref()?)));
+    let mapped = match response {
+        None => body.clone(),
+        Some((mapping, template)) => {
+            let view = View { doc: Some(&doc), ..job.view(headers, status) };
+            let mapped = mapping::body(template, &mut mapping.env(&view, &job.kept));
+            mapped.map_err(|fail| with_body(from_fail(&fail, FailureKind::Malformed, &body), headers))?.into()
+        }
+    };
+    Ok(Whole { status, headers: headers.clone(), raw: body, body: mapped })
+}
+
+/// A whole answer where a stream was asked for: the stream program takes it as its only event.
+pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Failure> {
+    let doc = document(job, status, headers, &body)?;
+    let Some(program) = job.mapping.as_ref().and_then(|mapping| mapping.stream.clone()) else {
+        let message = "one whole answer came where a stream was asked for";
+        return Err(malformed(message, headers, body));
+    };
+    let mut machine = StreamMachine::new(program);
+    let base = job.base(headers, status);
+    machine.document(&base, None, &doc);
+    if !machine.ended() && machine.failure().is_none() {
+        machine.done(&base);
+    }
+    match machine.failure() {
+        Some(fail) => Err(with_body(from_fail(fail, FailureKind::Malformed, &body), headers)),
+        None => Ok(machine.take_output()),
+    }
+}
+
+/// The body as what the provider's protocol promises.
+fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result<Doc, Failure> {
+    if significant(body).is_empty() {
+        return Err(Failure { headers: headers.clone(), ..Failure::new(FailureKind::Empty, "") });
+    }
+    let doc = Doc::parse(body.clone()).map_err(|error| {
+        let message = match (headers.get(CONTENT_ENCODING), sniff(body)) {
+            (Some(encoding), _) => format!("the answer is encoded ({encoding:?}), which was not asked for"),
+            (None, Sniffed::Html) => "the answer is a web page".to_owned(),
+            _ => format!("the answer is no JSON: {error}"),
+        };
+        malformed(&message, headers, body.clone())
+    })?;
+    if job.provider.is_answer(&doc, headers, status) {
+        return Ok(doc);
+    }
+    let read = job.provider.read_error(body, headers, Some(status));
+    let message = read.message.unwrap_or_else(|| "the answer is not what its protocol promises".to_owned());
+    Err(malformed(&message, headers, body.clone()))
+}
+
+fn malformed(message: &str, headers: &HeaderMap, body: Bytes) -> Failure {
+    Failure { headers: headers.clone(), body, ..Failure::new(FailureKind::Malformed, message) }
+}
+
+fn with_body(failure: Failure, headers: &HeaderMap) -> Failure {
+    Failure { headers: headers.clone(), ..failure }
+}
+
+/// The data of an error that is framed as an event.
+fn first_event(body: &Bytes, limit: usize) -> Bytes {
+    let mut first: Option<Bytes> = None;
+    let mut decoder = SseDecoder::new(limit);
+    let mut each = |event: crate::text::sse::SseEvent<'_>| {
+        first.get_or_insert_with(|| Bytes::copy_from_slice(event.data));
+    };
+    let read = decoder.push(body, &mut each).and_then(|()| decoder.finish(&mut each));
+    first.filter(|_| read.is_ok()).unwrap_or_else(|| body.clone())
+}

@@ -1,0 +1,90 @@
+//! The arithmetic of cool downs: from what an answer says to a moment, within bounds.
+
+use super::Facts;
+use crate::engine::Ms;
+use crate::engine::names::{COOLING, View};
+use crate::language::Template;
+use crate::text::json::Doc;
+use crate::text::units;
+use serde_json::Value;
+use std::time::Duration;
+
+/// A cool down as a rule has it.
+#[derive(Default)]
+pub struct Cooling {
+    /// Where the answer says until when; the latest moment counts.
+    pub until: Vec<Source>,
+    /// A fixed time, which counts beside the sources.
+    pub fixed: Option<Duration>,
+    /// The time when nothing else gives one.
+    pub otherwise: Option<Duration>,
+    /// No less than this.
+    pub at_least: Option<Duration>,
+    /// No more than this.
+    pub at_most: Option<Duration>,
+}
+
+/// One place in an answer that may say when.
+pub struct Source {
+    /// The value, over [`COOLING`].
+    pub value: Template,
+    /// Whether a bare number counts milliseconds: the name of the place ends in `ms`.
+    pub in_ms: bool,
+}
+
+impl Source {
+    /// A source; `path` is how it is written if it is one path, whose last word tells the unit of bare numbers.
+    pub fn new(path: Option<&str>, value: Template) -> Source {
+        let path = path.filter(|path| path.starts_with('$'));
+        let last = path.and_then(|path| path.rsplit(['.', '-', '_']).next());
+        Source { value, in_ms: last.is_some_and(|word| word.eq_ignore_ascii_case("ms")) }
+    }
+}
+
+impl Cooling {
+    /// The end of the cool down, seen at `now`; `None` if nothing gives one. Moments in the past are ignored.
+    pub fn until(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<Ms> {
+        let captures = captures.and_then(|groups| Doc::parse(groups.to_string().into_bytes()).ok());
+        let stated = self.stated(facts, captures.as_ref(), now);
+        let fixed = self.fixed.map(|time| now.saturating_add(millis(time)));
+        let otherwise = || self.otherwise.map(|time| now.saturating_add(millis(time)));
+        let until = stated.max(fixed).or_else(otherwise)?;
+        Some(self.clamp(until, now))
+    }
+
+    fn stated(&self, facts: &Facts<'_>, captures: Option<&Doc>, now: Ms) -> Option<Ms> {
+        if self.until.is_empty() {
+            return None;
+        }
+        let view = View { captures, ..facts.view() };
+        let mut env = view.env(COOLING, COOLING.len());
+        let moments = self.until.iter().filter_map(|source| {
+            let value = source.value.value(&mut env).ok()?;
+            let text = value.to_text()?;
+            moment(&text, source.in_ms, now)
+        });
+        moments.filter(|moment| *moment > now).max()
+    }
+
+    fn clamp(&self, until: Ms, now: Ms) -> Ms {
+        let at_least = self.at_least.map_or(until, |time| until.max(now.saturating_add(millis(time))));
+        self.at_most.map_or(at_least, |time| at_least.min(now.saturating_add(millis(time))))
+    }
+}
+
+/// The moment that a text names: an instant in any usual form, or a time from `now`.
+pub fn moment(text: &str, in_ms: bool, now: Ms) -> Option<Ms> {
+    let text = text.trim();
+    if in_ms && let Ok(number) = text.parse::<f64>() {
+        // More than a century of milliseconds is an instant.
+        let is_instant = number > 1e11;
+        return (number.is_finite() && number >= 0.0)
+            .then(|| if is_instant { number as Ms } else { now.saturating_add(number.ceil() as Ms) });
+    }
+    units::instant_from(text, now)
+}
+
+/// A duration in milliseconds, as far as they go.
+pub fn millis(time: Duration) -> Ms {
+    Ms::try_from(time.as_millis()).unwrap_or(Ms::MAX)
+}

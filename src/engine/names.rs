@@ -1,0 +1,183 @@
+//! The names that templates and conditions of the rules see, and where their values come from.
+
+use super::Ms;
+use crate::language::scope::{Env, Scope};
+use crate::language::value::{Num, Val};
+use crate::text::json::Doc;
+use http::HeaderMap;
+
+/// One root name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Name {
+    /// `$`: this document.
+    Doc,
+    /// `$request`: the client's body, as it came.
+    Request,
+    /// `$upstream`: the body that was sent to the provider.
+    Upstream,
+    /// `$provider`: the provider's parameters, its `name`, and `model`, its name of the model.
+    Provider,
+    /// `$header`: the client's headers in requests, the provider's in answers.
+    Header,
+    /// `$status`: the provider's status.
+    Status,
+    /// `$model`: the model that the client asked for.
+    Model,
+    /// `$now`: epoch milliseconds.
+    Now,
+    /// `$id`: the request's id.
+    Id,
+    /// `$error`: an error as read or as to be worded.
+    Error,
+    /// `$event`: the name of a stream event.
+    Event,
+    /// `$key`: the provider's key.
+    Key,
+    /// `$match`: the named groups of a rule's `text`.
+    Match,
+    /// `$models`: the models that the rules list.
+    Models,
+    /// `$attempt`: the number of the attempt at this provider, from 1.
+    Attempt,
+}
+
+impl Name {
+    /// How it is written after the `$`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Name::Doc => "",
+            Name::Request => "request",
+            Name::Upstream => "upstream",
+            Name::Provider => "provider",
+            Name::Header => "header",
+            Name::Status => "status",
+            Name::Model => "model",
+            Name::Now => "now",
+            Name::Id => "id",
+            Name::Error => "error",
+            Name::Event => "event",
+            Name::Key => "key",
+            Name::Match => "match",
+            Name::Models => "models",
+            Name::Attempt => "attempt",
+        }
+    }
+}
+
+/// The names that one kind of template sees, in the order of their slots.
+pub type Names = &'static [Name];
+
+/// All templates of a mapping file share these, and with them the file's fragments.
+pub const MAPPING: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Upstream,
+    Name::Provider,
+    Name::Header,
+    Name::Status,
+    Name::Model,
+    Name::Now,
+    Name::Id,
+    Name::Error,
+    Name::Event,
+];
+/// Headers and paths of a request to a provider.
+pub const OUTGOING: Names =
+    &[Name::Doc, Name::Request, Name::Provider, Name::Header, Name::Model, Name::Now, Name::Id, Name::Key];
+/// Conditions over one event of a stream, or over a whole answer; how an error is read.
+pub const INCOMING: Names = &[Name::Doc, Name::Event, Name::Header, Name::Status];
+/// How the router words an error.
+pub const WORDING: Names = &[Name::Error, Name::Request, Name::Model, Name::Now, Name::Id];
+/// Conditions of failover rules.
+pub const FAILOVER: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Header,
+    Name::Status,
+    Name::Model,
+    Name::Provider,
+    Name::Attempt,
+    Name::Error,
+    Name::Now,
+];
+/// Sources of a cool down's end.
+pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status, Name::Error, Name::Now];
+/// Conditions of routes, patches of requests, and answers that the rules give by themselves.
+pub const ROUTING: Names =
+    &[Name::Doc, Name::Request, Name::Header, Name::Model, Name::Models, Name::Provider, Name::Now, Name::Id];
+
+/// A compile-time scope with these names.
+pub fn scope(names: Names) -> Scope {
+    let names: Vec<&str> = names.iter().map(|name| name.text()).collect();
+    Scope::new(&names)
+}
+
+/// The values behind the names at one moment. What is not set is nothing.
+#[derive(Clone, Default)]
+pub struct View<'a> {
+    /// `$`.
+    pub doc: Option<&'a Doc>,
+    /// `$request`.
+    pub request: Option<&'a Doc>,
+    /// `$upstream`.
+    pub upstream: Option<&'a Doc>,
+    /// `$provider`.
+    pub provider: Option<&'a Doc>,
+    /// `$header`.
+    pub header: Option<&'a HeaderMap>,
+    /// `$status`.
+    pub status: Option<u16>,
+    /// `$model`.
+    pub model: Option<&'a str>,
+    /// `$now`.
+    pub now: Option<Ms>,
+    /// `$id`.
+    pub id: Option<&'a str>,
+    /// `$error`.
+    pub error: Option<&'a Doc>,
+    /// `$event`.
+    pub event: Option<&'a str>,
+    /// `$key`.
+    pub key: Option<&'a str>,
+    /// `$match`.
+    pub captures: Option<&'a Doc>,
+    /// `$models`.
+    pub models: Option<&'a Doc>,
+    /// `$attempt`.
+    pub attempt: Option<u32>,
+}
+
+impl<'a> View<'a> {
+    /// An environment in which `names` have their values. `len` is the scope's length, `names` its first slots.
+    pub fn env(&self, names: Names, len: usize) -> Env<'a> {
+        let mut env = Env::new(len.max(names.len()));
+        for (slot, name) in names.iter().enumerate() {
+            env.set(slot, self.value(*name));
+        }
+        env
+    }
+
+    /// One name's value.
+    pub fn value(&self, name: Name) -> Val<'a> {
+        let doc = |doc: Option<&'a Doc>| doc.map_or(Val::Nothing, |doc| Val::Json(doc.root()));
+        let text = |text: Option<&'a str>| text.map_or(Val::Nothing, Val::str);
+        let number = |number: Option<i64>| number.map_or(Val::Nothing, |n| Val::Num(Num::Int(n)));
+        match name {
+            Name::Doc => doc(self.doc),
+            Name::Request => doc(self.request),
+            Name::Upstream => doc(self.upstream),
+            Name::Provider => doc(self.provider),
+            Name::Header => self.header.map_or(Val::Nothing, Val::Headers),
+            Name::Status => number(self.status.map(i64::from)),
+            Name::Model => text(self.model),
+            Name::Now => number(self.now),
+            Name::Id => text(self.id),
+            Name::Error => doc(self.error),
+            Name::Event => text(self.event),
+            Name::Key => text(self.key),
+            Name::Match => doc(self.captures),
+            Name::Models => doc(self.models),
+            Name::Attempt => number(self.attempt.map(i64::from)),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What the client is given: headers, and errors in its own protocol.
+
+use super::{Answer, AnswerBody, Event, Plan, Whole};
+use crate::engine::exchange::Exchange;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::headers;
+use crate::engine::mapping;
+use crate::engine::names::View;
+use crate::engine::protocol::{ErrorText, Wording};
+use crate::engine::route::Way;
+use crate::engine::worded;
+use crate::text::json::{Doc, JsonKind, write_str};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+/// Who answered.
+const PROVIDER: HeaderName = HeaderName::from_static("x-rulegate-provider");
+/// Attempts made.
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-rulegate-attempts");
+/// The last rule that decided something.
+const RULE: HeaderName = HeaderName::from_static("x-rulegate-rule");
+/// The rules in force.
+const VERSION: HeaderName = HeaderName::from_static("x-rulegate-rules-version");
+/// A provider's finer form of `retry-after`.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+impl Plan {
+    /// A provider's whole answer.
+    pub(super) fn whole(&mut self, way: usize, whole: Whole) -> Answer {
+        let status = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
+        let headers = self.provider_headers(way, &whole.headers, "application/json");
+        self.from_provider(way, status, headers, AnswerBody::Whole(whole.body))
+    }
+
+    /// A provider's stream.
+    pub(super) fn stream(&mut self, way: usize, exchange: Box<Exchange>) -> Answer {
+        let mut headers = self.provider_headers(way, exchange.headers(), "text/event-stream");
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        self.from_provider(way, StatusCode::OK, headers, AnswerBody::Stream(exchange))
+    }
+
+    fn from_provider(
+        &mut self,
+        way: usize,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: AnswerBody,
+    ) -> Answer {
+        let answer = Answer { status, headers, body, provider: None, attempts: 0, rule: None };
+        let answer = self.signed(answer, Some(self.provider_name(way)));
+        self.answered(answer)
+    }
+
+    /// Notes that the client got an answer.
+    pub(super) fn answered(&mut self, answer: Answer) -> Answer {
+        self.events.push(Event::Answered {
+            provider: answer.provider.clone(),
+            status: answer.status.as_u16(),
+            attempts: answer.attempts,
+            rule: answer.rule.clone(),
+        });
+        answer
+    }
+
+    /// Puts the router's own headers on an answer.
+    pub(super) fn signed(&self, mut answer: Answer, provider: Option<String>) -> Answer {
+        let mut put = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                answer.headers.insert(name, value);
+            }
+        };
+        if let Some(provider) = &provider {
+            put(PROVIDER, provider);
+        }
+        if let Some(rule) = &self.last_rule {
+            put(RULE, rule);
+        }
+        put(ATTEMPTS, &self.attempts.to_string());
+        put(VERSION, &self.engine.version);
+        answer.provider = provider;
+        answer.attempts = self.attempts;
+        answer.rule = self.last_rule.clone();
+        answer
+    }
+
+    /// An error in the client's protocol. `exhausted`: all that could be tried has been; `retry_after`: seconds
+    /// until somebody is free again.
+    pub(super) fn error(
+        &self,
+        way: usize,
+        failure: &Failure,
+        read: &ErrorText,
+        exhausted: bool,
+        retry_after: Option<i64>,
+    ) -> Answer {
+        let name = self.provider_name(way);
+        let status = failure.client_status();
+        let said = read.message.as_deref().unwrap_or(&failure.message);
+        let message = match failure.kind {
+            FailureKind::Status | FailureKind::InStream | FailureKind::Mapping => said.to_owned(),
+            _ => format!("{name}: {said}"),
+        };
+        let wording = Wording {
+            status,
+            kind: failure.error_type.as_deref(),
+            message: &message,
+            details: failure.details.as_deref(),
+            retry_after,
+            exhausted,
+            id: &self.incoming.id,
+        };
+        let client = self.route().and_then(|route| route.protocol.as_ref());
+        let mut answer = Answer::by_router(StatusCode::BAD_GATEWAY, Bytes::new());
+        let is_said = failure.kind == FailureKind::Status || read.is_error();
+        let from_provider = self.way(way).filter(|_| is_said).and_then(|way| {
+            let same = way.mapping.is_none();
+            if same { as_it_came(way, failure, read) } else { self.mapped(way, failure, read) }
+        });
+        let (status, body) = match from_provider {
+            Some((mapped_status, body, headers)) => {
+                answer.headers.extend(headers);
+                (mapped_status.unwrap_or(status), body)
+            }
+            None => (status, worded(client, &wording)),
+        };
+        if let Some(client) = client {
+            client.error_headers(&wording, &mut answer.headers);
+        }
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = retry_after {
+            answer.headers.remove(RETRY_AFTER_MS);
+            answer.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer.status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        answer.body = AnswerBody::Whole(body);
+        self.signed(answer, Some(name))
+    }
+
+    /// The provider's error, translated.
+    fn mapped(&self, way: &Way, failure: &Failure, read: &ErrorText) -> Option<ErrorParts> {
+        let mapping = way.mapping.as_ref()?;
+        let error = mapping.error.as_ref()?;
+        let provider = self.engine.providers.get(way.provider)?;
+        let provider_doc = provider.document(&mapping.parameters, &provider.model(&self.model));
+        let error_doc = error_doc(failure, read);
+        let view = View {
+            doc: read.doc.as_ref(),
+            request: Some(&self.doc),
+            provider: Some(&provider_doc),
+            header: Some(&failure.headers),
+            status: Some(failure.client_status()),
+            model: Some(&self.model),
+            now: Some(self.incoming.now),
+            id: Some(&self.incoming.id),
+            error: Some(&error_doc),
+            ..View::default()
+        };
+        let kept = mapping.keep(&View { doc: Some(&self.doc), ..view.clone() });
+        let mut env = mapping.env(&view, &kept);
+        let body = mapping::body(&error.body, &mut env).ok()?;
+        let status = error.status.as_ref().and_then(|status| {
+            let value = status.value(&mut env).ok()?;
+            value.to_text()?.parse::<u16>().ok().filter(|status| (400..=599).contains(status))
+        });
+        let mut made = HeaderMap::new();
+        headers::write(&error.headers, &mut env, &mut made);
+        Some((status, body.into(), made))
+    }
+
+    fn provider_headers(&self, way: usize, from: &HeaderMap, content_type: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(way) = self.way(way).filter(|way| way.mapping.is_none()) {
+            way.protocol.returned.copy(from, &mut headers);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers
+    }
+
+    /// The answer to a question that should not have been asked.
+    pub(super) fn nothing(&self) -> Answer {
+        let protocol = self.route().and_then(|route| route.protocol.as_ref());
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        self.engine.word(protocol, status, "the request has been answered already", &self.incoming.id)
+    }
+}
+
+/// Status (if not the failure's own), body and headers of a provider's error in the client's protocol.
+type ErrorParts = (Option<u16>, Bytes, HeaderMap);
+
+/// The provider's error as it came, if client and provider speak the same.
+fn as_it_came(way: &Way, failure: &Failure, read: &ErrorText) -> Option<ErrorParts> {
+    let doc = read.doc.as_ref().filter(|doc| read.is_error() && doc.root().kind() == JsonKind::Object)?;
+    let mut headers = HeaderMap::new();
+    way.protocol.returned.copy(&failure.headers, &mut headers);
+    Some((None, doc.bytes(), headers))
+}
+
+/// `$error` of a mapping: `{status, type, code, message}`, without what the provider did not say.
+fn error_doc(failure: &Failure, read: &ErrorText) -> Doc {
+    let mut out = format!("{{\"status\":{}", failure.client_status()).into_bytes();
+    let message = read.message.as_deref().unwrap_or(&failure.message);
+    let parts = [("type", read.kind.as_deref()), ("code", read.code.as_deref()), ("message", Some(message))];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            out.push(b',');
+            write_str(&mut out, name);
+            out.push(b':');
+            write_str(&mut out, value);
+        }
+    }
+    out.push(b'}');
+    Doc::parse(out).unwrap_or_else(|_| Doc::null())
+}

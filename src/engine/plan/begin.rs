@@ -1,0 +1,158 @@
+//! How a request is taken up: its route, its body, its model.
+
+use super::{Answer, Incoming, Plan, State};
+use crate::engine::judge::when::Texts;
+use crate::engine::judge::{Facts, Judged};
+use crate::engine::names::{ROUTING, View};
+use crate::engine::protocol::{ErrorText, Protocol};
+use crate::engine::route::{Route, RouteMatch};
+use crate::engine::{Engine, worded};
+use crate::language::Template;
+use crate::text::json::{Doc, JsonKind};
+use bytes::Bytes;
+use http::header::{ALLOW, HeaderValue};
+use http::{Method, StatusCode};
+use std::sync::Arc;
+
+impl Plan {
+    /// Takes a request up: finds its route, reads its body. The error is the answer to give at once.
+    #[allow(clippy::result_large_err)]
+    pub fn begin(engine: Arc<Engine>, incoming: Incoming) -> Result<Plan, Answer> {
+        let id = incoming.id.as_str();
+        let routes = match engine.route(&incoming.method, &incoming.path) {
+            RouteMatch::Found(routes) => routes,
+            RouteMatch::WrongMethod { allow, protocol } => {
+                let message = format!("{} is not a method of {}", incoming.method, incoming.path);
+                let mut answer = engine.word(protocol, StatusCode::METHOD_NOT_ALLOWED, &message, id);
+                let allow: Vec<&str> = allow.iter().map(Method::as_str).collect();
+                if let Ok(allow) = HeaderValue::from_str(&allow.join(", ")) {
+                    answer.headers.insert(ALLOW, allow);
+                }
+                return Err(answer);
+            }
+            RouteMatch::NotFound { protocol } => {
+                let message = format!("there is no {} here", incoming.path);
+                return Err(engine.word(protocol, StatusCode::NOT_FOUND, &message, id));
+            }
+        };
+        let protocol = routes.iter().find_map(|route| route.protocol.as_ref());
+        let takes_body = !matches!(incoming.method, Method::GET | Method::HEAD);
+        let doc = if takes_body {
+            parse(&incoming.body)
+                .map_err(|message| engine.word(protocol, StatusCode::BAD_REQUEST, &message, id))?
+        } else {
+            Doc::null()
+        };
+        let model = protocol.map(|protocol| model_of(protocol, &doc)).unwrap_or_default();
+        let found = routes.iter().copied().find(|route| takes(&engine, route, &incoming, &doc, &model));
+        let Some(route) = found else {
+            let message = format!("no route of {} takes this request (model {model:?})", incoming.path);
+            return Err(engine.word(protocol, StatusCode::NOT_FOUND, &message, id));
+        };
+        let place = engine.routes.iter().position(|other| std::ptr::eq(other, route)).unwrap_or_default();
+        let wants_stream = route.protocol.as_ref().is_some_and(|protocol| {
+            let asked = protocol.streaming.as_ref().and_then(|path| path.walk(doc.root()));
+            asked.and_then(|value| value.bool()) == Some(true)
+        });
+        let mut plan = Plan {
+            route: place,
+            state: State::Choosing,
+            streaming: wants_stream,
+            order: None,
+            attempts: 0,
+            tried: Vec::new(),
+            repaired: Vec::new(),
+            retries: Vec::new(),
+            current: None,
+            failover: None,
+            last_rule: None,
+            probe: None,
+            events: Vec::new(),
+            trace: false,
+            engine: engine.clone(),
+            incoming,
+            doc,
+            model,
+        };
+        if let Some(template) = &route.answer {
+            plan.state = State::Done(Box::new(plan.made(template)));
+        }
+        Ok(plan)
+    }
+
+    /// An answer that the rules make by themselves.
+    pub(super) fn made(&self, template: &Template) -> Answer {
+        let view = View {
+            doc: Some(&self.doc),
+            request: Some(&self.doc),
+            header: Some(&self.incoming.headers),
+            model: Some(&self.model),
+            models: Some(&self.engine.models_doc),
+            now: Some(self.incoming.now),
+            id: Some(&self.incoming.id),
+            ..View::default()
+        };
+        let mut out = Vec::new();
+        let answer = match template.write(&mut view.env(ROUTING, ROUTING.len()), &mut out) {
+            Ok(true) => Answer::by_router(StatusCode::OK, out.into()),
+            Ok(false) => Answer::by_router(StatusCode::OK, Bytes::from_static(b"null")),
+            Err(fail) => {
+                let protocol = self.route().and_then(|route| route.protocol.as_ref());
+                let status = StatusCode::from_u16(fail.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let wording = crate::engine::protocol::Wording {
+                    status: status.as_u16(),
+                    kind: fail.kind.as_deref(),
+                    message: &fail.message,
+                    details: fail.details.as_deref(),
+                    id: &self.incoming.id,
+                    ..Default::default()
+                };
+                Answer::by_router(status, worded(protocol, &wording))
+            }
+        };
+        self.signed(answer, None)
+    }
+}
+
+/// A request's body, or what is wrong with it.
+fn parse(body: &Bytes) -> Result<Doc, String> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err("the request has no body; a JSON object is wanted".to_owned());
+    }
+    let doc = Doc::parse(body.clone()).map_err(|error| format!("the request's body is no JSON: {error}"))?;
+    if doc.root().kind() == JsonKind::Object {
+        Ok(doc)
+    } else {
+        Err("the request's body has to be a JSON object".to_owned())
+    }
+}
+
+/// The model that a request names.
+fn model_of(protocol: &Protocol, doc: &Doc) -> String {
+    let value = protocol.model.as_ref().and_then(|path| path.walk(doc.root()));
+    value.and_then(|value| value.str()).map(|name| name.into_owned()).unwrap_or_default()
+}
+
+/// Is the route for this request?
+fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: &str) -> bool {
+    let Some(when) = &route.when else {
+        return true;
+    };
+    let null = Doc::null();
+    let read = ErrorText { doc: Some(doc.clone()), ..ErrorText::default() };
+    let facts = Facts {
+        failure: None,
+        status: None,
+        headers: &incoming.headers,
+        body: &incoming.body,
+        read: &read,
+        request: doc,
+        model,
+        provider_doc: &null,
+        provider: "",
+        attempt: 1,
+        now: incoming.now,
+    };
+    let texts: &Texts = &engine.texts;
+    when.holds(&Judged::for_route(&facts, texts))
+}

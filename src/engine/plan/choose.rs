@@ -1,0 +1,229 @@
+//! Which provider is asked next.
+
+use super::{Answer, Attempt, Current, Event, Plan, State};
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::health::{Health, KeptError};
+use crate::engine::protocol::{ErrorText, Wording};
+use crate::engine::provider::KeySource;
+use crate::engine::{Ms, worded};
+use http::StatusCode;
+
+/// No request makes more attempts than this, whatever the rules say.
+const MOST_ATTEMPTS: u32 = 64;
+
+impl Plan {
+    /// The way that is asked next, or the answer if there is none left.
+    pub(super) fn choose(&mut self, health: &Health, now: Ms) -> State {
+        let order = match self.order.take() {
+            Some(order) => order,
+            None => self.make_order(health),
+        };
+        let chosen = self.pick(&order, health, now).filter(|_| self.attempts < MOST_ATTEMPTS);
+        let state = match chosen {
+            Some(way) => {
+                let to = self.provider_name(way);
+                if let Some((from, rule, reason)) = self.failover.take() {
+                    self.events.push(Event::Failover { from, to, rule, reason });
+                }
+                State::Asking(way, now)
+            }
+            None => State::Done(Box::new(self.exhausted(&order, health, now))),
+        };
+        self.order = Some(order);
+        state
+    }
+
+    /// The ways that can be gone at all, a person's choice first.
+    fn make_order(&mut self, health: &Health) -> Vec<usize> {
+        let engine = self.engine.clone();
+        let Some(route) = engine.routes.get(self.route) else {
+            return Vec::new();
+        };
+        let mut able = Vec::new();
+        for (place, way) in route.ways.iter().enumerate() {
+            let Some(provider) = engine.providers.get(way.provider) else {
+                continue;
+            };
+            let reason = match &provider.key {
+                _ if self.probe.is_some_and(|only| only != way.provider) => continue,
+                KeySource::Unset(_) => provider.missing_key_hint(),
+                KeySource::Client if !self.has_credential() => {
+                    "the caller sent no credential to pass on".to_owned()
+                }
+                _ => {
+                    able.push(place);
+                    continue;
+                }
+            };
+            self.events.push(Event::Skipped { provider: provider.name.clone(), reason });
+        }
+        let providers: Vec<usize> =
+            able.iter().filter_map(|place| route.ways.get(*place)).map(|way| way.provider).collect();
+        let order = health.order(&engine, &providers);
+        let place_of = |provider: &usize| {
+            able.iter()
+                .copied()
+                .find(|place| route.ways.get(*place).is_some_and(|way| way.provider == *provider))
+        };
+        order.iter().filter_map(place_of).collect()
+    }
+
+    fn pick(&mut self, order: &[usize], health: &Health, now: Ms) -> Option<usize> {
+        if self.probe.is_some() {
+            return order.first().copied().filter(|_| self.tried.is_empty());
+        }
+        let was_tried = |way: &usize| self.tried.iter().any(|tried| tried.way == *way);
+        let mut passed_over = Vec::new();
+        for way in order.iter().filter(|way| !was_tried(way)) {
+            let name = self.provider_name(*way);
+            match health.pause(&name, now) {
+                None => {
+                    self.events.extend(passed_over);
+                    return Some(*way);
+                }
+                Some(pause) => {
+                    let reason = format!("put aside by rule {}", pause.rule);
+                    passed_over.push(Event::Skipped { provider: name, reason });
+                }
+            }
+        }
+        // All that could be asked are put aside or have been asked. If nobody is free, the one that will be
+        // free first is asked all the same: once, and not if this request has just seen it fail.
+        let free_at = |way: &usize| health.free_at(&self.provider_name(*way), now);
+        if order.iter().any(|way| free_at(way).is_none()) {
+            return None;
+        }
+        order.iter().copied().min_by_key(|way| free_at(way)).filter(|way| !was_tried(way))
+    }
+
+    /// Makes the attempt. `None` if the request cannot be put in the provider's words: then that is judged.
+    pub(super) fn ask(&mut self, way: usize, health: &mut Health, now: Ms) -> Option<Attempt> {
+        let again = self.current.take().filter(|current| current.way == way);
+        let number = again.as_ref().map_or(1, |current| current.number + 1);
+        let repaired =
+            again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
+        match self.prepare(way, repaired) {
+            Ok((request, job)) => {
+                self.attempts += 1;
+                let name = self.provider_name(way);
+                health.asked(&name);
+                let provider_doc = job.provider_doc.clone();
+                let model = provider_doc.root().get("model").and_then(|model| model.str());
+                let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
+                self.events.push(Event::Attempt { number: self.attempts, provider: name, model });
+                self.current = Some(Current { way, number, body: request.body.clone(), provider_doc });
+                Some(Attempt {
+                    number: self.attempts,
+                    provider: self.way(way).map(|way| way.provider).unwrap_or_default(),
+                    request,
+                    exchange: crate::engine::exchange::Exchange::new(job),
+                })
+            }
+            Err(failure) => {
+                let provider_doc = crate::text::json::Doc::null();
+                self.current = Some(Current { way, number, body: bytes::Bytes::new(), provider_doc });
+                self.failed(failure, health, now);
+                None
+            }
+        }
+    }
+
+    /// The answer when nobody is left to be asked.
+    fn exhausted(&mut self, order: &[usize], health: &Health, now: Ms) -> Answer {
+        if let Some(template) =
+            self.engine.clone().routes.get(self.route).and_then(|it| it.otherwise.as_ref())
+        {
+            return self.answered(self.made(template));
+        }
+        let Some(first) = order.first().copied() else {
+            return self.nobody();
+        };
+        let free: Vec<Option<Ms>> =
+            order.iter().map(|way| health.free_at(&self.provider_name(*way), now)).collect();
+        let earliest = if free.iter().any(Option::is_none) { None } else { free.into_iter().flatten().min() };
+        let retry_after = earliest.filter(|at| *at < Ms::MAX).map(|at| ((at - now + 999) / 1000).max(1));
+        // What the first provider said is what the client is told: in this request, or when it was put aside.
+        let first_name = self.provider_name(first);
+        let kept = health.provider(&first_name).and_then(|known| known.last_error.as_ref());
+        let (way, failure, read) = match self.tried.iter().position(|tried| tried.way == first) {
+            Some(place) => {
+                let tried = self.tried.swap_remove(place);
+                (first, tried.failure, tried.read)
+            }
+            None => match (kept, self.tried.pop()) {
+                (Some(kept), _) => {
+                    let failure = remembered(kept);
+                    let read = self.read(first, &failure);
+                    (first, failure, read)
+                }
+                (None, Some(tried)) => (tried.way, tried.failure, tried.read),
+                (None, None) => return self.nobody(),
+            },
+        };
+        let answer = self.error(way, &failure, &read, true, retry_after);
+        let names: Vec<String> = order.iter().map(|way| self.provider_name(*way)).collect();
+        let reason = format!("{first_name}: {failure} (asked or put aside: {})", names.join(", "));
+        let event = Event::NoAnswer { status: answer.status.as_u16(), attempts: self.attempts, reason };
+        self.events.push(event);
+        answer
+    }
+
+    /// The answer when no provider can be asked at all: it says what to set.
+    fn nobody(&mut self) -> Answer {
+        let route = self.engine.routes.get(self.route);
+        let ways = route.map(|route| route.ways.as_slice()).unwrap_or_default();
+        let providers = ways.iter().filter_map(|way| self.engine.providers.get(way.provider));
+        let hints: Vec<String> = providers
+            .map(|provider| match &provider.key {
+                KeySource::Unset(names) => format!("for {} set {}", provider.name, names.join(" and ")),
+                _ => format!("{} takes the caller's own credential, and none was sent", provider.name),
+            })
+            .collect();
+        let message = if hints.is_empty() {
+            format!("no provider can answer {}", self.incoming.path)
+        } else {
+            format!("no provider has a key: {}", hints.join("; "))
+        };
+        let protocol = route.and_then(|route| route.protocol.as_ref());
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let wording = Wording {
+            status: status.as_u16(),
+            message: &message,
+            id: &self.incoming.id,
+            exhausted: true,
+            ..Wording::default()
+        };
+        let mut answer = Answer::by_router(status, worded(protocol, &wording));
+        if let Some(protocol) = protocol {
+            protocol.error_headers(&wording, &mut answer.headers);
+        }
+        let answer = self.signed(answer, None);
+        self.events.push(Event::NoAnswer {
+            status: status.as_u16(),
+            attempts: self.attempts,
+            reason: message,
+        });
+        answer
+    }
+
+    /// Reads what a provider said in a failure.
+    pub(super) fn read(&self, way: usize, failure: &Failure) -> ErrorText {
+        match self.way(way) {
+            Some(way) if !failure.body.is_empty() => {
+                way.protocol.read_error(&failure.body, &failure.headers, failure.status)
+            }
+            _ => ErrorText::default(),
+        }
+    }
+}
+
+/// A kept error as the failure that it was.
+fn remembered(kept: &KeptError) -> Failure {
+    let kind = FailureKind::from_name(kept.kind).unwrap_or(FailureKind::Status);
+    Failure {
+        status: Some(kept.status),
+        headers: kept.headers.clone(),
+        body: kept.body.clone(),
+        ..Failure::new(kind, kept.message.clone())
+    }
+}

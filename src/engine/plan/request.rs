@@ -1,0 +1,214 @@
+//! The request to a provider: the body in its words, the URL, the headers, the key.
+
+use super::{OutRequest, Plan};
+use crate::engine::exchange::Job;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::headers;
+use crate::engine::mapping::{self, Kept};
+use crate::engine::names::{OUTGOING, View};
+use crate::engine::protocol::Protocol;
+use crate::engine::provider::{KeySource, Provider};
+use crate::engine::route::Way;
+use crate::language::{Fail, splice};
+use crate::text::json::{Doc, write_str};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use std::sync::{Arc, OnceLock};
+
+/// The other header in which clients send a key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+impl Plan {
+    /// Did the caller send a credential?
+    pub(super) fn has_credential(&self) -> bool {
+        let headers = &self.incoming.headers;
+        headers.contains_key(AUTHORIZATION) || headers.contains_key(API_KEY)
+    }
+
+    /// Puts the request in the words of a way's provider. `repaired`: the body to send instead of a new one.
+    pub(super) fn prepare(&self, way: usize, repaired: Option<Bytes>) -> Result<(OutRequest, Job), Failure> {
+        let nothing = || Failure::new(FailureKind::Mapping, "the route has no such provider");
+        let route = self.route().ok_or_else(nothing)?;
+        let way = route.ways.get(way).ok_or_else(nothing)?;
+        let provider = self.engine.providers.get(way.provider).ok_or_else(nothing)?;
+        let client = route.protocol.clone().ok_or_else(nothing)?;
+        let model = provider.model(&self.model);
+        let defaults = way.mapping.as_ref().map(|mapping| mapping.parameters.as_slice()).unwrap_or_default();
+        let provider_doc = provider.document(defaults, &model);
+        let view = View {
+            doc: Some(&self.doc),
+            request: Some(&self.doc),
+            provider: Some(&provider_doc),
+            header: Some(&self.incoming.headers),
+            model: Some(&self.model),
+            now: Some(self.incoming.now),
+            id: Some(&self.incoming.id),
+            ..View::default()
+        };
+        let kept = way.mapping.as_ref().map(|mapping| mapping.keep(&view)).unwrap_or_default();
+        let body = match repaired {
+            Some(body) => body,
+            None => self.body(way, &client, &model, &view, &kept).map_err(|fail| refused(&fail))?,
+        };
+        let request = OutRequest {
+            method: way.protocol.method.clone(),
+            url: self.url(provider, &way.protocol, &view),
+            headers: self.headers(provider, way, &view, &kept),
+            body: body.clone(),
+            timeouts: provider.timeouts,
+        };
+        let job = Job {
+            client,
+            provider: way.protocol.clone(),
+            mapping: way.mapping.clone(),
+            kept,
+            streaming: self.streaming,
+            request: self.doc.clone(),
+            upstream: body,
+            provider_doc,
+            model: self.model.clone(),
+            id: self.incoming.id.clone(),
+            now: self.incoming.now,
+            limits: self.engine.limits,
+            upstream_doc: OnceLock::new(),
+        };
+        Ok((request, job))
+    }
+
+    fn body(
+        &self,
+        way: &Way,
+        client: &Arc<Protocol>,
+        model: &str,
+        view: &View<'_>,
+        kept: &Kept,
+    ) -> Result<Bytes, Fail> {
+        let request = way.mapping.as_ref().and_then(|mapping| Some((mapping, mapping.request.as_ref()?)));
+        match request {
+            Some((mapping, template)) => {
+                mapping::body(template, &mut mapping.env(view, kept)).map(Bytes::from)
+            }
+            None if model == self.model => Ok(self.incoming.body.clone()),
+            None => Ok(renamed(&self.doc, client, model).unwrap_or_else(|| self.incoming.body.clone())),
+        }
+    }
+
+    fn url(&self, provider: &Provider, protocol: &Protocol, view: &View<'_>) -> String {
+        let mut env = view.env(OUTGOING, OUTGOING.len());
+        let path = protocol.path.as_ref().and_then(|path| path.value(&mut env).ok());
+        let path = path.as_ref().and_then(|path| path.to_text()).unwrap_or_default();
+        let mut url = join(&provider.url, &path);
+        if let Some(query) =
+            self.incoming.query.as_ref().filter(|it| protocol.forward_query && !it.is_empty())
+        {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(query);
+        }
+        url
+    }
+
+    fn headers(&self, provider: &Provider, way: &Way, view: &View<'_>, kept: &Kept) -> HeaderMap {
+        let incoming = &self.incoming.headers;
+        let mut made = HeaderMap::new();
+        if way.mapping.is_none() {
+            way.protocol.forward.copy(incoming, &mut made);
+            let dropped: Vec<HeaderName> =
+                made.keys().filter(|name| provider.drop_headers.contains(name)).cloned().collect();
+            for name in dropped {
+                made.remove(name);
+            }
+        }
+        made.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let accept = if self.streaming { "text/event-stream" } else { "application/json" };
+        made.entry(ACCEPT).or_insert(HeaderValue::from_static(accept));
+        // What arrives is read, so it should come as it is.
+        made.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let key = match &provider.key {
+            KeySource::Value(secret) => Some(secret.expose()),
+            _ => None,
+        };
+        let view = View { key, ..view.clone() };
+        let mut env = view.env(OUTGOING, OUTGOING.len());
+        headers::write(&way.protocol.headers, &mut env, &mut made);
+        if let Some(mapping) = &way.mapping {
+            headers::write(&mapping.headers, &mut mapping.env(&view, kept), &mut made);
+        }
+        headers::write(&provider.headers, &mut env, &mut made);
+        match &provider.key {
+            KeySource::Client => {
+                for name in [AUTHORIZATION, API_KEY] {
+                    if let Some(value) = incoming.get(&name) {
+                        made.insert(name, secret(value.clone()));
+                    }
+                }
+            }
+            KeySource::Value(_) => {
+                let auth = provider.auth.as_ref().or(way.protocol.auth.as_ref());
+                if let Some((auth, value)) =
+                    auth.and_then(|it| Some((it, headers::value(&it.value, &mut env)?)))
+                {
+                    made.insert(auth.header.clone(), secret(value));
+                }
+            }
+            KeySource::None | KeySource::Unset(_) => {}
+        }
+        made
+    }
+}
+
+fn secret(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// A request that the mapping refuses.
+fn refused(fail: &Fail) -> Failure {
+    Failure {
+        status: Some(fail.status),
+        error_type: fail.kind.clone(),
+        details: fail.details.clone(),
+        ..Failure::new(FailureKind::Mapping, fail.message.clone())
+    }
+}
+
+/// The client's body with another model in it, every other byte as it was.
+fn renamed(doc: &Doc, protocol: &Protocol, model: &str) -> Option<Bytes> {
+    let mut name = Vec::new();
+    write_str(&mut name, model);
+    splice(doc, protocol.model.as_ref()?, &name).map(Bytes::from)
+}
+
+/// A provider's URL and a protocol's path. Where the URL ends in what the path begins with (people write
+/// `https://host/v1` as well as `https://host`) it stands there once.
+fn join(url: &str, path: &str) -> String {
+    let url = url.trim_end_matches('/');
+    let after_host = url.find("://").and_then(|at| url.get(at + 3..)?.find('/').map(|slash| at + 3 + slash));
+    let own_path = after_host.and_then(|at| url.get(at..)).unwrap_or_default();
+    let shared = own_path
+        .match_indices('/')
+        .filter_map(|(at, _)| own_path.get(at..))
+        .find(|tail| path.strip_prefix(*tail).is_some_and(|rest| rest.starts_with('/')));
+    let path = shared.and_then(|tail| path.strip_prefix(tail)).unwrap_or(path);
+    format!("{url}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    #[test]
+    fn what_url_and_path_share_stands_once() {
+        let table = [
+            ("http://host:1", "/v1/messages", "http://host:1/v1/messages"),
+            ("http://host/", "/v1/messages", "http://host/v1/messages"),
+            ("http://host/v1", "/v1/messages", "http://host/v1/messages"),
+            ("http://host/api/v1/", "/v1/chat", "http://host/api/v1/chat"),
+            ("http://host/api", "/chat", "http://host/api/chat"),
+            ("http://host/v1", "/v10/chat", "http://host/v1/v10/chat"),
+        ];
+        for (url, path, joined) in table {
+            assert_eq!(join(url, path), joined);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A protocol in compiled form: what its files say about requests, streams and errors, and nothing else.
+
+mod errors;
+
+pub use errors::{ErrorText, Wording, plain_error};
+
+use super::Timeouts;
+use super::names::{INCOMING, View};
+use crate::language::{Condition, Template};
+use crate::text::json::Doc;
+use crate::text::path::Path;
+use crate::text::units::{Glob, StatusSet};
+use http::header::HeaderName;
+use http::{HeaderMap, Method};
+
+/// What a protocol is.
+#[derive(Default)]
+pub struct Protocol {
+    /// Its name.
+    pub name: String,
+    /// How a request is sent.
+    pub method: Method,
+    /// Where it goes, after the provider's URL. Templates over [`super::names::OUTGOING`], as are headers.
+    pub path: Option<Template>,
+    /// Whether the client's query string goes with it.
+    pub forward_query: bool,
+    /// How a key is sent.
+    pub auth: Option<Auth>,
+    /// Headers that every request has.
+    pub headers: Headers,
+    /// The client's headers that go to a provider of the same protocol.
+    pub forward: HeaderList,
+    /// The provider's headers that go to a client of the same protocol.
+    pub returned: HeaderList,
+    /// Where a request names its model.
+    pub model: Option<Path>,
+    /// Where a request asks for a stream.
+    pub streaming: Option<Path>,
+    /// How a stream looks; `None`: there are no streams.
+    pub stream: Option<StreamShape>,
+    /// What a whole answer must satisfy, over [`INCOMING`].
+    pub whole: Option<Condition>,
+    pub(super) reader: errors::Reader,
+    pub(super) wording: errors::Words,
+}
+
+/// A header with a key in it.
+pub struct Auth {
+    /// Its name.
+    pub header: HeaderName,
+    /// Its value, over [`super::names::OUTGOING`].
+    pub value: Template,
+}
+
+/// Headers with templates for values, over [`super::names::OUTGOING`].
+pub type Headers = Vec<(HeaderName, Template)>;
+
+/// How a stream looks. Conditions are over [`INCOMING`].
+#[derive(Default)]
+pub struct StreamShape {
+    /// The member of the data that is also the event's name.
+    pub event: Option<String>,
+    /// The data that ends the stream.
+    pub done: Option<String>,
+    /// Whether clients get that end, too.
+    pub write_done: bool,
+    /// The first event for which it holds is content.
+    pub content: Option<Condition>,
+    /// The event after which the stream is complete.
+    pub end: Option<Condition>,
+    /// An event that is an error.
+    pub error: Option<Condition>,
+    /// An event that means nothing.
+    pub ping: Option<Template>,
+    /// An error within a stream, over [`super::names::WORDING`].
+    pub failed: Option<Template>,
+}
+
+/// Names of headers, in which `*` and `?` match.
+#[derive(Default)]
+pub struct HeaderList(pub Vec<Glob>);
+
+impl HeaderList {
+    /// Is the header named? `name` is in lower case, as `HeaderName` has it.
+    pub fn contains(&self, name: &HeaderName) -> bool {
+        self.0.iter().any(|glob| glob.matches(name.as_str()))
+    }
+
+    /// Copies the headers that are named from one map to the other, all values of each.
+    pub fn copy(&self, from: &HeaderMap, to: &mut HeaderMap) {
+        for (name, value) in from.iter().filter(|(name, _)| !is_hop_by_hop(name) && self.contains(name)) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Headers that concern one connection or one body, or that carry a credential: never copied.
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "host"
+            | "content-length"
+            | "content-type"
+            | "content-encoding"
+            | "accept-encoding"
+            | "cookie"
+            | "set-cookie"
+            | "authorization"
+            | "x-api-key"
+    )
+}
+
+impl Protocol {
+    /// Does a whole answer satisfy what the protocol promises?
+    pub fn is_answer(&self, doc: &Doc, headers: &HeaderMap, status: u16) -> bool {
+        let view = View { doc: Some(doc), header: Some(headers), status: Some(status), ..View::default() };
+        self.whole.as_ref().is_none_or(|whole| whole.test(&view.env(INCOMING, INCOMING.len())))
+    }
+}
+
+impl StreamShape {
+    /// What one event is.
+    pub fn classify(&self, doc: &Doc, event: Option<&str>) -> EventKind {
+        let view = View { doc: Some(doc), event, ..View::default() };
+        let env = view.env(INCOMING, INCOMING.len());
+        let holds = |condition: &Option<Condition>| condition.as_ref().is_some_and(|it| it.test(&env));
+        if holds(&self.error) {
+            EventKind::Error
+        } else if holds(&self.end) {
+            EventKind::End
+        } else if self.content.is_none() || holds(&self.content) {
+            EventKind::Content
+        } else {
+            EventKind::Other
+        }
+    }
+
+    /// Is the event an error?
+    pub fn is_error(&self, doc: &Doc, event: Option<&str>) -> bool {
+        let Some(error) = &self.error else {
+            return false;
+        };
+        let view = View { doc: Some(doc), event, ..View::default() };
+        error.test(&view.env(INCOMING, INCOMING.len()))
+    }
+
+    /// Writes one event as the protocol frames it. `data` is JSON without line breaks.
+    pub fn write_event(&self, data: &[u8], out: &mut Vec<u8>) {
+        if let Some(member) = &self.event
+            && let Some(name) = member_text(data, member)
+        {
+            out.extend_from_slice(b"event: ");
+            out.extend_from_slice(name.as_bytes());
+            out.push(b'\n');
+        }
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\n\n");
+    }
+
+    /// Writes the data that ends a stream, if clients get it.
+    pub fn write_end(&self, out: &mut Vec<u8>) {
+        if let (true, Some(done)) = (self.write_done, &self.done) {
+            out.extend_from_slice(b"data: ");
+            out.extend_from_slice(done.as_bytes());
+            out.extend_from_slice(b"\n\n");
+        }
+    }
+}
+
+/// What an event of a stream is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventKind {
+    /// An error.
+    Error,
+    /// The good end.
+    End,
+    /// Content.
+    Content,
+    /// Anything else: a ping, the head of a message.
+    Other,
+}
+
+/// A string member of an object. The member is mostly the first one, then nothing is parsed.
+fn member_text(data: &[u8], member: &str) -> Option<String> {
+    let first = data.strip_prefix(b"{\"").and_then(|rest| rest.strip_prefix(member.as_bytes()));
+    if let Some(rest) = first.and_then(|rest| rest.strip_prefix(b"\":\"")) {
+        let end = memchr::memchr2(b'"', b'\\', rest)?;
+        if rest.get(end) == Some(&b'"') {
+            return rest.get(..end).map(|text| String::from_utf8_lossy(text).into_owned());
+        }
+    }
+    let doc = Doc::parse(data.to_vec()).ok()?;
+    let text = doc.root().get(member)?.str()?;
+    Some(text.replace(['\n', '\r'], " "))
+}
+
+/// A provider's timeouts from those of the rules.
+pub(super) fn timeouts(from: &crate::config::model::Timeouts) -> Timeouts {
+    let standard = Timeouts::default();
+    let first_byte = from.first_byte.unwrap_or(standard.first_byte);
+    let idle = from.idle.unwrap_or(standard.idle);
+    Timeouts {
+        connect: from.connect.unwrap_or(standard.connect),
+        first_byte,
+        // No setting of its own: a stream that has begun may think for as long as it may fall silent.
+        first_content: first_byte.max(idle),
+        idle,
+        total: from.total.unwrap_or(standard.total),
+    }
+}
+
+/// A class of statuses and the error type that goes with it.
+pub(super) struct TypeOfStatus {
+    /// `None` stands for all others.
+    pub statuses: Option<StatusSet>,
+    /// The status if it is exactly one.
+    pub exact: Option<u16>,
+    /// The error's type.
+    pub kind: String,
+}

@@ -1,0 +1,93 @@
+//! A provider in compiled form: where it is, what it speaks, whose key it takes, which rules judge it.
+
+use super::Timeouts;
+use super::judge::Rules;
+use super::names::{OUTGOING, View};
+use super::protocol::{Auth, HeaderList, Headers, Protocol};
+use crate::language::Template;
+use crate::text::json::{Doc, write_str};
+use crate::text::units::{Glob, Secret};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Who answers requests.
+#[derive(Default)]
+pub struct Provider {
+    /// Its name in the rules.
+    pub name: String,
+    /// Where it is, without a slash at the end.
+    pub url: String,
+    /// The protocols that it speaks, the preferred one first.
+    pub speaks: Vec<Arc<Protocol>>,
+    /// Its key.
+    pub key: KeySource,
+    /// What its requests may take.
+    pub timeouts: Timeouts,
+    /// The proxy on the way to it, as the rules write it.
+    pub proxy: Option<String>,
+    pub(super) models: Vec<(Glob, Template)>,
+    pub(super) with: Vec<(String, Vec<u8>)>,
+    pub(super) auth: Option<Auth>,
+    pub(super) headers: Headers,
+    pub(super) drop_headers: HeaderList,
+    pub(super) rules: Rules,
+    /// Whether any rule also judges good answers.
+    pub(super) judges_good: bool,
+}
+
+/// Where a provider's key comes from.
+#[derive(Clone, Default)]
+pub enum KeySource {
+    /// The rules have it.
+    Value(Secret),
+    /// The caller's own credential is passed on.
+    Client,
+    /// It takes none.
+    #[default]
+    None,
+    /// It should come from these variables, which are not set.
+    Unset(Vec<String>),
+}
+
+impl Provider {
+    /// Can it be asked at all?
+    pub fn has_key(&self) -> bool {
+        !matches!(self.key, KeySource::Unset(_))
+    }
+
+    /// What to set so that it can be asked; empty if nothing is missing.
+    pub fn missing_key_hint(&self) -> String {
+        match &self.key {
+            KeySource::Unset(names) => format!("no key: set {}", names.join(" and ")),
+            _ => String::new(),
+        }
+    }
+
+    /// The provider's own name of a model.
+    pub fn model<'a>(&self, asked: &'a str) -> Cow<'a, str> {
+        let found = self.models.iter().find(|(pattern, _)| pattern.matches(asked));
+        let view = View { model: Some(asked), ..View::default() };
+        let named = found.and_then(|(_, name)| {
+            let value = name.value(&mut view.env(OUTGOING, OUTGOING.len())).ok()?;
+            value.to_text().map(Cow::into_owned)
+        });
+        named.map_or(Cow::Borrowed(asked), Cow::Owned)
+    }
+
+    /// `$provider`: defaults, overlaid by the provider's parameters, its `name`, and `model`.
+    pub(super) fn document(&self, defaults: &[(String, Vec<u8>)], model: &str) -> Doc {
+        let own = |name: &str| self.with.iter().any(|(own, _)| own == name);
+        let mut out = b"{\"name\":".to_vec();
+        write_str(&mut out, &self.name);
+        out.extend_from_slice(b",\"model\":");
+        write_str(&mut out, model);
+        for (name, value) in self.with.iter().chain(defaults.iter().filter(|(name, _)| !own(name))) {
+            out.push(b',');
+            write_str(&mut out, name);
+            out.push(b':');
+            out.extend_from_slice(value);
+        }
+        out.push(b'}');
+        Doc::parse(out).unwrap_or_else(|_| Doc::null())
+    }
+}

@@ -1,0 +1,99 @@
+//! Which requests the router takes, and who may answer them.
+
+use super::Engine;
+use super::judge::when::Test;
+use super::mapping::Mapping;
+use super::protocol::Protocol;
+use crate::language::Template;
+use http::Method;
+use std::sync::Arc;
+
+/// A path of the router.
+pub struct Route {
+    /// The path, exactly.
+    pub path: String,
+    /// The method.
+    pub method: Method,
+    /// What clients speak there.
+    pub protocol: Option<Arc<Protocol>>,
+    /// Which requests it is for; all, if `None`.
+    pub(super) when: Option<Test>,
+    /// Who may answer, the first choice first.
+    pub(super) ways: Vec<Way>,
+    /// The answer when no provider gives one, over [`super::names::ROUTING`].
+    pub(super) otherwise: Option<Template>,
+    /// The answer without asking anyone.
+    pub(super) answer: Option<Template>,
+}
+
+/// One way to an answer: a provider, the protocol it is spoken to in, and the mapping in between.
+#[derive(Clone)]
+pub struct Way {
+    /// The provider's place.
+    pub provider: usize,
+    /// What it is spoken to in.
+    pub protocol: Arc<Protocol>,
+    /// The mapping, if that is another protocol than the client's.
+    pub mapping: Option<Arc<Mapping>>,
+}
+
+/// What a method and a path lead to.
+pub enum RouteMatch<'e> {
+    /// These routes, in order; their conditions on the request are still to be tested.
+    Found(Vec<&'e Route>),
+    /// The path exists, with other methods.
+    WrongMethod {
+        /// The methods that it has.
+        allow: Vec<Method>,
+        /// What is spoken there.
+        protocol: Option<&'e Arc<Protocol>>,
+    },
+    /// No such path.
+    NotFound {
+        /// What is spoken at the nearest path.
+        protocol: Option<&'e Arc<Protocol>>,
+    },
+}
+
+impl Engine {
+    /// Finds the routes of a method and a path. HEAD is taken as GET.
+    pub fn route(&self, method: &Method, path: &str) -> RouteMatch<'_> {
+        let at_path: Vec<&Route> = self.routes.iter().filter(|route| route.path == path).collect();
+        let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+        let found: Vec<&Route> = at_path.iter().copied().filter(|route| route.method == *wanted).collect();
+        if !found.is_empty() {
+            return RouteMatch::Found(found);
+        }
+        if at_path.is_empty() {
+            return RouteMatch::NotFound { protocol: self.protocol_near(path) };
+        }
+        let mut allow: Vec<Method> = Vec::new();
+        for route in &at_path {
+            if !allow.contains(&route.method) {
+                allow.push(route.method.clone());
+            }
+        }
+        let protocol = at_path.iter().find_map(|route| route.protocol.as_ref());
+        RouteMatch::WrongMethod { allow, protocol }
+    }
+
+    /// What is spoken at the path that has most in common with this one from its beginning on.
+    pub fn protocol_near(&self, path: &str) -> Option<&Arc<Protocol>> {
+        let common = |route: &Route| {
+            let pairs = route.path.split('/').zip(path.split('/'));
+            pairs.take_while(|(ours, theirs)| ours == theirs).count()
+        };
+        let mut best: Option<(usize, &Arc<Protocol>)> = None;
+        for route in &self.routes {
+            let Some(protocol) = &route.protocol else {
+                continue;
+            };
+            let shared = common(route);
+            // One common part is the empty one before the first slash.
+            if shared > 1 && best.is_none_or(|(most, _)| shared > most) {
+                best = Some((shared, protocol));
+            }
+        }
+        best.map(|(_, protocol)| protocol)
+    }
+}
