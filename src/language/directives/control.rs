@@ -243,6 +243,11 @@ impl Op for Switch {
     }
 }
 
+/// The first of the templates that gives anything but null.
+pub(super) fn first(list: Vec<Template>) -> Template {
+    Template::op(First { list, something: false })
+}
+
 struct First {
     list: Vec<Template>,
     something: bool,

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 
+use super::control::first;
 use super::lists::{optional, write_text};
 use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::Compiler;
@@ -145,14 +146,21 @@ pub(super) const TABLE: &[Directive] = &[
     Directive {
         name: "$unbase64url",
         needs: &[],
-        takes: &[],
-        doc: "the text behind base64url; nothing if it is none",
+        takes: &["$else"],
+        doc: "the text behind base64url; if it is none `$else`, else nothing",
         examples: &[
             example("{ $unbase64url: YTow }", "null", r#""a:0""#),
             nothing("{ $unbase64url: '*' }", "null"),
+            example("{ $unbase64url: '*', $else: 0 }", "null", "0"),
         ],
         can_fail: never,
-        compile: |c, args| unary(c, args, |text| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()),
+        compile: |c, args| {
+            let decoded = unary(c, args, |text| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok());
+            match args.get("$else").map(|node| c.template(node)) {
+                Some(otherwise) => Some(first(vec![decoded?, otherwise?])),
+                None => decoded,
+            }
+        },
     },
     Directive {
         name: "$tokens",

@@ -13,6 +13,8 @@ pub(super) struct Blocks {
     /// Keyed blocks in order of arrival.
     records: Vec<Record>,
     next_index: i64,
+    /// The names of the kinds that have begun, in order.
+    pub kinds: Val<'static>,
     /// How many blocks of each kind have begun.
     pub begun: Vec<i64>,
 }
@@ -38,7 +40,7 @@ enum State {
 
 impl Blocks {
     pub fn new(kinds: usize) -> Blocks {
-        Blocks { open: None, records: Vec::new(), next_index: 0, begun: vec![0; kinds] }
+        Blocks { open: None, records: Vec::new(), next_index: 0, kinds: Val::Nothing, begun: vec![0; kinds] }
     }
 
     fn number(&mut self, kind: usize) -> i64 {
@@ -290,8 +292,14 @@ impl StreamMachine {
         }
     }
 
-    fn note_begun(&self, kind: usize, env: &mut Env<'_>) {
+    fn note_begun(&mut self, kind: usize, env: &mut Env<'_>) {
         let count = self.blocks.begun.get(kind).copied().unwrap_or_default();
+        if let Some(shape) = self.program.kinds.get(kind).filter(|_| count == 1) {
+            let mut kinds = self.blocks.kinds.items();
+            kinds.push(Val::Str(shape.name.clone().into()));
+            self.blocks.kinds = Val::List(kinds.into());
+        }
+        env.set(self.program.places.blocks, self.blocks.kinds.clone());
         env.set(self.program.places.begun + kind, Val::Num(Num::Int(count)));
     }
 

@@ -136,6 +136,7 @@ impl StreamMachine {
         for (at, value) in self.state.iter().enumerate() {
             env.set(program.places.state + at, value.clone());
         }
+        env.set(program.places.blocks, self.blocks.kinds.clone());
         for (at, count) in self.blocks.begun.iter().enumerate() {
             env.set(program.places.begun + at, Val::Num(Num::Int(*count)));
         }

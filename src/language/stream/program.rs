@@ -40,6 +40,8 @@ pub(super) struct Places {
     pub event: Slot,
     pub part: Slot,
     pub state: Slot,
+    /// The kinds of which a block has begun, in order.
+    pub blocks: Slot,
     pub begun: Slot,
     pub index: Slot,
     pub key: Slot,
@@ -49,6 +51,7 @@ pub(super) struct Places {
 
 /// What a kind of block looks like.
 pub(super) struct BlockKind {
+    pub name: String,
     pub keyed: bool,
     /// Slots of the fields kept from their first value that is something; the first of them identifies.
     pub once: Vec<Slot>,
@@ -86,7 +89,7 @@ const STEP_WORDS: &[&str] =
 
 impl StreamProgram {
     /// Compiles the `stream:` section of a mapping. `scope` has the roots that the caller provides for every event;
-    /// `$state.*`, `$block.*`, `$begun.*`, `$part` and `$event` are added to it.
+    /// `$state.*`, `$block.*`, `$begun.*`, `$blocks`, `$part` and `$event` are added to it.
     pub fn compile(
         node: &Node,
         mut scope: Scope,
@@ -105,6 +108,7 @@ impl StreamProgram {
             document: scope.root(""),
             event: scope.declare("event"),
             part: scope.declare("part"),
+            blocks: scope.declare("blocks"),
             state: scope.space("state", state.iter().map(|(name, _)| name.clone())),
             begun: scope.space("begun", kinds.iter().map(|(key, _)| key.text.clone())),
             index: scope.space("block", ["index".to_owned()]),
@@ -119,7 +123,7 @@ impl StreamProgram {
             fields: &places.fields,
         };
         parser.c.infallible = true;
-        let kinds: Vec<_> = kinds.iter().map(|(_, node)| parser.kind(node)).collect();
+        let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
         let mut handler = |name: &str| match node.get(name) {
             Some(node) => parser.steps(node).map(Some),
             None => Some(None),
@@ -159,7 +163,7 @@ struct Parser<'p, 'c> {
 }
 
 impl Parser<'_, '_> {
-    fn kind(&mut self, node: &Node) -> Option<BlockKind> {
+    fn kind(&mut self, name: &str, node: &Node) -> Option<BlockKind> {
         let entries = map(node, "a block", self.c.diags)?;
         let words = ["keyed", "once", "ready", "whole", "begin", "part", "end"];
         let sound = known(entries, &words, "a block", self.c.diags);
@@ -181,6 +185,7 @@ impl Parser<'_, '_> {
         };
         let (begin, part, end) = (emits("begin"), emits("part"), emits("end"));
         Some(BlockKind {
+            name: name.to_owned(),
             keyed: matches!(node.get("keyed").map(|node| &node.kind), Some(Kind::Bool(true))),
             once,
             ready: flip(ready)?,

@@ -49,7 +49,7 @@ eof:
   end: true
   else: { fail: { status: 502, message: cut off } }
 end:
-  - emit: { type: total, finish: { $if: { $begun.call: { above: 0 } }, $then: calls, $else: $state.finish }, usage: $state.usage }
+  - emit: { type: total, kinds: { $join: $blocks, $by: + }, finish: { $if: { $begun.call: { above: 0 } }, $then: calls, $else: $state.finish }, usage: $state.usage }
   - emit: { type: bye }
 "#;
 
@@ -128,7 +128,7 @@ fn kinds_take_turns_and_nothing_opens_for_empty_parts() {
             r#"{"type":"part","at":2,"text":"d"}"#,
             r#"{"type":"seal","at":2}"#,
             r#"{"type":"shut","at":2}"#,
-            r#"{"type":"total","finish":"stop"}"#,
+            r#"{"type":"total","kinds":"note+text","finish":"stop"}"#,
             r#"{"type":"bye"}"#,
         ]
     );
