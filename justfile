@@ -39,3 +39,12 @@ deny:
 # Format everything
 format:
     cargo fmt
+
+# The official SDKs against the router (installs them under target/clients)
+clients:
+    cargo build --locked
+    python3 -m venv target/clients/python
+    target/clients/python/bin/pip install --quiet anthropic
+    npm install --silent --prefix target/clients @anthropic-ai/sdk
+    cp tests/clients/sdk.mjs target/clients/sdk.mjs
+    target/clients/python/bin/python tests/clients/run.py target/clients/sdk.mjs

@@ -1,15 +1,15 @@
 //! Reads the rules and everything they include, with variables and keys put in.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::assemble::{Parts, assemble};
 use super::builtin;
 use super::files::{Files, Place, is_pattern, matching};
-use super::model::{Body, FoundFile, Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Timeouts};
+use super::model::{Body, FoundFile, Mapping, Protocol, Rules, RulesFile, Spanned};
 use super::record::FromNode;
 use super::secrets;
 use super::substitute::Substitution;
@@ -44,6 +44,7 @@ pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>
         hasher: Sha256::new(),
         keys: Vec::new(),
         incomplete: false,
+        seen: Vec::new(),
     };
     let rules = loader.all(Place::of(path));
     loader.finish(rules)
@@ -62,33 +63,35 @@ struct Loader<'l> {
     keys: Vec<Span>,
     /// Whether a file is missing or unreadable, so that names may be unknown without being wrong.
     incomplete: bool,
-}
-
-/// What the included files hold.
-#[derive(Default)]
-struct Included {
-    parts: Vec<RulesFile>,
-    protocols: Vec<Protocol>,
-    mappings: Vec<Mapping>,
+    /// Files that have been included, so that none is twice.
+    seen: Vec<Place>,
 }
 
 impl Loader<'_> {
-    fn all(&mut self, place: Place) -> Option<Rules> {
-        let (file, mut node) = match self.open(&place) {
+    fn all(&mut self, main: Place) -> Option<Rules> {
+        let file = match self.open(&main) {
             Ok(opened) => opened?,
             Err(error) => {
-                let message = format!("{} cannot be read: {error}", place.shown());
+                let message = format!("{} cannot be read: {error}", main.shown());
                 let help = "`rulegate init` writes the rules that are inside the program";
                 self.diagnostics.push(Diagnostic::error("unreadable-file", message).help(help));
                 return None;
             }
         };
-        self.secrets(&place, &node);
-        let start = Span { file, start: 0, end: 0 };
-        self.complete(&mut node, true);
-        let main = RulesFile::from_node(&node, &mut self.diagnostics)?;
-        let included = self.includes(&place, &main);
-        let mut rules = self.assemble(start, main, included);
+        let start = Span { file: file.0, start: 0, end: 0 };
+        let mut parts = Parts::default();
+        self.take(&main, file.1, &mut parts);
+        if parts.rules.is_empty() {
+            return None;
+        }
+        self.seen.push(main.clone());
+        self.includes(&main, start, &mut parts);
+        let inside = |span: Span| {
+            self.places.iter().any(|(file, place)| *file == span.file && matches!(place, Place::Builtin(_)))
+        };
+        let mut rules = assemble(start, parts, inside, &mut self.diagnostics);
+        rules.incomplete = self.incomplete;
+        rules.unset = self.substitution.incomplete();
         self.unset();
         self.named_files(&mut rules);
         Some(rules)
@@ -142,28 +145,25 @@ impl Loader<'_> {
         }
     }
 
-    /// Puts in the variables. `rules`: the file is a rules file, which has keys.
-    fn complete(&mut self, node: &mut Node, rules: bool) {
-        if rules {
-            for key in keys(node) {
-                self.keys.push(key.span);
-                if is_literal_key(key) {
-                    self.sources.mask(key.span);
-                }
+    /// Notes where keys stand; those that stand in the file itself are not shown from here on.
+    fn keys(&mut self, node: &Node) {
+        for key in keys(node) {
+            self.keys.push(key.span);
+            if is_literal_key(key) {
+                self.sources.mask(key.span);
             }
         }
-        self.substitution.apply(node, &mut self.sources, &mut self.diagnostics);
     }
 
     /// Reads the files with keys, which have to be known before anything else is completed.
-    fn secrets(&mut self, main: &Place, node: &Node) {
+    fn secrets(&mut self, rules: &Place, node: &Node) {
         let Some(listed) = node.get("secrets").and_then(Node::as_list) else { return };
         for item in listed {
             let mut item = item.clone();
             self.substitution.apply(&mut item, &mut self.sources, &mut self.diagnostics);
             let Some(path) = item.as_str() else { continue };
             // Beside the rules, else in the working directory: the rules inside the program have no folder.
-            let mut places = vec![main.beside(path), Place::Disk(PathBuf::from(path))];
+            let mut places = vec![rules.beside(path), Place::Disk(PathBuf::from(path))];
             places.retain(|place| matches!(place, Place::Disk(_)));
             places.dedup();
             for place in places {
@@ -189,31 +189,54 @@ impl Loader<'_> {
         }
     }
 
-    fn includes(&mut self, main: &Place, rules: &RulesFile) -> Included {
-        let mut included = Included::default();
-        let mut seen = vec![main.clone()];
-        let start = Span { file: rules.span.file, start: 0, end: 0 };
-        let standard = |path: &str| Spanned { value: path.to_string(), span: start };
-        // Whoever names no files means the protocols and mappings that the program brings along.
-        let patterns = match rules.include.is_empty() {
-            true => vec![standard("builtin:protocols/*.yaml"), standard("builtin:mappings/*.yaml")],
-            false => rules.include.clone(),
+    /// Reads a file as what it is.
+    fn take(&mut self, place: &Place, mut node: Node, parts: &mut Parts) {
+        let is = |key: &str| node.get(key).is_some();
+        let (protocol, mapping) = (is("protocol"), is("mapping"));
+        if protocol || mapping {
+            self.substitution.apply(&mut node, &mut self.sources, &mut self.diagnostics);
+        } else {
+            self.secrets(place, &node);
+            self.keys(&node);
+            self.substitution.apply(&mut node, &mut self.sources, &mut self.diagnostics);
+        }
+        let diags = &mut self.diagnostics;
+        let read = if protocol {
+            Protocol::from_node(&node, diags).map(|it| parts.protocols.push(it))
+        } else if mapping {
+            Mapping::from_node(&node, diags).map(|it| parts.mappings.push(it))
+        } else {
+            RulesFile::from_node(&node, diags).map(|it| parts.rules.push(it))
         };
+        self.incomplete |= read.is_none();
+    }
+
+    /// Reads what the last of `parts.rules`, which stands at `place`, includes; and what that includes.
+    fn includes(&mut self, place: &Place, start: Span, parts: &mut Parts) {
+        let mut patterns = parts.rules.last().map(|rules| rules.include.clone()).unwrap_or_default();
+        if patterns.is_empty() && parts.rules.len() == 1 {
+            // Whoever names no files means the protocols and mappings that the program brings along.
+            let standard = ["builtin:protocols/*.yaml", "builtin:mappings/*.yaml"];
+            patterns.extend(standard.map(|path| Spanned { value: path.to_string(), span: start }));
+        }
         for pattern in &patterns {
-            let places = self.find(main, pattern);
-            for place in places {
-                if !seen.contains(&place) {
-                    seen.push(place.clone());
-                    self.include(&place, pattern.span, &mut included);
+            for found in self.find(place, pattern) {
+                if self.seen.contains(&found) {
+                    continue;
+                }
+                self.seen.push(found.clone());
+                let before = parts.rules.len();
+                self.include(&found, pattern.span, parts);
+                if parts.rules.len() > before {
+                    self.includes(&found, start, parts);
                 }
             }
         }
-        included
     }
 
     /// The files that an `include` names. What is not there beside the rules may be inside the program.
-    fn find(&mut self, main: &Place, pattern: &Spanned<String>) -> Vec<Place> {
-        let place = main.beside(pattern);
+    fn find(&mut self, from: &Place, pattern: &Spanned<String>) -> Vec<Place> {
+        let place = from.beside(pattern);
         let builtin = Place::Builtin(pattern.trim_start_matches("./").to_string());
         if !is_pattern(pattern) {
             let there = match &place {
@@ -235,126 +258,17 @@ impl Loader<'_> {
         found
     }
 
-    fn include(&mut self, place: &Place, named: Span, included: &mut Included) {
-        let mut node = match self.open(place) {
-            Ok(Some((_, node))) => node,
-            Ok(None) => return,
+    fn include(&mut self, place: &Place, named: Span, parts: &mut Parts) {
+        match self.open(place) {
+            Ok(Some((_, node))) => self.take(place, node, parts),
+            Ok(None) => {}
             Err(error) => {
                 self.incomplete = true;
                 let message = format!("{} cannot be read: {error}", place.shown());
                 let diagnostic = Diagnostic::error("unreadable-file", message).at(named);
                 self.diagnostics.push(diagnostic.label("included here"));
-                return;
-            }
-        };
-        let is = |key: &str| node.get(key).is_some();
-        let (protocol, mapping) = (is("protocol"), is("mapping"));
-        self.complete(&mut node, !protocol && !mapping);
-        let diags = &mut self.diagnostics;
-        let read = if protocol {
-            Protocol::from_node(&node, diags).map(|it| included.protocols.push(it))
-        } else if mapping {
-            Mapping::from_node(&node, diags).map(|it| included.mappings.push(it))
-        } else {
-            RulesFile::from_node(&node, diags).map(|it| included.parts.push(it))
-        };
-        self.incomplete |= read.is_none();
-    }
-
-    fn assemble(&mut self, start: Span, main: RulesFile, included: Included) -> Rules {
-        let mut rules = Rules {
-            span: start,
-            listen: main.listen.unwrap_or(Spanned { value: "127.0.0.1:8000".into(), span: start }),
-            models: main.models,
-            providers: main.providers,
-            routes: main.routes,
-            failover: main.failover,
-            repairs: main.repairs,
-            timeouts: main
-                .timeouts
-                .map_or(Timeouts::standard(start), |set| set.or(&Timeouts::standard(start))),
-            limits: main.limits.unwrap_or(Limits::standard(start)),
-            access: main.access,
-            admin_key: main.admin_key,
-            proxy: main.proxy,
-            health: main.health,
-            tests: main.tests,
-            protocols: Vec::new(),
-            mappings: Vec::new(),
-            files: BTreeMap::new(),
-            incomplete: self.incomplete,
-            unset: Vec::new(),
-        };
-        for part in included.parts {
-            self.add_part(&mut rules, part);
-        }
-        let protocol_name = |protocol: &Protocol| protocol.protocol.clone();
-        rules.protocols = self.unique(included.protocols, "the protocol", protocol_name);
-        let mapping_name = |mapping: &Mapping| Spanned {
-            value: format!("{} -> {}", mapping.mapping.from.value, mapping.mapping.to.value),
-            span: mapping.mapping.span,
-        };
-        rules.mappings = self.unique(included.mappings, "the mapping", mapping_name);
-        rules.providers.sort_by_rank(|provider| (provider.priority.is_none(), provider.priority));
-        rules.unset = self.substitution.incomplete();
-        rules
-    }
-
-    /// Adds what an included part of the rules has. What there can be only one of belongs in the main file.
-    fn add_part(&mut self, rules: &mut Rules, part: RulesFile) {
-        let alone = [
-            ("listen", part.listen.map(|it| it.span)),
-            ("include", part.include.first().map(|it| it.span)),
-            ("secrets", part.secrets.first().map(|it| it.span)),
-            ("timeouts", part.timeouts.map(|it| it.span)),
-            ("limits", part.limits.map(|it| it.span)),
-            ("access", part.access.map(|it| it.span)),
-            ("admin_key", part.admin_key.map(|it| it.span)),
-            ("proxy", part.proxy.map(|it| it.span)),
-        ];
-        for (key, span) in alone {
-            if let Some(span) = span {
-                let message = format!("`{key}` belongs in the main file");
-                let diagnostic = Diagnostic::error("belongs-in-main", message).at(span);
-                self.diagnostics.push(diagnostic.label("this is an included file"));
             }
         }
-        rules.models.extend(part.models);
-        rules.providers.append(part.providers, "the provider", &mut self.diagnostics);
-        rules.routes.extend(part.routes);
-        rules.failover.extend(part.failover);
-        rules.repairs.append(part.repairs, "the repair", &mut self.diagnostics);
-        rules.health.extend(part.health);
-        rules.tests.extend(part.tests);
-    }
-
-    /// Each name once. A file on disk takes the place of one inside the program.
-    fn unique<T>(&mut self, all: Vec<T>, what: &str, name: impl Fn(&T) -> Spanned<String>) -> Vec<T> {
-        let mut kept: Vec<(Spanned<String>, T)> = Vec::new();
-        for item in all {
-            let name = name(&item);
-            let Some(place) = kept.iter().position(|(known, _)| known.value == name.value) else {
-                kept.push((name, item));
-                continue;
-            };
-            let Some(first) = kept.get_mut(place) else { continue };
-            let inside = |span: Span| {
-                self.places
-                    .iter()
-                    .any(|(file, place)| *file == span.file && matches!(place, Place::Builtin(_)))
-            };
-            match (inside(first.0.span), inside(name.span)) {
-                (true, false) => *first = (name, item),
-                (false, true) => {}
-                _ => {
-                    let message = format!("{what} `{}` is defined twice", name.value);
-                    let diagnostic = Diagnostic::error("defined-twice", message).at(name.span);
-                    let diagnostic = diagnostic.label("again here").note(first.0.span, "first here");
-                    self.diagnostics.push(diagnostic);
-                }
-            }
-        }
-        kept.into_iter().map(|(_, item)| item).collect()
     }
 
     /// Variables that are not set, where that is wrong.

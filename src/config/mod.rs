@@ -1,6 +1,8 @@
 //! The rules file: its shape as types, loading it, and finding all that is wrong with it at once.
 
+pub mod assemble;
 pub mod builtin;
+pub mod check;
 pub mod files;
 pub mod load;
 pub mod model;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Span, did_you_mean};
 use crate::text::yaml::{Key, Kind, Node};
 
 /// A type that can be read from a YAML node and can describe itself as JSON Schema.
@@ -17,14 +17,17 @@ pub trait FromNode: Sized {
     /// Reads the node. Everything that is wrong goes to `diags`.
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self>;
 
-    /// The value for a key that is not there; `None` makes the key required.
-    fn absent() -> Option<Self> {
+    /// The value for a key that is not there; `None` makes the key required. `at` is where it is missing.
+    fn absent(_at: Span) -> Option<Self> {
         None
     }
 
     /// The JSON Schema of this type.
     fn schema(schemas: &mut Schemas) -> Value;
 }
+
+/// A place for where there is none: only whether there is a value matters then.
+pub const NOWHERE: Span = Span { file: FileId(0), start: 0, end: 0 };
 
 /// The named definitions that a schema document collects while it is made.
 #[derive(Default)]
@@ -124,7 +127,7 @@ impl<'n> Fields<'n> {
         diags: &mut Diagnostics,
     ) -> Option<T> {
         let found = self.entries.iter().find(|(name, _)| name.text == key).map(|(_, node)| node);
-        let fallback = || default.map(|make| make()).or_else(T::absent);
+        let fallback = || default.map(|make| make()).or_else(|| T::absent(self.span));
         match found {
             Some(node) if !T::KEEPS_NULL && node.kind == Kind::Null => match fallback() {
                 Some(value) => Some(value),
@@ -238,7 +241,7 @@ macro_rules! record {
     (@key $field:ident $key:literal) => { $key };
     (@default $ty:ty) => { None };
     (@default $ty:ty, $default:expr) => { Some((|| $default) as fn() -> $ty) };
-    (@required $ty:ty) => { <$ty as $crate::config::record::FromNode>::absent().is_none() };
+    (@required $ty:ty) => { <$ty as $crate::config::record::FromNode>::absent($crate::config::record::NOWHERE).is_none() };
     (@required $ty:ty, $default:expr) => { false };
 }
 pub(crate) use record;

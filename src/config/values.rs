@@ -33,6 +33,10 @@ impl<T: FromNode> FromNode for Spanned<T> {
         T::from_node(node, diags).map(|value| Spanned { value, span: node.span })
     }
 
+    fn absent(at: Span) -> Option<Self> {
+        T::absent(at).map(|value| Spanned { value, span: at })
+    }
+
     fn schema(schemas: &mut Schemas) -> Value {
         T::schema(schemas)
     }
@@ -61,7 +65,7 @@ impl<T: FromNode> FromNode for Option<T> {
         T::from_node(node, diags).map(Some)
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: Span) -> Option<Self> {
         Some(None)
     }
 
@@ -80,7 +84,7 @@ impl<T: FromNode> FromNode for Vec<T> {
         Some(items.iter().filter_map(|item| T::from_node(item, diags)).collect())
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: Span) -> Option<Self> {
         Some(Vec::new())
     }
 
@@ -201,7 +205,7 @@ impl<T: FromNode> FromNode for Table<T> {
         Some(table)
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: Span) -> Option<Self> {
         Some(Table::default())
     }
 

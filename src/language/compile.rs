@@ -9,6 +9,8 @@ use crate::text::json;
 use crate::text::path;
 use crate::text::yaml::{Key, Kind, Node};
 
+/// Stands for a local that no path can name.
+pub(super) const UNNAMED: &str = "-";
 /// Fragments may use fragments, but not without end.
 const MAX_FRAGMENT_DEPTH: usize = 24;
 
@@ -19,6 +21,8 @@ pub struct Compiler<'c> {
     /// Local names, innermost last; only those from `visible` on are in sight (a fragment sees its own).
     locals: Vec<(String, Option<Slot>)>,
     visible: usize,
+    /// The most locals there have been at once.
+    peak: usize,
     fragments: Vec<String>,
     /// In streams nothing may fail half-way, so directives that can are refused.
     pub(super) infallible: bool,
@@ -27,7 +31,7 @@ pub struct Compiler<'c> {
 impl<'c> Compiler<'c> {
     /// A compiler for templates that see the names of `scope`.
     pub fn new(scope: &'c Scope, diags: &'c mut Diagnostics) -> Compiler<'c> {
-        Compiler { scope, diags, locals: Vec::new(), visible: 0, fragments: Vec::new(), infallible: false }
+        Compiler { scope, diags, locals: Vec::new(), visible: 0, peak: 0, fragments: Vec::new(), infallible: false }
     }
 
     /// Reports a mistake.
@@ -45,6 +49,7 @@ impl<'c> Compiler<'c> {
         let first = self.scope.len() + kept;
         let slots: Vec<Slot> = (first..first + names.len()).collect();
         self.locals.extend(names.iter().zip(&slots).map(|(name, slot)| ((*name).to_owned(), Some(*slot))));
+        self.peak = self.peak.max(self.locals.len());
         let result = inner(self, &slots);
         self.locals.truncate(kept);
         result
@@ -54,7 +59,15 @@ impl<'c> Compiler<'c> {
     pub(super) fn push_local(&mut self, name: &str) -> Slot {
         let slot = self.scope.len() + self.locals.len();
         self.locals.push((name.to_owned(), Some(slot)));
+        self.peak = self.peak.max(self.locals.len());
         slot
+    }
+
+    /// Keeps what compiles from here on out of the slots used so far, because it runs in their midst: a stream's
+    /// block templates while a handler still needs its names.
+    pub(super) fn reserve_locals(&mut self) {
+        let used = self.peak.max(self.locals.len());
+        self.locals.resize(used, (UNNAMED.to_owned(), None));
     }
 
     /// How many locals there are now, for [`Compiler::drop_locals`].

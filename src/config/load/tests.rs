@@ -2,12 +2,14 @@ use super::*;
 use crate::config::files::Memory;
 use crate::config::model::Key;
 
+const PROTOCOL: &str = "protocol: p\nsend: { path: /x }\n";
+
 fn no_env(_: &str) -> Option<String> {
     None
 }
 
 fn load_in(files: &[(&str, &str)], env: &dyn Fn(&str) -> Option<String>) -> (Loaded, String) {
-    let loaded = load(&Memory::new(files.iter().copied()), Path::new("rules.yaml"), env);
+    let loaded = load(&Memory::new(files.iter().copied()), Path::new("c/rules.yaml"), env);
     let said = loaded.diagnostics.render(&loaded.sources, false);
     (loaded, said)
 }
@@ -21,4 +23,108 @@ fn the_rules_inside_the_program_load_with_nothing_around_them() {
     assert!(rules.providers.iter().all(|(_, provider)| matches!(provider.key.value, Key::Unset(_))));
     assert_eq!(loaded.files, [PathBuf::from("tokens.txt")]);
     assert_eq!(loaded.hash.len(), 64);
+}
+
+#[test]
+fn keys_come_from_the_environment_before_files() {
+    let rules = "secrets: [tokens.txt]\nproviders:\n  a: { speaks: p, url: http://a, key: '${A_KEY}' }\n  \
+                 b: { speaks: p, url: http://b, key: '${B_KEY}' }\n  c: { speaks: p, url: http://c, key: '${C_KEY}' }\n";
+    let files = [("c/rules.yaml", rules), ("c/tokens.txt", "a_key=from-file\nb-key=from-file-too\n")];
+    let (loaded, said) = load_in(&files, &|name| (name == "A_KEY").then(|| "from-env".into()));
+    assert_eq!(said, "");
+    let rules = loaded.rules.unwrap();
+    let key = |name: &str| match &rules.providers.get(name).unwrap().key.value {
+        Key::Value(secret) => secret.expose().to_string(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!([key("a"), key("b"), key("c")], ["from-env", "from-file-too", "Unset([\"C_KEY\"])"]);
+    let watched: Vec<_> = loaded.files.iter().map(|path| path.to_str().unwrap()).collect();
+    assert_eq!(watched, ["c/rules.yaml", "c/tokens.txt", "tokens.txt"]);
+}
+
+#[test]
+fn no_diagnostic_shows_a_value_or_a_literal_key() {
+    let rules = "providers:\n  a: { speaks: '${SECRET}', url: '${URL}', key: sk-literal, kee: sk-literal }\n";
+    let env = |name: &str| (name == "SECRET").then(|| "sk-from-env".to_string());
+    let (loaded, said) = load_in(&[("c/rules.yaml", rules)], &env);
+    let mut diags = loaded.diagnostics;
+    crate::config::check::check(&loaded.rules.unwrap(), &mut diags);
+    let said = said + &diags.render(&loaded.sources, false) + &diags.to_json(&loaded.sources).to_string();
+    assert!(said.contains("no key `kee`") && said.contains("`URL` is not set"), "{said}");
+    assert!(said.contains("there is no protocol `${SECRET}`") && !said.contains("sk-from-env"), "{said}");
+    assert!(said.contains("key: **********,"), "{said}");
+}
+
+#[test]
+fn included_files_are_protocols_mappings_and_parts_of_the_rules() {
+    let files = [
+        (
+            "c/rules.yaml",
+            "include: [p/*.yaml, more.yaml]\nlisten: 127.0.0.1:1\nproviders: { a: { speaks: p, url: http://a } }\n",
+        ),
+        ("c/p/p.yaml", PROTOCOL),
+        (
+            "c/more.yaml",
+            "include: [sub/q.yaml, rules.yaml]\nlisten: 127.0.0.1:2\ntimeouts: { idle: 1s }\nproviders: { b: { speaks: p, url: http://b, priority: 1 } }\n",
+        ),
+        ("c/sub/q.yaml", "mapping: { from: p, to: q }\n"),
+    ];
+    let (loaded, said) = load_in(&files, &no_env);
+    assert_eq!(said, "");
+    let rules = loaded.rules.unwrap();
+    let names: Vec<_> = rules.providers.names().map(|key| key.text.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
+    assert_eq!(rules.listen.value, "127.0.0.1:1");
+    assert_eq!(rules.timeouts.idle, Some(std::time::Duration::from_secs(1)));
+    assert_eq!(rules.timeouts.connect, Some(std::time::Duration::from_secs(5)));
+    assert!(rules.protocol("p").is_some() && rules.mapping("p", "q").is_some());
+    assert_eq!(loaded.files.len(), 4);
+}
+
+#[test]
+fn what_is_not_on_disk_may_be_inside_the_program_and_what_is_there_wins() {
+    let inside = builtin::FILES.iter().find(|(name, _)| name.starts_with("protocols/")).unwrap();
+    let name = inside.1.lines().find_map(|line| line.strip_prefix("protocol: ")).unwrap();
+    let (loaded, said) = load_in(&[("c/rules.yaml", "include: [protocols/*.yaml]")], &no_env);
+    assert_eq!(said, "");
+    assert!(loaded.rules.unwrap().protocol(name).is_some());
+    let own = format!("protocol: {name}\nsend: {{ path: /mine }}\n");
+    let files = [("c/rules.yaml", "include: ['builtin:protocols/*.yaml', own.yaml]"), ("c/own.yaml", &own)];
+    let (loaded, said) = load_in(&files, &no_env);
+    assert_eq!(said, "");
+    assert_eq!(loaded.rules.unwrap().protocol(name).unwrap().send.path.value, "/mine");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_where_it_is_included() {
+    let files = [("c/rules.yaml", "include: [a.yaml, b/*.yaml, c.yaml]"), ("c/c.yaml", "a: [")];
+    let (loaded, said) = load_in(&files, &no_env);
+    assert!(said.contains("c/a.yaml cannot be read") && said.contains("c/rules.yaml:1:11"), "{said}");
+    assert!(said.contains("`b/*.yaml` matches no file") && said.contains("no such folder"), "{said}");
+    assert!(said.contains("c/c.yaml:1"), "{said}");
+    assert!(loaded.rules.unwrap().incomplete);
+    let (loaded, said) = load_in(&[], &no_env);
+    assert!(loaded.rules.is_none() && said.contains("c/rules.yaml cannot be read"), "{said}");
+}
+
+#[test]
+fn files_of_tests_are_read_beside_the_file_that_names_them() {
+    let files = [
+        ("c/rules.yaml", "include: [t/t.yaml]\ntests: [{ name: a, request: { file: x.json }, expect: {} }]"),
+        ("c/t/t.yaml", "tests: [{ name: b, request: {}, given: { p: { file: x.json } }, expect: {} }]"),
+        ("c/x.json", "1"),
+        ("c/t/x.json", "2"),
+    ];
+    let (loaded, said) = load_in(&files, &no_env);
+    assert_eq!(said, "");
+    let files = loaded.rules.unwrap().files;
+    let found: Vec<_> = files.values().map(|file| (file.path.as_str(), &file.bytes[..])).collect();
+    assert_eq!(found, [("c/x.json", &b"1"[..]), ("c/t/x.json", b"2")]);
+}
+
+#[test]
+fn the_hash_follows_every_file() {
+    let hash = |tokens: &str| load_in(&[("c/rules.yaml", "secrets: [t]"), ("c/t", tokens)], &no_env).0.hash;
+    assert_eq!(hash("A=1"), hash("A=1"));
+    assert_ne!(hash("A=1"), hash("A=2"));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::config::record::{FromNode, Schemas, wrong_type};
 use crate::config::values::Spanned;
 use crate::config::variables;
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::text::units::Secret;
 use crate::text::yaml::{Kind, Node};
 
@@ -32,7 +32,7 @@ impl FromNode for Key {
         }
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: Span) -> Option<Self> {
         Some(Key::None)
     }
 

@@ -75,7 +75,7 @@ impl FromNode for Models {
         Some(Models(rules))
     }
 
-    fn absent() -> Option<Self> {
+    fn absent(_: Span) -> Option<Self> {
         Some(Models::default())
     }
 

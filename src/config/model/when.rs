@@ -46,6 +46,32 @@ pub enum Fact {
     Path(Node),
 }
 
+impl When {
+    /// Whether it holds whatever happens.
+    pub fn is_always(&self) -> bool {
+        self.facts.iter().all(|fact| match fact {
+            Fact::Constant(value) => *value,
+            Fact::All(conditions) => conditions.iter().all(When::is_always),
+            Fact::Any(conditions) => conditions.iter().any(When::is_always),
+            _ => false,
+        })
+    }
+
+    /// Shows every fact, also those within others.
+    pub fn visit<'w>(&'w self, see: &mut dyn FnMut(&'w Fact)) {
+        for fact in &self.facts {
+            see(fact);
+            match fact {
+                Fact::Any(conditions) | Fact::All(conditions) => {
+                    conditions.iter().for_each(|condition| condition.visit(see));
+                }
+                Fact::Not(condition) => condition.visit(see),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// The facts by name, with what they are; paths come beside them.
 pub const FACTS: &[(&str, &str)] = &[
     ("any", "One of these conditions holds."),

@@ -2,7 +2,7 @@
 
 use super::control::templates;
 use super::{Directive, example, never, nothing};
-use crate::language::compile::Compiler;
+use crate::language::compile::{Compiler, UNNAMED};
 use crate::language::condition::Condition;
 use crate::language::matchers;
 use crate::language::scope::{Env, Slot};
@@ -29,6 +29,7 @@ pub(super) const TABLE: &[Directive] = &[
                 r#"{"a":[{"k":1},{"k":1},{"k":2}]}"#,
                 "[2,1]",
             ),
+            example("{ $for: $.a, $as: x, $emit: $.b }", r#"{"a":[1,2],"b":7}"#, "[7,7]"),
             nothing("{ $for: $.a, $as: x, $emit: $x }", r#"{"a":[]}"#),
         ],
         can_fail: never,
@@ -40,7 +41,7 @@ pub(super) const TABLE: &[Directive] = &[
                 None => None,
             };
             let (over, item) = (over?, item?);
-            c.with_locals(&[item, at.unwrap_or("")], |c, slots| {
+            c.with_locals(&[item, at.unwrap_or(UNNAMED)], |c, slots| {
                 let (item, at) = (slots.first().copied()?, slots.get(1).copied()?);
                 let only = args.get("$where").map(|node| c.condition(node));
                 let group = args.get("$group").map(|node| c.template(node));

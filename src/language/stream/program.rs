@@ -123,13 +123,16 @@ impl StreamProgram {
             fields: &places.fields,
         };
         parser.c.infallible = true;
-        let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
-        let mut handler = |name: &str| match node.get(name) {
+        let mut handler = |parser: &mut Parser<'_, '_>, name: &str| match node.get(name) {
             Some(node) => parser.steps(node).map(Some),
             None => Some(None),
         };
-        let (before, event, done) = (handler("before"), handler("event"), handler("done"));
-        let (undecodable, eof, end) = (handler("undecodable"), handler("eof"), handler("end"));
+        let (event, done) = (handler(&mut parser, "event"), handler(&mut parser, "done"));
+        let (undecodable, eof) = (handler(&mut parser, "undecodable"), handler(&mut parser, "eof"));
+        // These run in the midst of the handlers above.
+        parser.c.reserve_locals();
+        let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
+        let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
         if node.get("event").is_none() {
             sound = false;
             diags.error("missing-event", node.span, "a stream program needs an `event:` handler");

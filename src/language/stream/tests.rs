@@ -135,6 +135,26 @@ fn kinds_take_turns_and_nothing_opens_for_empty_parts() {
 }
 
 #[test]
+fn names_of_a_handler_outlive_what_leaves_in_its_midst() {
+    let program = compile(
+        r#"
+        blocks: { text: { begin: { $let: { a: 1, b: 2 }, $in: { type: open, at: $a } } } }
+        before: { let: { c: 3 }, emit: { type: hello, c: $c } }
+        event:
+          - let: { kept: $.kept }
+          - add: { text: $.text }
+          - emit: { type: kept, kept: $kept }
+        "#,
+    );
+    let mut machine = StreamMachine::new(program.unwrap_or_else(|error| panic!("{error}")));
+    machine.event(&[], None, br#"{"text":"x","kept":"y"}"#);
+    assert_eq!(
+        left(&mut machine),
+        [r#"{"type":"hello","c":3}"#, r#"{"type":"open","at":1}"#, r#"{"type":"kept","kept":"y"}"#]
+    );
+}
+
+#[test]
 fn nothing_is_committed_before_content_or_a_good_end() {
     let mut machine = feed(&[r#"{"usage":{"n":1}}"#, r#"{"calls":[{"at":0,"args":"{}"}]}"#]);
     assert!(!machine.committed());

@@ -6,19 +6,37 @@ use jsonpath_rust::parser::parse_json_path;
 use regex::Regex;
 
 use super::filter::{Comparison, Filter, Operand, Test};
-use super::normal::{Normal, error, error_help};
+use super::normal::Normal;
 use super::{PathError, Query, Segment, Selector};
 use crate::text::json::{Doc, write_str};
 
 /// One recursion of the walk per segment that selects several.
 const MAX_SEGMENTS: usize = 64;
 
-/// A refusal that is found after the library is done, when places are no longer known.
-type Lowered<T> = Result<T, PathError>;
+/// What the library takes and we do not. Its tree has no places, so the word that is at fault is looked for.
+struct Refusal {
+    about: &'static str,
+    message: String,
+    help: Option<&'static str>,
+}
+
+type Lowered<T> = Result<T, Refusal>;
+
+fn refuse<T>(
+    about: &'static str,
+    message: impl Into<String>,
+    help: impl Into<Option<&'static str>>,
+) -> Lowered<T> {
+    Err(Refusal { about, message: message.into(), help: help.into() })
+}
 
 pub(super) fn segments(normal: &Normal) -> Result<Vec<Segment>, PathError> {
     let query = parse_json_path(&normal.text).map_err(|why| explain(normal, &why))?;
-    lower_segments(&query.segments)
+    lower_segments(&query.segments).map_err(|refusal| PathError {
+        offset: normal.text.find(refusal.about).map_or(0, |at| normal.original(at)),
+        message: refusal.message,
+        help: refusal.help.map(str::to_owned),
+    })
 }
 
 /// The library's own words are about its grammar; ours are the place and what usually is the matter there.
@@ -39,7 +57,7 @@ fn explain(normal: &Normal, why: &JsonPathError) -> PathError {
         Some("match() and search() are tests of their own: `[?match(@.a, 'x')]`")
     } else if normal.text.contains('?') {
         Some(
-            "a filter compares single values, as in `[?@.type == 'text']`; what may be several goes through count() or value()",
+            "a filter compares single values, as in `[?@.type == 'text']`; several go through count() or value()",
         )
     } else {
         Some("inside brackets: `['name']`, a number, `*`, `1:3` or `?@.name == 'x'`")
@@ -57,7 +75,7 @@ fn column(rendered: &str) -> Option<usize> {
 
 fn lower_segments(from: &[tree::Segment]) -> Lowered<Vec<Segment>> {
     if from.len() > MAX_SEGMENTS {
-        return Err(error(0, format!("a path may have {MAX_SEGMENTS} segments")));
+        return refuse("$", format!("a path may have {MAX_SEGMENTS} segments"), None);
     }
     from.iter().map(lower_segment).collect()
 }
@@ -75,7 +93,7 @@ fn lower_selectors(from: &tree::Segment) -> Lowered<Vec<Selector>> {
     match from {
         tree::Segment::Selector(selector) => Ok(vec![lower_selector(selector)?]),
         tree::Segment::Selectors(selectors) => selectors.iter().map(lower_selector).collect(),
-        tree::Segment::Descendant(_) => Err(error(0, "`..` cannot follow `..`")),
+        tree::Segment::Descendant(_) => refuse("..", "`..` cannot follow `..`", None),
     }
 }
 
@@ -110,27 +128,29 @@ fn lower_test(from: &tree::Test) -> Lowered<Test> {
     match &**function {
         TestFunction::Match(text, pattern) => lower_pattern(text, pattern, true),
         TestFunction::Search(text, pattern) => lower_pattern(text, pattern, false),
-        TestFunction::Custom(name, _) => Err(unknown_function(name)),
-        TestFunction::Length(_) | TestFunction::Count(_) | TestFunction::Value(_) => {
-            let help = "as in `[?length(@.a) > 0]`; whether something is there at all is `[?@.a]`";
-            Err(error_help(0, "length(), count() and value() give a value to compare", help))
-        }
+        TestFunction::Custom(name, _) => unknown_function(name),
+        TestFunction::Length(_) => bare_value("length("),
+        TestFunction::Count(_) => bare_value("count("),
+        TestFunction::Value(_) => bare_value("value("),
     }
 }
 
-fn unknown_function(name: &str) -> PathError {
-    error_help(
-        0,
-        format!("there is no function `{name}`"),
-        "there are length, count, value, match and search",
-    )
+fn bare_value(function: &'static str) -> Lowered<Test> {
+    let help = "as in `[?length(@.a) > 0]`; whether something is there at all is `[?@.a]`";
+    refuse(function, "length(), count() and value() give a value to compare", help)
+}
+
+/// The normaliser has refused these already.
+fn unknown_function<T>(name: &str) -> Lowered<T> {
+    let help = "there are length, count, value, match and search";
+    refuse("$", format!("there is no function `{name}`"), help)
 }
 
 fn lower_query(from: &tree::Test) -> Lowered<Query> {
     match from {
         tree::Test::RelQuery(segments) => Ok(Query::new(false, lower_segments(segments)?)),
         tree::Test::AbsQuery(query) => Ok(Query::new(true, lower_segments(&query.segments)?)),
-        tree::Test::Function(_) => Err(error(0, "a path was expected here, not a function")),
+        tree::Test::Function(_) => refuse("(", "a path was expected here, not a function", None),
     }
 }
 
@@ -167,19 +187,21 @@ fn lower_comparable(from: &tree::Comparable) -> Lowered<Operand> {
 
 fn lower_function(from: &TestFunction) -> Lowered<Operand> {
     match from {
-        TestFunction::Length(of) => Ok(Operand::Length(Box::new(lower_value(of)?))),
+        TestFunction::Length(of) => Ok(Operand::Length(Box::new(lower_value(of, "length(")?))),
         TestFunction::Count(FnArg::Test(query)) => Ok(Operand::Count(lower_query(query)?)),
         TestFunction::Value(FnArg::Test(query)) => Ok(Operand::Value(lower_query(query)?)),
-        TestFunction::Count(_) | TestFunction::Value(_) => Err(error(0, "count() and value() take a path")),
-        TestFunction::Match(..) | TestFunction::Search(..) => {
-            Err(error(0, "match() and search() are true or false and cannot be compared"))
+        TestFunction::Count(_) => refuse("count(", "count() takes a path", None),
+        TestFunction::Value(_) => refuse("value(", "value() takes a path", None),
+        TestFunction::Match(..) => refuse("match(", "match() is true or false and cannot be a value", None),
+        TestFunction::Search(..) => {
+            refuse("search(", "search() is true or false and cannot be a value", None)
         }
-        TestFunction::Custom(name, _) => Err(unknown_function(name)),
+        TestFunction::Custom(name, _) => unknown_function(name),
     }
 }
 
 /// A function's argument that must be one value.
-fn lower_value(from: &FnArg) -> Lowered<Operand> {
+fn lower_value(from: &FnArg, of: &'static str) -> Lowered<Operand> {
     match from {
         FnArg::Literal(literal) => lower_literal(literal),
         FnArg::Test(test) => match &**test {
@@ -189,14 +211,10 @@ fn lower_value(from: &FnArg) -> Lowered<Operand> {
                 if query.single {
                     return Ok(Operand::Single(query));
                 }
-                Err(error_help(
-                    0,
-                    "a function got a path that may select several values",
-                    "count() counts them",
-                ))
+                refuse(of, "a function got a path that may select several values", "count() counts them")
             }
         },
-        FnArg::Filter(_) => Err(error(0, "a function takes a path or a literal, not a condition")),
+        FnArg::Filter(_) => refuse(of, "a function takes a path or a literal, not a condition", None),
     }
 }
 
@@ -212,18 +230,24 @@ fn lower_literal(from: &tree::Literal) -> Lowered<Operand> {
             return Ok(Operand::Literal(Doc::from_vec(out).unwrap_or_else(|_| Doc::null())));
         }
     };
-    let doc = Doc::from_string(text).map_err(|_| error(0, "a number in this path is too large"))?;
-    Ok(Operand::Literal(doc))
+    match Doc::from_string(text) {
+        Ok(doc) => Ok(Operand::Literal(doc)),
+        Err(_) => refuse("$", "a number in this path is too large", None),
+    }
 }
 
 /// Only written patterns: compiling one that came with a request would let its sender choose our work.
 fn lower_pattern(text: &FnArg, pattern: &FnArg, whole: bool) -> Lowered<Test> {
+    let function = if whole { "match(" } else { "search(" };
     let FnArg::Literal(tree::Literal::String(pattern)) = pattern else {
-        return Err(error(0, "the pattern of match() and search() must be a quoted text"));
+        return refuse(function, "the pattern of match() and search() must be a quoted text", None);
     };
-    let regex = Regex::new(&translate(pattern, whole))
-        .map_err(|why| error(0, format!("the pattern `{pattern}` is not a regular expression: {why}")))?;
-    Ok(Test::Pattern(lower_value(text)?, regex))
+    match Regex::new(&translate(pattern, whole)) {
+        Ok(regex) => Ok(Test::Pattern(lower_value(text, function)?, regex)),
+        Err(why) => {
+            refuse(function, format!("the pattern `{pattern}` is not a regular expression: {why}"), None)
+        }
+    }
 }
 
 /// From RFC 9485 to what the regex library reads: a dot stops at either line break, and `match` is anchored.

@@ -265,7 +265,8 @@ impl Scan<'_> {
     }
 
     fn stray(&self) -> PathError {
-        let help = "to put a path into a text, write it in braces: `{$.name}`; a member with other characters is `['so']`";
+        let help =
+            "a path inside a text stands in braces: `{$.name}`; a name with other characters is `['so']`";
         error_help(self.at, "only `.` or `[` can follow here", help)
     }
 }

@@ -120,9 +120,9 @@ fn mistakes_are_explained_at_their_place() {
         ("$.a[?in(@.b, $.c)]", 5, "there is no function `in`"),
         ("$.é[?@.x = 1]", 10, "this is not a path from here on"),
         ("$m[?@.id == $x.id]", 12, "inside a filter only `$` and `@` can be named"),
-        ("$[?length(@.*) == 1]", 0, "a function got a path that may select several values"),
-        ("$[?length(@.a)]", 0, "length(), count() and value() give a value to compare"),
-        ("$[?match(@.a, @.b)]", 0, "the pattern of match() and search() must be a quoted text"),
+        ("$.é[?length(@.*) == 1]", 6, "a function got a path that may select several values"),
+        ("$[?@.a && length(@.a)]", 10, "length(), count() and value() give a value to compare"),
+        ("$[?match(@.a, @.b)]", 3, "the pattern of match() and search() must be a quoted text"),
         ("$[99999999999999999]", 2, "this is not a path from here on"),
     ];
     for (path, offset, message) in cases {

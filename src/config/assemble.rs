@@ -1,0 +1,104 @@
+//! Makes one set of rules of the main file and everything it includes.
+
+use std::collections::BTreeMap;
+
+use super::model::{Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Table, Timeouts};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
+
+/// What was read: the main file first, and what a file includes after that file.
+#[derive(Default)]
+pub struct Parts {
+    /// Rules files.
+    pub rules: Vec<RulesFile>,
+    /// Protocol files.
+    pub protocols: Vec<Protocol>,
+    /// Mapping files.
+    pub mappings: Vec<Mapping>,
+}
+
+/// Puts the parts together. Lists are appended, names must differ, and of what there can be only one the file
+/// that includes wins over what it includes. `inside` says of a place that it is inside the program.
+pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags: &mut Diagnostics) -> Rules {
+    let mut rules = Rules {
+        span: start,
+        listen: Spanned { value: "127.0.0.1:8000".into(), span: start },
+        models: Vec::new(),
+        providers: Table::default(),
+        routes: Vec::new(),
+        failover: Vec::new(),
+        repairs: Table::default(),
+        timeouts: Timeouts::standard(start),
+        limits: Limits::standard(start),
+        access: None,
+        admin_key: None,
+        proxy: None,
+        health: Vec::new(),
+        tests: Vec::new(),
+        protocols: unique(parts.protocols, "the protocol", protocol_name, &inside, diags),
+        mappings: unique(parts.mappings, "the mapping", mapping_name, &inside, diags),
+        files: BTreeMap::new(),
+        incomplete: false,
+        unset: Vec::new(),
+    };
+    let (mut listen, mut limits, mut timeouts) = (None, None, None::<Timeouts>);
+    for part in parts.rules {
+        listen = listen.or(part.listen);
+        limits = limits.or(part.limits);
+        timeouts = match (timeouts, part.timeouts) {
+            (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+        rules.access = rules.access.or(part.access);
+        rules.admin_key = rules.admin_key.or(part.admin_key);
+        rules.proxy = rules.proxy.or(part.proxy);
+        rules.models.extend(part.models);
+        rules.providers.append(part.providers, "the provider", diags);
+        rules.routes.extend(part.routes);
+        rules.failover.extend(part.failover);
+        rules.repairs.append(part.repairs, "the repair", diags);
+        rules.health.extend(part.health);
+        rules.tests.extend(part.tests);
+    }
+    rules.listen = listen.unwrap_or(rules.listen);
+    rules.limits = limits.unwrap_or(rules.limits);
+    rules.timeouts = timeouts.map_or(rules.timeouts.clone(), |set| set.or(&rules.timeouts));
+    rules.providers.sort_by_rank(|provider| (provider.priority.is_none(), provider.priority));
+    rules
+}
+
+fn protocol_name(protocol: &Protocol) -> Spanned<String> {
+    protocol.protocol.clone()
+}
+
+fn mapping_name(mapping: &Mapping) -> Spanned<String> {
+    let pair = &mapping.mapping;
+    Spanned { value: format!("{} -> {}", pair.from.value, pair.to.value), span: pair.span }
+}
+
+/// Each name once. A file on disk takes the place of one inside the program.
+fn unique<T>(
+    all: Vec<T>,
+    what: &str,
+    name: impl Fn(&T) -> Spanned<String>,
+    inside: &impl Fn(Span) -> bool,
+    diags: &mut Diagnostics,
+) -> Vec<T> {
+    let mut kept: Vec<(Spanned<String>, T)> = Vec::new();
+    for item in all {
+        let name = name(&item);
+        let Some(first) = kept.iter_mut().find(|(known, _)| known.value == name.value) else {
+            kept.push((name, item));
+            continue;
+        };
+        match (inside(first.0.span), inside(name.span)) {
+            (true, false) => *first = (name, item),
+            (false, true) => {}
+            _ => {
+                let message = format!("{what} `{}` is defined twice", name.value);
+                let diagnostic = Diagnostic::error("defined-twice", message).at(name.span);
+                diags.push(diagnostic.label("again here").note(first.0.span, "first here"));
+            }
+        }
+    }
+    kept.into_iter().map(|(_, item)| item).collect()
+}

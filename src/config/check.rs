@@ -1,0 +1,76 @@
+//! Finds everything that is wrong with rules that could be read: names that lead nowhere, values that cannot
+//! be meant, rules that never fire. Templates and conditions are judged where they are compiled.
+
+mod access;
+mod failover;
+mod health;
+mod names;
+mod protocols;
+mod providers;
+mod routes;
+mod rule_tests;
+
+use super::model::Rules;
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
+
+/// Judges the rules as a whole. All findings go to `diags`, in the order of the files.
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    let mut found = Diagnostics::new();
+    access::check(rules, &mut found);
+    protocols::check(rules, &mut found);
+    providers::check(rules, &mut found);
+    routes::check(rules, &mut found);
+    failover::check(rules, &mut found);
+    health::check(rules, &mut found);
+    rule_tests::check(rules, &mut found);
+    // What stands for a variable that is not set has been reported; it is no address, no name and no path.
+    let told =
+        |found: &Diagnostic| found.code != "no-key" && found.span.is_some_and(|at| rules.unset.contains(&at));
+    diags.extend(found.into_vec().into_iter().filter(|found| !told(found)));
+    diags.sort();
+}
+
+/// Reports names that stand twice in a list.
+fn twice<'n>(what: &str, names: impl Iterator<Item = (&'n str, Span)>, diags: &mut Diagnostics) {
+    let mut seen: Vec<(&str, Span)> = Vec::new();
+    for (name, span) in names {
+        match seen.iter().find(|(known, _)| *known == name) {
+            Some((_, first)) => {
+                let diagnostic = Diagnostic::error("named-twice", format!("{what} `{name}` is there twice"));
+                diags.push(diagnostic.at(span).label("again here").note(*first, "first here"));
+            }
+            None => seen.push((name, span)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::builtin;
+    use crate::config::files::Memory;
+    use crate::config::load::load;
+
+    #[test]
+    fn the_rules_inside_the_program_are_right() {
+        let loaded = load(&Memory::default(), Path::new(builtin::MAIN), &|name| {
+            name.ends_with("_KEY").then(|| "sk-some-key".into())
+        });
+        let rules = loaded.rules.unwrap();
+        let mut diags = loaded.diagnostics;
+        super::check(&rules, &mut diags);
+        assert_eq!(diags.render(&loaded.sources, false), "");
+    }
+
+    #[test]
+    fn a_provider_without_a_key_is_reported_once_and_is_no_mistake() {
+        let loaded = load(&Memory::default(), Path::new(builtin::MAIN), &|_| None);
+        let rules = loaded.rules.unwrap();
+        let mut diags = loaded.diagnostics;
+        super::check(&rules, &mut diags);
+        assert!(!diags.has_errors());
+        assert_eq!(diags.iter().filter(|found| found.code == "no-key").count(), rules.providers.len());
+        assert_eq!(diags.len(), rules.providers.len());
+    }
+}

@@ -1,0 +1,89 @@
+//! Where the router listens, and who may use it.
+
+use super::names::{is_loopback, url};
+use crate::config::model::{Access, ClientKey, Key, Rules};
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    let listen = &rules.listen;
+    let Some(loopback) = is_loopback(listen) else {
+        let message = format!("`{}` is not an address with a port", listen.value);
+        let diagnostic = Diagnostic::error("bad-listen", message).at(listen.span).label("cannot listen here");
+        diags.push(
+            diagnostic.help("write for example 127.0.0.1:8000, or 0.0.0.0:8000 to be reached by others"),
+        );
+        return;
+    };
+    match &rules.access {
+        None if !loopback => {
+            let message =
+                "the router would listen beyond this machine, and the rules do not say who may use it";
+            let diagnostic = Diagnostic::error("no-access", message).at(listen.span);
+            diags.push(
+                diagnostic
+                    .label("not a loopback address")
+                    .help("name the keys of clients: access: { keys: [\"sha256:...\"] }")
+                    .help("or let everybody in, in so many words: access: open"),
+            );
+        }
+        None => {}
+        Some(access) => keys(rules, &access.value, access.span, loopback, diags),
+    }
+    match &rules.admin_key {
+        Some(key) => match &key.value {
+            Key::Unset(names) => {
+                let message = format!("the admin key is missing: {} is not set", names.join(", "));
+                let diagnostic = Diagnostic::warning("no-key", message).at(key.span);
+                diags.push(diagnostic.label("the admin paths are open on loopback only"));
+            }
+            Key::Value(_) => {}
+            Key::Client | Key::None => {
+                let diagnostic = Diagnostic::error("bad-key", "the admin key is a key").at(key.span);
+                diags.push(diagnostic.label("this is a word for providers").help("write `${NAME}`"));
+            }
+        },
+        None if !loopback => {
+            let message =
+                "there is no `admin_key`: providers cannot be switched, nor rules reloaded, over HTTP";
+            let diagnostic = Diagnostic::warning("no-admin-key", message).at(listen.span);
+            diags.push(
+                diagnostic.label("not a loopback address").help("write admin_key: ${RULEGATE_ADMIN_KEY}"),
+            );
+        }
+        None => {}
+    }
+    if let Some(proxy) = &rules.proxy
+        && proxy.value != "env"
+        && proxy.value != "none"
+    {
+        url(proxy, &["http", "https"], diags);
+    }
+}
+
+fn keys(
+    rules: &Rules,
+    access: &Access,
+    span: crate::text::diagnostic::Span,
+    loopback: bool,
+    diags: &mut Diagnostics,
+) {
+    let Access::Keys(keys) = access else { return };
+    let mut usable = 0;
+    for key in keys {
+        match &key.value {
+            ClientKey::Unset(names) => {
+                let message = format!("a client's key is missing: {} is not set", names.join(", "));
+                let diagnostic = Diagnostic::warning("no-key", message).at(key.span);
+                diags.push(diagnostic.label("this key lets nobody in"));
+            }
+            ClientKey::Digest(_) | ClientKey::Value(_) => usable += 1,
+        }
+    }
+    // With a broken key among them (reported), it is not known whether there would be one.
+    if usable == 0 && !rules.incomplete && !(keys.is_empty() && loopback) {
+        let diagnostic =
+            Diagnostic::error("no-client-key", "no client has a key, so nobody can get in").at(span);
+        let diagnostic = diagnostic.label("none of these is set");
+        diags.push(diagnostic.help("set one, or let everybody in, in so many words: access: open"));
+    }
+}

@@ -1,0 +1,152 @@
+//! Failover rules: names, repairs, cool downs, and rules that never fire.
+
+use std::time::Duration;
+
+use super::names::uses;
+use super::providers::known;
+use crate::config::model::{Action, CoolDown, Fact, FailoverRule, Provider, Rules, When};
+use crate::config::values::unknown_name;
+use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    list(rules, &rules.failover, diags);
+    for (_, provider) in rules.providers.iter() {
+        list(rules, &provider.failover, diags);
+    }
+    for name in rules.repairs.names() {
+        let used =
+            all(rules).any(|rule| matches!(&rule.action, Action::Repair(it) if it.name.value == name.text));
+        if !used && !rules.incomplete {
+            let diagnostic =
+                Diagnostic::warning("unused", format!("no rule uses the repair `{}`", name.text));
+            diags.push(diagnostic.at(name.span).label("never used"));
+        }
+    }
+    probes(rules, diags);
+}
+
+/// All rules, of providers too.
+pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
+    let own = rules.providers.iter().flat_map(|(_, provider): (_, &Provider)| provider.failover.iter());
+    rules.failover.iter().chain(own)
+}
+
+fn list(rules: &Rules, list: &[FailoverRule], diags: &mut Diagnostics) {
+    super::twice("the rule", list.iter().map(|rule| (rule.name.value.as_str(), rule.name.span)), diags);
+    let mut always: Option<&FailoverRule> = None;
+    for rule in list {
+        if let Some(first) = always {
+            let message = format!("the rule `{}` never fires", rule.name.value);
+            let diagnostic =
+                Diagnostic::warning("unreachable", message).at(rule.name.span).label("never fires");
+            diags
+                .push(diagnostic.note(first.name.span, "this one fits every failure").help("write it above"));
+        } else if rule.when.as_ref().is_none_or(When::is_always) {
+            always = Some(rule);
+        }
+        if let Some(when) = &rule.when {
+            providers(rules, when, diags);
+        }
+        action(rules, &rule.action, diags);
+        if let Some(cool_down) = &rule.cool_down {
+            times(cool_down, diags);
+            captures(rule, cool_down, diags);
+        }
+    }
+}
+
+fn providers(rules: &Rules, when: &When, diags: &mut Diagnostics) {
+    when.visit(&mut |fact| {
+        if let Fact::Provider(names) = fact {
+            for name in names.iter() {
+                known(rules, name, diags);
+            }
+        }
+    });
+}
+
+fn action(rules: &Rules, action: &Action, diags: &mut Diagnostics) {
+    match action {
+        Action::Repair(repair) if !rules.repairs.names().any(|name| name.text == repair.name.value) => {
+            if !rules.incomplete {
+                let names = rules.repairs.names().map(|name| name.text.as_str());
+                diags.push(unknown_name("repair", &repair.name, names));
+            }
+        }
+        Action::Retry(retry) if retry.times.value == 0 => {
+            let diagnostic =
+                Diagnostic::error("bad-retry", "a retry happens at least once").at(retry.times.span);
+            diags.push(diagnostic.label("never retries").help("write `do: next`"));
+        }
+        _ => {}
+    }
+}
+
+fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
+    let says = !cool_down.until.is_empty() || cool_down.fixed.is_some() || cool_down.otherwise.is_some();
+    if !says {
+        let diagnostic = Diagnostic::error("bad-cool-down", "this cool down has no time").at(cool_down.span);
+        diags.push(diagnostic.label("how long?").help("write `for`, or `until` with `else`"));
+    }
+    if cool_down.fixed.is_some() && !cool_down.until.is_empty() {
+        let diagnostic = Diagnostic::error("bad-cool-down", "a cool down has `for` or `until`, not both");
+        diags.push(diagnostic.at(cool_down.span).label("this one has both").help("use `else` with `until`"));
+    }
+    if let (Some(least), Some(most)) = (cool_down.at_least, cool_down.at_most)
+        && least > most
+    {
+        let diagnostic = Diagnostic::error("bad-cool-down", "`at_least` is more than `at_most`");
+        diags.push(diagnostic.at(cool_down.span).label("no time fits"));
+    }
+    if cool_down.at_most == Some(Duration::ZERO) {
+        let diagnostic = Diagnostic::error("bad-cool-down", "`at_most: 0` leaves no time at all");
+        diags.push(diagnostic.at(cool_down.span).label("never cools down"));
+    }
+}
+
+/// `$match.NAME` needs a group of that name in a `text` of the same rule.
+fn captures(rule: &FailoverRule, cool_down: &CoolDown, diags: &mut Diagnostics) {
+    let mut groups = Vec::new();
+    if let Some(when) = &rule.when {
+        when.visit(&mut |fact| {
+            if let Fact::Text(patterns) = fact {
+                groups.extend(patterns.iter().flat_map(|pattern| pattern.regex.capture_names().flatten()));
+            }
+        });
+    }
+    let mut used = Vec::new();
+    cool_down.until.iter().for_each(|template| uses(template, "$match.", &mut used));
+    for (name, node) in used {
+        if groups.contains(&name.as_str()) {
+            continue;
+        }
+        let message = format!("no `text` of the rule `{}` has a group `{name}`", rule.name.value);
+        let diagnostic = Diagnostic::error("unknown-group", message).at(node.span).label("never found");
+        diags.push(match did_you_mean(&name, groups.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("write `(?<{name}>...)` in the regular expression")),
+        });
+    }
+}
+
+/// A provider that is down until a probe finds it well needs a probe.
+fn probes(rules: &Rules, diags: &mut Diagnostics) {
+    let probed =
+        |name: &str| rules.health.iter().any(|probe| probe.provider.iter().any(|it| it.value == name));
+    let tell = |rule: &FailoverRule, names: Vec<&str>, diags: &mut Diagnostics| {
+        if rule.down.is_some() && !names.is_empty() {
+            let message = format!("no probe would bring back {}", names.join(", "));
+            let diagnostic = Diagnostic::warning("no-probe", message).at(rule.name.span);
+            diags.push(diagnostic.label("`down: until_probed`").help("write a probe for it under `health`"));
+        }
+    };
+    let unprobed = || rules.providers.names().map(|key| key.text.as_str()).filter(|name| !probed(name));
+    for rule in &rules.failover {
+        tell(rule, unprobed().collect(), diags);
+    }
+    for (name, provider) in rules.providers.iter() {
+        for rule in &provider.failover {
+            tell(rule, unprobed().filter(|it| *it == name.text).collect(), diags);
+        }
+    }
+}

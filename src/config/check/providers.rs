@@ -1,0 +1,189 @@
+//! Providers: what they speak, where they are, and what is asked of them.
+
+use std::time::Duration;
+
+use super::names::{header, url, uses};
+use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
+use crate::config::values::{Spanned, unknown_name};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::text::yaml::{self, Node};
+
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    if rules.providers.names().next().is_none() && !rules.incomplete {
+        let diagnostic = Diagnostic::error("no-providers", "there are no providers").at(rules.span);
+        diags.push(diagnostic.help("write `providers:` with at least one"));
+    }
+    for (name, provider) in rules.providers.iter() {
+        name_of(name, diags);
+        speaks(rules, provider, diags);
+        address(rules, provider, diags);
+        key(rules, name, provider, diags);
+        models(provider, diags);
+        parameters(rules, name, provider, diags);
+        for (name, _) in provider.headers.iter() {
+            header(&name.text, false, name.span, diags);
+        }
+        for name in &provider.drop_headers {
+            header(name, true, name.span, diags);
+        }
+        if let Some(auth) = &provider.auth {
+            header(&auth.header, false, auth.header.span, diags);
+        }
+        if let Some(set) = &provider.timeouts {
+            timeouts(set, diags);
+        }
+        if let Some(proxy) = &provider.proxy
+            && proxy.value != "env"
+            && proxy.value != "none"
+        {
+            url(proxy, &["http", "https"], diags);
+        }
+    }
+    timeouts(&rules.timeouts, diags);
+}
+
+/// Whether a request in `protocol` can be put to the provider, translated if need be.
+pub fn understands(rules: &Rules, provider: &Provider, protocol: &str) -> bool {
+    provider.speaks.iter().any(|spoken| spoken.value == protocol || rules.mapping(protocol, spoken).is_some())
+}
+
+/// The names of all providers, also of those with mistakes.
+pub fn names(rules: &Rules) -> impl Iterator<Item = &str> {
+    rules.providers.names().map(|key| key.text.as_str())
+}
+
+/// Reports a reference to a provider that does not exist.
+pub fn known(rules: &Rules, name: &Spanned<String>, diags: &mut Diagnostics) -> bool {
+    let known = names(rules).any(|known| known == name.value);
+    if !known && !rules.incomplete {
+        diags.push(unknown_name("provider", name, names(rules)));
+    }
+    known
+}
+
+/// Reports a reference to a protocol that does not exist.
+pub fn known_protocol(rules: &Rules, name: &Spanned<String>, diags: &mut Diagnostics) -> bool {
+    let known = rules.protocol(name).is_some();
+    if !known && !rules.incomplete {
+        diags.push(unknown_name(
+            "protocol",
+            name,
+            rules.protocols.iter().map(|it| it.protocol.value.as_str()),
+        ));
+    }
+    known
+}
+
+fn name_of(name: &yaml::Key, diags: &mut Diagnostics) {
+    let reserved = name.text == "auto" || ExpectFacts::KEYS.contains(&name.text.as_str());
+    let shape = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if reserved || name.text.is_empty() || !name.text.chars().all(shape) {
+        let message = format!("`{}` cannot be the name of a provider", name.text);
+        let label =
+            if reserved { "this word means something else" } else { "letters, digits, `_`, `-` and `.`" };
+        diags.push(Diagnostic::error("bad-name", message).at(name.span).label(label));
+    }
+}
+
+fn speaks(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
+    if provider.speaks.is_empty() {
+        let diagnostic = Diagnostic::error("no-protocol", "a provider speaks at least one protocol");
+        diags.push(diagnostic.at(provider.span).label("this one speaks none"));
+    }
+    for protocol in provider.speaks.iter() {
+        known_protocol(rules, protocol, diags);
+    }
+    super::twice("the protocol", provider.speaks.iter().map(|it| (it.value.as_str(), it.span)), diags);
+}
+
+/// The url, and whether it already has the beginning of the path that the protocol adds.
+fn address(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
+    let Some(uri) = url(&provider.url, &["http", "https"], diags) else { return };
+    let base = uri.path().trim_end_matches('/');
+    let Some(last) = base.rsplit('/').next().filter(|last| !last.is_empty()) else { return };
+    let protocols = provider.speaks.iter().filter_map(|name| rules.protocol(name));
+    for path in protocols.map(|protocol| protocol.send.path.value.as_str()) {
+        if path.trim_start_matches('/').split('/').next() == Some(last) {
+            let diagnostic =
+                Diagnostic::warning("doubled-path", format!("requests would go to {base}{path}"));
+            let diagnostic = diagnostic.at(provider.url.span).label(format!("`/{last}` comes twice"));
+            diags.push(diagnostic.help(format!("leave out `/{last}`: the protocol adds it")));
+            return;
+        }
+    }
+}
+
+fn key(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
+    if let Key::Unset(variables) = &provider.key.value {
+        let set = variables.join(" and ");
+        let message = format!("the provider `{}` has no key and is left out: {set} is not set", name.text);
+        let diagnostic = Diagnostic::warning("no-key", message).at(provider.key.span).label("no key");
+        diags.push(
+            diagnostic.help(format!("set {set} in the environment, or write it in a file of `secrets`")),
+        );
+        return;
+    }
+    if provider.auth.is_some() || provider.key.value == Key::None {
+        return;
+    }
+    for protocol in provider.speaks.iter().filter_map(|name| rules.protocol(name)) {
+        if protocol.auth.is_none() {
+            let message = format!("the key of `{}` is not sent", name.text);
+            let label = format!("`{}` does not say how", protocol.protocol.value);
+            let diagnostic = Diagnostic::warning("unused-key", message).at(provider.key.span).label(label);
+            diags.push(diagnostic.help("write `auth: { header: ..., value: ... }` for this provider"));
+        }
+    }
+}
+
+/// Patterns after one that fits everything.
+fn models(provider: &Provider, diags: &mut Diagnostics) {
+    let rules = &provider.models.0;
+    let Some(all) = rules.iter().position(|rule| matches!(rule.from.as_str(), "*" | "**")) else { return };
+    let Some(first) = rules.get(all) else { return };
+    for rule in rules.iter().skip(all + 1) {
+        let message = format!("`{}` is never reached", rule.from.as_str());
+        let diagnostic = Diagnostic::warning("unreachable", message).at(rule.span).label("never reached");
+        diags.push(diagnostic.note(first.span, "this fits every name").help("write it above"));
+    }
+}
+
+/// Parameters that nothing reads.
+fn parameters(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
+    if provider.with.is_empty() || rules.incomplete {
+        return;
+    }
+    let spoken = |name: &str| provider.speaks.iter().any(|it| it.value == name);
+    let mappings = rules.mappings.iter().filter(|mapping| spoken(&mapping.mapping.to));
+    let declared = mappings.flat_map(|mapping| mapping.parameters.names()).map(|key| key.text.clone());
+    let protocols = provider.speaks.iter().filter_map(|name| rules.protocol(name));
+    let templates = protocols.flat_map(|protocol| protocol.headers.iter().chain(protocol.error.iter()));
+    let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
+    let mut used = Vec::new();
+    templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));
+    let read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();
+    for parameter in provider.with.names() {
+        if read.contains(&parameter.text) {
+            continue;
+        }
+        let message = format!("nothing reads the parameter `{}` of `{}`", parameter.text, name.text);
+        let diagnostic =
+            Diagnostic::error("unknown-parameter", message).at(parameter.span).label("read by nothing");
+        diags.push(match did_you_mean(&parameter.text, read.iter().map(String::as_str)) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None if read.is_empty() => diagnostic.help("no mapping to its protocol has parameters"),
+            None => diagnostic.help(format!("the parameters are: {}", read.join(", "))),
+        });
+    }
+}
+
+fn timeouts(set: &Timeouts, diags: &mut Diagnostics) {
+    let all =
+        [("connect", set.connect), ("first_byte", set.first_byte), ("idle", set.idle), ("total", set.total)];
+    for (name, time) in all {
+        if time == Some(Duration::ZERO) {
+            let message = format!("a timeout of 0 for `{name}` would fail every request");
+            diags.push(Diagnostic::error("bad-timeout", message).at(set.span).label("among these"));
+        }
+    }
+}

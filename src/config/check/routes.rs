@@ -1,0 +1,138 @@
+//! Routes: who answers which path, and whether anybody can.
+
+use super::names::url_path;
+use super::providers::{known, known_protocol, understands};
+use crate::config::model::{Fact, Route, Rules, When};
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+
+/// Paths that the router answers itself.
+const RESERVED: &[&str] = &["/v1/health", "/v1/switch-provider"];
+
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    if rules.routes.is_empty() && !rules.incomplete {
+        let diagnostic = Diagnostic::error("no-routes", "there are no routes, so no request is answered");
+        diags.push(diagnostic.at(rules.span).help("write `routes:` with a path and its protocol"));
+    }
+    for (place, route) in rules.routes.iter().enumerate() {
+        path(route, diags);
+        who(rules, route, diags);
+        if let Some(when) = &route.when {
+            facts(when, diags);
+        }
+        let before = rules.routes.get(..place).unwrap_or_default();
+        let first = before.iter().find(|first| {
+            let always = first.when.as_ref().is_none_or(When::is_always);
+            always && first.path.value == route.path.value && first.method == route.method
+        });
+        if let Some(first) = first {
+            let message = format!("this route of `{}` is never taken", route.path.value);
+            let diagnostic =
+                Diagnostic::warning("unreachable", message).at(route.path.span).label("never taken");
+            diags.push(
+                diagnostic.note(first.path.span, "this one takes every request").help("write it above"),
+            );
+        }
+    }
+    if !rules.incomplete {
+        unasked(rules, diags);
+    }
+}
+
+fn path(route: &Route, diags: &mut Diagnostics) {
+    url_path(&route.path, diags);
+    if RESERVED.contains(&route.path.as_str()) || route.path.starts_with("/-/") {
+        let message = format!("`{}` is answered by the router itself", route.path.value);
+        diags.push(Diagnostic::error("reserved-path", message).at(route.path.span).label("taken"));
+    }
+}
+
+fn who(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
+    if let Some(listed) = &route.providers {
+        for name in listed {
+            known(rules, name, diags);
+        }
+        super::twice("the provider", listed.iter().map(|it| (it.value.as_str(), it.span)), diags);
+        if listed.is_empty() {
+            let diagnostic =
+                Diagnostic::error("no-providers", "this route has no providers").at(route.path.span);
+            diags.push(diagnostic.label("nobody answers").help("leave `providers` out to ask all that can"));
+        }
+        if route.answer.is_some() {
+            let diagnostic =
+                Diagnostic::error("two-answers", "a route has an `answer` or `providers`, not both");
+            diags.push(diagnostic.at(route.path.span).label("this one has both"));
+        }
+    }
+    let Some(protocol) = &route.protocol else {
+        if route.answer.is_none() {
+            let diagnostic = Diagnostic::error("missing-key", "a route needs `protocol`, or an `answer`");
+            diags.push(diagnostic.at(route.path.span).label("what is spoken here?"));
+        }
+        return;
+    };
+    if !known_protocol(rules, protocol, diags) || route.answer.is_some() || rules.incomplete {
+        return;
+    }
+    let Some(listed) = &route.providers else {
+        let anybody = rules.providers.iter().any(|(_, provider)| understands(rules, provider, protocol));
+        if !anybody && route.otherwise.is_none() && !rules.providers.is_empty() {
+            let message = format!("no provider speaks `{}`, and no mapping leads to one", protocol.value);
+            let diagnostic =
+                Diagnostic::error("no-mapping", message).at(protocol.span).label("nobody answers");
+            diags.push(diagnostic.help("add a mapping, or say what to answer with `otherwise`"));
+        }
+        return;
+    };
+    for name in listed {
+        let Some(provider) = rules.providers.get(name) else { continue };
+        if !understands(rules, provider, protocol) {
+            let message = format!("`{}` cannot answer `{}`", name.value, protocol.value);
+            let spoken =
+                provider.speaks.iter().map(|it| format!("`{}`", it.value)).collect::<Vec<_>>().join(", ");
+            let mut diagnostic =
+                Diagnostic::error("no-mapping", message).at(name.span).label("cannot be asked");
+            if let Some(first) = provider.speaks.first() {
+                diagnostic = diagnostic.note(first.span, format!("it speaks {spoken}"));
+            }
+            diags.push(diagnostic.help("there is no mapping between the two: write one, and include it"));
+        }
+    }
+}
+
+/// A route is chosen before anybody is asked: it knows the request and nothing else.
+fn facts(when: &When, diags: &mut Diagnostics) {
+    when.visit(&mut |fact| {
+        let name = match fact {
+            Fact::Status(_) => "status",
+            Fact::Text(_) => "text",
+            Fact::Failure(_) => "failure",
+            Fact::Provider(_) => "provider",
+            Fact::Attempt(_) => "attempt",
+            _ => return,
+        };
+        let message = format!("a route cannot look at `{name}`");
+        let diagnostic = Diagnostic::error("wrong-fact", message).at(when.span).label("in this condition");
+        diags.push(
+            diagnostic.help("it is chosen before anybody is asked; it can look at model, header and paths"),
+        );
+    });
+}
+
+/// Providers that no route leads to.
+fn unasked(rules: &Rules, diags: &mut Diagnostics) {
+    if rules.routes.is_empty() {
+        return;
+    }
+    for (name, provider) in rules.providers.iter() {
+        let asked = rules.routes.iter().any(|route| {
+            let listed = route.providers.as_ref();
+            let there = listed.is_none_or(|listed| listed.iter().any(|it| it.value == name.text));
+            there && route.protocol.as_ref().is_some_and(|it| understands(rules, provider, it))
+        });
+        let known = provider.speaks.iter().all(|it| rules.protocol(it).is_some());
+        if !asked && known {
+            let message = format!("no route leads to the provider `{}`", name.text);
+            diags.push(Diagnostic::warning("never-asked", message).at(name.span).label("never asked"));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Tests beside the rules: the names they use.
+
+use super::failover;
+use super::providers::{known, names};
+use crate::config::model::{Given, RuleTest, Rules};
+use crate::config::values::{Spanned, unknown_name};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::text::yaml::Key;
+
+/// What a provider can be found to be.
+const STATES: &[&str] = &["available", "unknown", "cooling", "down"];
+
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    super::twice(
+        "the test",
+        rules.tests.iter().map(|test| (test.name.value.as_str(), test.name.span)),
+        diags,
+    );
+    for test in &rules.tests {
+        one(rules, test, diags);
+    }
+    for mapping in &rules.mappings {
+        let names = mapping.tests.iter().map(|test| (test.name.value.as_str(), test.name.span));
+        super::twice("the test", names, diags);
+        for test in &mapping.tests {
+            let parts = [&test.request, &test.response, &test.error, &test.stream];
+            if parts.iter().all(|part| part.is_none()) {
+                let message = "a test of a mapping has one of `request`, `response`, `error` and `stream`";
+                let diagnostic = Diagnostic::error("bad-test", message).at(test.name.span);
+                diags.push(diagnostic.label("this one has none"));
+            }
+        }
+    }
+}
+
+fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
+    if let Some(path) = &test.path
+        && !rules.incomplete
+        && !rules.routes.iter().any(|route| route.path.value == path.value)
+    {
+        diags.push(unknown_name("route", path, rules.routes.iter().map(|route| route.path.value.as_str())));
+    }
+    for (name, answers) in test.given.iter() {
+        known(rules, &at(name), diags);
+        answers.iter().for_each(|answer| given(answer, diags));
+    }
+    let facts = &test.expect.facts;
+    for name in facts.provider.iter().chain(facts.asked.iter().flatten()) {
+        known(rules, name, diags);
+    }
+    if let Some(rule) = &facts.rule
+        && !rules.incomplete
+        && !failover::all(rules).any(|known| known.name.value == rule.value)
+    {
+        diags.push(unknown_name("rule", rule, failover::all(rules).map(|known| known.name.value.as_str())));
+    }
+    for (name, expected) in test.expect.providers.iter() {
+        expected_name(rules, name, diags);
+        if let Some(state) = &expected.state
+            && !STATES.contains(&state.as_str())
+        {
+            diags.push(unknown_name("state", state, STATES.iter().copied()));
+        }
+    }
+}
+
+/// A key of `expect` that is none of its own is a provider's name, or a slip of either.
+fn expected_name(rules: &Rules, name: &Key, diags: &mut Diagnostics) {
+    if rules.incomplete || names(rules).any(|known| known == name.text) {
+        return;
+    }
+    let known = names(rules).chain(crate::config::model::ExpectFacts::KEYS.iter().copied());
+    let message = format!("`expect` has no key `{}`, and there is no such provider", name.text);
+    let diagnostic = Diagnostic::error("unknown-key", message).at(name.span).label("unknown");
+    diags.push(match did_you_mean(&name.text, known) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic,
+    });
+}
+
+fn given(answer: &Given, diags: &mut Diagnostics) {
+    let bodies = [answer.body.is_some(), answer.file.is_some(), answer.stream.is_some()];
+    if bodies.iter().filter(|there| **there).count() > 1 {
+        let message = "an answer has one of `body`, `file` and `stream`";
+        let diagnostic = Diagnostic::error("bad-test", message).at(answer.span);
+        diags.push(diagnostic.label("this one has more"));
+    }
+    if let Some(status) = &answer.status
+        && !(100..=599).contains(&status.value)
+    {
+        let diagnostic = Diagnostic::error("bad-status", "a status is from 100 to 599").at(status.span);
+        diags.push(diagnostic.label("no status"));
+    }
+}
+
+fn at(key: &Key) -> Spanned<String> {
+    Spanned { value: key.text.clone(), span: key.span }
+}
