@@ -3,3 +3,6 @@
 mod support;
 
 mod upstream;
+
+mod recordings;
+mod rules;

@@ -31,7 +31,15 @@ pub struct Compiler<'c> {
 impl<'c> Compiler<'c> {
     /// A compiler for templates that see the names of `scope`.
     pub fn new(scope: &'c Scope, diags: &'c mut Diagnostics) -> Compiler<'c> {
-        Compiler { scope, diags, locals: Vec::new(), visible: 0, peak: 0, fragments: Vec::new(), infallible: false }
+        Compiler {
+            scope,
+            diags,
+            locals: Vec::new(),
+            visible: 0,
+            peak: 0,
+            fragments: Vec::new(),
+            infallible: false,
+        }
     }
 
     /// Reports a mistake.
