@@ -2,6 +2,9 @@
 
 mod support;
 
+mod edge_admin;
+mod edge_reload;
+mod edge_requests;
 mod upstream;
 
 mod recordings;

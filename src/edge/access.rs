@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::config::model::{self as config, ClientKey, Key};
+use crate::engine::Engine;
+
 /// The other header, beside `authorization`, in which clients send keys.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The header for the admin key, for callers whose client key already fills the other two.
@@ -34,19 +37,17 @@ pub struct Denied {
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
-    /// From `sha256:` and 64 hex digits, or from the key itself. An empty key is none: it would let
-    /// everybody in who sends an empty header.
-    pub fn parse(written: &str) -> Option<Self> {
-        let written = written.trim();
-        match written.strip_prefix(DIGEST_PREFIX) {
-            Some(digits) => from_hex(digits.trim()).map(Self),
-            None if written.is_empty() => None,
-            None => Some(Self::of(written)),
-        }
+    /// Of a key. An empty key is none: it would let everybody in who sends an empty header.
+    fn of(key: &str) -> Option<Self> {
+        (!key.is_empty()).then(|| Self(Sha256::digest(key.as_bytes()).into()))
     }
 
-    fn of(key: &str) -> Self {
-        Self(Sha256::digest(key.as_bytes()).into())
+    /// From `sha256:` and 64 hex digits, or from the key itself.
+    fn parse(written: &str) -> Option<Self> {
+        match written.strip_prefix(DIGEST_PREFIX) {
+            Some(digits) => from_hex(digits.trim()).map(Self),
+            None => Self::of(written),
+        }
     }
 
     fn same(&self, other: &Self) -> Choice {
@@ -57,42 +58,67 @@ impl KeyDigest {
 /// The rules of access, compiled.
 #[derive(Clone)]
 pub struct Access {
+    who: Who,
     keys: Vec<KeyDigest>,
     admin: Option<KeyDigest>,
-    open: bool,
     loopback: bool,
 }
 
+/// What the rules say about clients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// Nothing: whoever is on this machine, if the router cannot be reached from elsewhere.
+    Unsaid,
+    /// `open`.
+    Everybody,
+    /// Those with a key, even if none of the keys could be had.
+    Keys,
+}
+
 impl Access {
-    /// `keys` and `admin_key` as the rules write them, `open` for `access: open`, `bound` the address
-    /// that the router really listens on.
-    pub fn new<'a>(
-        keys: impl IntoIterator<Item = &'a str>,
-        admin_key: Option<&str>,
-        open: bool,
-        bound: SocketAddr,
-    ) -> Self {
-        Self {
-            keys: keys.into_iter().filter_map(KeyDigest::parse).collect(),
-            admin: admin_key.and_then(KeyDigest::parse),
-            open,
-            loopback: bound.ip().to_canonical().is_loopback(),
-        }
+    /// What `engine`'s rules say, for a router that listens at `bound` (`None`: where the rules say; what
+    /// is not an address there counts as beyond loopback).
+    pub fn of(engine: &Engine, bound: Option<SocketAddr>) -> Self {
+        let address = bound.map(|bound| bound.ip()).or_else(|| listen_address(&engine.listen));
+        let (who, keys) = match &engine.access {
+            None => (Who::Unsaid, &[][..]),
+            Some(config::Access::Open) => (Who::Everybody, &[][..]),
+            Some(config::Access::Keys(keys)) => (Who::Keys, &keys[..]),
+        };
+        let keys = keys.iter().filter_map(|key| match &key.value {
+            ClientKey::Digest(digest) => Some(KeyDigest(*digest)),
+            ClientKey::Value(key) => KeyDigest::of(key.expose()),
+            // Nobody knows it, so it lets nobody in; the loader has said that it is not set.
+            ClientKey::Unset(_) => None,
+        });
+        let admin = match &engine.admin_key {
+            Some(Key::Value(key)) => KeyDigest::parse(key.expose()),
+            _ => None,
+        };
+        Self { who, keys: keys.collect(), admin, loopback: address.is_some_and(is_loopback) }
     }
 
     /// Why this router may not listen where it does, if so.
     pub fn objection(&self) -> Option<&'static str> {
-        (!self.loopback && !self.open && self.keys.is_empty()).then_some(
-            "the router would listen beyond this machine and let everybody in: \
-             set `access: { keys: [...] }`, or `access: open` if that is what you want",
-        )
+        match self.who {
+            Who::Unsaid if !self.loopback => Some(
+                "the router would listen beyond this machine and let everybody in: \
+                 set `access: { keys: [...] }`, or `access: open` if that is what you want",
+            ),
+            Who::Keys if self.keys.is_empty() => {
+                Some("`access` asks for keys but none of them is set, so nobody could come in")
+            }
+            _ => None,
+        }
     }
 
     /// May this client use the providers? On success, the headers that held the router's own key are taken
     /// out, so that it goes to no provider.
     pub fn client(&self, headers: &mut HeaderMap) -> Result<(), Denied> {
-        if self.keys.is_empty() {
-            return if self.loopback || self.open { Ok(()) } else { Err(NO_CLIENT_KEYS) };
+        match self.who {
+            Who::Everybody => return Ok(()),
+            Who::Unsaid => return if self.loopback { Ok(()) } else { Err(NO_CLIENT_KEYS) },
+            Who::Keys => {}
         }
         let api_key = self.known(headers.get(&API_KEY).and_then(|v| v.to_str().ok()));
         let bearer = self.known(bearer(headers));
@@ -120,13 +146,24 @@ impl Access {
 
     /// May this caller see more of the health page than who is well?
     pub fn details(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let client = !self.keys.is_empty() && self.client(&mut headers.clone()).is_ok();
+        let client = self.who == Who::Keys && self.client(&mut headers.clone()).is_ok();
         client || self.admin(uri, headers).is_ok()
+    }
+
+    /// Who may come in, for `/-/config`.
+    pub fn in_words(&self) -> String {
+        let clients = match self.who {
+            Who::Unsaid => "whoever is on this machine".to_owned(),
+            Who::Everybody => "open to everybody".to_owned(),
+            Who::Keys => format!("clients with one of {} keys", self.keys.len()),
+        };
+        let admin = if self.admin.is_some() { "an admin key is set" } else { "no admin key is set" };
+        format!("{clients}; {admin}")
     }
 
     /// Every key is compared, whatever an earlier one said.
     fn known(&self, presented: Option<&str>) -> bool {
-        let presented = KeyDigest::of(presented.unwrap_or_default());
+        let Some(presented) = presented.and_then(KeyDigest::of) else { return false };
         self.keys.iter().fold(Choice::from(0), |found, key| found | key.same(&presented)).into()
     }
 }
@@ -157,7 +194,7 @@ const WEB_PAGE: Denied =
 fn shows(headers: &HeaderMap, key: &KeyDigest) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let presented = [text(&ADMIN_KEY), text(&API_KEY), bearer(headers)];
-    let compared = presented.into_iter().map(|given| key.same(&KeyDigest::of(given.unwrap_or_default())));
+    let compared = presented.into_iter().flatten().filter_map(KeyDigest::of).map(|given| key.same(&given));
     compared.fold(Choice::from(0), |found, same| found | same).into()
 }
 
@@ -203,6 +240,19 @@ fn is_local_name(authority: Option<&str>) -> bool {
             name == "localhost" || name.ends_with(".localhost")
         }
     }
+}
+
+/// The address of `host:port`. A name other than `localhost` is not resolved: it may mean anything tomorrow.
+fn listen_address(listen: &str) -> Option<IpAddr> {
+    if let Ok(address) = listen.parse::<SocketAddr>() {
+        return Some(address.ip());
+    }
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
+    (host == "localhost").then_some(IpAddr::from([127, 0, 0, 1]))
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 fn from_hex(digits: &str) -> Option<[u8; 32]> {

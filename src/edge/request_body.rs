@@ -37,13 +37,18 @@ where
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
-        // A client that asked first has sent nothing yet, and reading on would tell it to.
-        if !headers.contains_key(EXPECT) {
-            drain(body).await;
-        }
+        discard(headers, body).await;
         return Err(BodyError::TooLarge { limit });
     }
     collect(body, announced.unwrap_or(0).min(RESERVE), limit, patience).await
+}
+
+/// Lets a client finish sending what nobody wants, so that it comes to read its answer.
+pub async fn discard<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, body: B) {
+    // A client that asked first has sent nothing yet, and reading on would tell it to.
+    if !headers.contains_key(EXPECT) {
+        drain(body).await;
+    }
 }
 
 async fn collect<B>(mut body: B, reserve: u64, limit: u64, patience: Duration) -> Result<Bytes, BodyError>

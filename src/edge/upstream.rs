@@ -41,7 +41,7 @@ pub struct Call {
     pub body: Bytes,
     /// Limit for the connection to stand, TLS included.
     pub connect: Duration,
-    /// `None`: straight; `Some("system")`: as the proxy variables say; else the proxy's address.
+    /// As the rules say: `None` or `none`: straight; `env`: by the usual variables; else the proxy's address.
     pub proxy: Option<String>,
 }
 
@@ -157,8 +157,8 @@ fn builder(kind: &ClientKind, tls: ClientConfig) -> reqwest::Result<ClientBuilde
         .http2_keep_alive_timeout(PING_EVERY)
         .http2_adaptive_window(true);
     Ok(match kind.proxy.as_deref() {
-        None => builder.no_proxy(),
-        Some("system") => builder,
+        None | Some("none") => builder.no_proxy(),
+        Some("env") => builder,
         Some(address) => builder.no_proxy().proxy(Proxy::all(address)?),
     })
 }

@@ -6,16 +6,19 @@ mod folder;
 mod reply;
 mod router;
 pub mod rules;
+mod serving;
 mod upstream;
 
 use std::future::Future;
 use std::time::Duration;
 
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use folder::Folder;
 pub use reply::{Gate, Reply};
 #[allow(unused_imports)]
 pub use router::{Router, Settings, program};
+#[allow(unused_imports)]
+pub use serving::Serving;
 pub use upstream::Upstream;
 
 /// The longest that any single step of a test may take; only a failing test waits this long.

@@ -1,0 +1,93 @@
+//! One attempt: sends its request and feeds what comes back to its exchange, until there is an outcome.
+
+use futures_util::StreamExt;
+
+use super::timers::Timers;
+use super::upstream::{Call, Reply, ReplyStream, Upstream};
+use crate::engine::exchange::{Exchange, Progress};
+use crate::engine::plan::{Attempt, Outcome};
+
+/// How an attempt went.
+pub struct Ended {
+    /// For the plan.
+    pub outcome: Outcome,
+    /// What still comes after a stream's first content, to be read while the client is answered.
+    pub rest: Option<Rest>,
+}
+
+/// The unread part of an answer. Dropping it closes the call.
+pub struct Rest {
+    /// The bytes to come.
+    pub body: ReplyStream,
+    /// Still running.
+    pub timers: Timers,
+}
+
+/// Makes one attempt. Dropping the future closes the call.
+pub async fn run(upstream: &Upstream, attempt: Attempt, proxy: Option<String>) -> Ended {
+    let Attempt { request, mut exchange, .. } = attempt;
+    let mut timers = Timers::begin(request.timeouts);
+    let call = Call {
+        method: request.method,
+        url: request.url,
+        headers: request.headers,
+        body: request.body,
+        connect: request.timeouts.connect,
+        proxy,
+    };
+    let sent = tokio::select! {
+        sent = upstream.send(call) => sent,
+        failure = timers.failure() => Err(failure),
+    };
+    match sent {
+        Err(failure) => finish(exchange.broke(failure)),
+        Ok(reply) => match exchange.head(reply.status, &reply.headers) {
+            Progress::More => read(exchange, reply, timers).await,
+            Progress::Commit => committed(exchange, Rest { body: reply.body, timers }),
+            Progress::Done(outcome) => Ended { outcome, rest: None },
+        },
+    }
+}
+
+async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended {
+    let mut body = reply.body;
+    loop {
+        let chunk = tokio::select! {
+            chunk = body.next() => chunk,
+            failure = timers.failure() => Some(Err(failure)),
+        };
+        let progress = match chunk {
+            Some(Ok(bytes)) => exchange.feed(&bytes),
+            Some(Err(failure)) => return finish(exchange.broke(failure)),
+            None => match exchange.eof() {
+                // The whole of a short stream may have come before its first content was seen to be complete.
+                Progress::Commit => return committed(exchange, Rest { body, timers }),
+                end => return finish(end),
+            },
+        };
+        timers.read(exchange.phase());
+        match progress {
+            Progress::More => {}
+            Progress::Commit => return committed(exchange, Rest { body, timers }),
+            Progress::Done(outcome) => return Ended { outcome, rest: None },
+        }
+    }
+}
+
+fn committed(exchange: Exchange, rest: Rest) -> Ended {
+    Ended { outcome: Outcome::Streaming(Box::new(exchange)), rest: Some(rest) }
+}
+
+/// The exchange was told that nothing more comes, so it has to say what that means.
+fn finish(progress: Progress) -> Ended {
+    let outcome = match progress {
+        Progress::Done(outcome) => outcome,
+        Progress::More | Progress::Commit => Outcome::Failed(unfinished()),
+    };
+    Ended { outcome, rest: None }
+}
+
+fn unfinished() -> crate::engine::failure::Failure {
+    use crate::engine::failure::{Failure, FailureKind};
+    Failure::new(FailureKind::CutOff, "")
+}

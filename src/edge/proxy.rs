@@ -1,0 +1,248 @@
+//! A request's way: drives the engine's plan with real calls and real time, and gives the client the answer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::header::{CACHE_CONTROL, HeaderName};
+use http::{HeaderValue, Response};
+
+use super::attempt::{self, Rest};
+use super::body::ReplyBody;
+use super::clock::{self, Clock};
+use super::stores::Stores;
+use super::telemetry;
+use super::upstream::Upstream;
+use crate::engine::exchange::Exchange;
+use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::plan::{Answer, AnswerBody, Incoming, Outcome, Plan, Step};
+use crate::engine::probe::Probe;
+use crate::engine::{Engine, Ms};
+
+/// What every request needs and no reload replaces.
+#[derive(Default)]
+pub struct World {
+    /// What is known about providers.
+    pub stores: Stores,
+    /// Connections to them.
+    pub upstream: Upstream,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Answers one request by the rules of `engine`. Dropping the future, or the answer's body, ends the call to
+/// the provider at once.
+pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) -> Response<ReplyBody> {
+    let id = incoming.id.clone();
+    match Plan::begin(engine.clone(), incoming) {
+        Err(answer) => respond(&id, answer),
+        Ok(plan) => {
+            let mut life = Life::new(world, id, plan);
+            let (answer, rest) = life.run(&engine, None).await;
+            life.answered(answer, rest)
+        }
+    }
+}
+
+/// Asks a provider whether it is well. What comes is judged like any answer, and goes to the health.
+pub async fn probe(world: Arc<World>, engine: Arc<Engine>, probe: &Probe) {
+    let (id, now) = (clock::request_id(), world.clock.now());
+    match Plan::probe(engine.clone(), probe, id.clone(), now, clock::seed()) {
+        Err(answer) => tracing::warn!("[{id}] a probe could not be sent: {}", answer.status),
+        Ok(plan) => {
+            let mut life = Life::new(world, id, plan);
+            // Of a stream the beginning is enough: dropping the rest closes the call.
+            let _ = life.run(&engine, probe.timeout).await;
+            life.over();
+        }
+    }
+}
+
+/// A plan on its way. If the client goes away, this is dropped, and the plan is told.
+struct Life {
+    world: Arc<World>,
+    id: String,
+    plan: Plan,
+    over: bool,
+}
+
+impl Life {
+    fn new(world: Arc<World>, id: String, mut plan: Plan) -> Self {
+        if telemetry::wants_verdicts() {
+            plan.trace();
+        }
+        Self { world, id, plan, over: false }
+    }
+
+    /// Does what the plan says until there is an answer. `limit` is for each attempt as a whole, if it is
+    /// to be shorter than what the provider may take otherwise.
+    async fn run(&mut self, engine: &Engine, limit: Option<Duration>) -> (Answer, Option<Rest>) {
+        let mut rest = None;
+        loop {
+            match self.next() {
+                Step::Send(mut attempt) => {
+                    let provider = engine.providers.get(attempt.provider);
+                    let proxy = provider.and_then(|provider| provider.proxy.clone());
+                    let timeouts = &mut attempt.request.timeouts;
+                    timeouts.total = limit.map_or(timeouts.total, |limit| timeouts.total.min(limit));
+                    let ended = attempt::run(&self.world.upstream, *attempt, proxy).await;
+                    rest = ended.rest;
+                    self.observe(ended.outcome);
+                }
+                Step::Wait(until) => self.world.clock.sleep_until(until).await,
+                Step::Answer(answer) => return (answer, rest),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Step {
+        let now = self.now();
+        let step = self.plan.next(&mut self.world.stores.health(), now);
+        self.tell();
+        step
+    }
+
+    fn observe(&mut self, outcome: Outcome) {
+        let now = self.now();
+        self.plan.observe(outcome, &mut self.world.stores.health(), now);
+        self.tell();
+    }
+
+    fn answered(mut self, mut answer: Answer, rest: Option<Rest>) -> Response<ReplyBody> {
+        match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
+            AnswerBody::Stream(exchange) => {
+                let id = self.id.clone();
+                let live = Live { life: self, exchange, rest, ended: false };
+                respond_with(&id, answer, ReplyBody::Stream(Box::pin(live)))
+            }
+            AnswerBody::Whole(bytes) => {
+                self.over();
+                respond_with(&self.id, answer, ReplyBody::whole(bytes))
+            }
+        }
+    }
+
+    /// A stream has ended, well or not, while the client was reading.
+    fn ended(&mut self, exchange: &Exchange) {
+        let now = self.now();
+        self.plan.ended(exchange, &mut self.world.stores.health(), now);
+        self.over();
+        self.tell();
+    }
+
+    /// From here on the client has what it is given; that it goes away means nothing any more.
+    fn over(&mut self) {
+        self.over = true;
+    }
+
+    fn tell(&mut self) {
+        telemetry::tell(&self.id, &self.plan.events());
+    }
+
+    fn now(&self) -> Ms {
+        self.world.clock.now()
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if !self.over && !std::thread::panicking() {
+            self.observe(Outcome::ClientGone);
+            tracing::debug!("[{}] the client went away", self.id);
+        }
+    }
+}
+
+/// A streaming answer. Reads from the provider only when the client can take more.
+struct Live {
+    life: Life,
+    exchange: Box<Exchange>,
+    rest: Option<Rest>,
+    ended: bool,
+}
+
+impl Stream for Live {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            let output = this.exchange.take_output();
+            if !output.is_empty() {
+                return Poll::Ready(Some(Ok(output)));
+            }
+            if this.exchange.finished() || this.rest.is_none() {
+                return Poll::Ready(this.end());
+            }
+            ready!(this.poll_read(cx));
+        }
+    }
+}
+
+impl Live {
+    /// Feeds the exchange with what comes next: bytes, the end, or a failure.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(rest) = &mut self.rest else { return Poll::Ready(()) };
+        let failure = match Pin::new(&mut rest.body).poll_next(cx) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.exchange.feed(&bytes);
+                rest.timers.read(self.exchange.phase());
+                return Poll::Ready(());
+            }
+            Poll::Ready(None) => None,
+            Poll::Ready(Some(Err(failure))) => Some(failure),
+            Poll::Pending => Some(ready!(rest.timers.poll_failure(cx))),
+        };
+        self.rest = None;
+        match failure {
+            Some(failure) => self.exchange.broke(failure),
+            None => self.exchange.eof(),
+        };
+        Poll::Ready(())
+    }
+
+    /// The last item. An answer that has no proper end cuts the connection, so that it is not taken for whole.
+    fn end(&mut self) -> Option<io::Result<Bytes>> {
+        if self.ended {
+            return None;
+        }
+        self.ended = true;
+        // What the provider might still send is of no use; the call is given back before the client is told.
+        self.rest = None;
+        if !self.exchange.finished() {
+            self.exchange.broke(Failure::new(FailureKind::CutOff, ""));
+        }
+        self.life.ended(&self.exchange);
+        (!self.exchange.finished()).then(|| Err(io::Error::other("the answer was cut off")))
+    }
+}
+
+/// Gives out an answer of the router itself.
+pub fn respond(id: &str, mut answer: Answer) -> Response<ReplyBody> {
+    let body = match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
+        AnswerBody::Whole(bytes) => ReplyBody::whole(bytes),
+        AnswerBody::Stream(_) => ReplyBody::Empty,
+    };
+    respond_with(id, answer, body)
+}
+
+fn respond_with(id: &str, answer: Answer, body: ReplyBody) -> Response<ReplyBody> {
+    let streaming = matches!(body, ReplyBody::Stream(_));
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-rulegate-request"), id);
+    }
+    if streaming {
+        // Without these, proxies in front collect a stream before they pass it on.
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    }
+    response
+}

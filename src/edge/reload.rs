@@ -1,0 +1,232 @@
+//! New rules without a restart: reads, checks, tests and builds them, and swaps them in with one store.
+//!
+//! Whatever is wrong, the rules that run go on running; what is wrong is told in the log and to whoever
+//! asked. Requests under way keep the rules that they began with.
+
+pub mod rules;
+pub mod watch;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use self::rules::{Checked, Source};
+use self::watch::FileWatch;
+use super::router::Router;
+use super::telemetry::OneLine;
+
+/// What came of reading the rules again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// They are what runs already.
+    Unchanged,
+    /// They run from now on.
+    Taken,
+    /// They are wrong, and the old ones go on running.
+    Refused,
+}
+
+/// The answer to a wish to reload.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What came of it.
+    pub status: Status,
+    /// The version that runs now.
+    pub version: String,
+    /// Errors and warnings with their places, as JSON.
+    pub diagnostics: Value,
+    /// The same for people, with the lines shown.
+    pub text: String,
+}
+
+impl Report {
+    /// The report as the admin API gives it.
+    pub fn to_json(&self) -> Value {
+        let status = match self.status {
+            Status::Unchanged => "unchanged",
+            Status::Taken => "reloaded",
+            Status::Refused => "refused",
+        };
+        json!({ "status": status, "rules_version": self.version, "diagnostics": self.diagnostics })
+    }
+}
+
+/// Asks the reloading task to read the rules now.
+#[derive(Clone)]
+pub struct Handle(mpsc::Sender<oneshot::Sender<Report>>);
+
+impl Handle {
+    /// Reads the rules again. `None` if the router is stopping.
+    pub async fn reload(&self) -> Option<Report> {
+        let (reply, report) = oneshot::channel();
+        self.0.send(reply).await.ok()?;
+        report.await.ok()
+    }
+}
+
+/// The end of the channel that the task listens at.
+pub type Wishes = mpsc::Receiver<oneshot::Sender<Report>>;
+
+/// A handle, and what it is answered by.
+pub fn channel() -> (Handle, Wishes) {
+    let (wish, wishes) = mpsc::channel(16);
+    (Handle(wish), wishes)
+}
+
+/// Follows the rules until it is dropped: their files, if they are watched, signals and wishes.
+pub async fn follow(
+    router: Arc<Router>,
+    source: Source,
+    first: Checked,
+    watch: Option<FileWatch>,
+    mut wishes: Wishes,
+) {
+    let mut follower = Follower { router, source: Arc::new(source), watch, last: first };
+    // What changed between the first reading and the first look is found here.
+    if follower.watch.is_some() {
+        follower.files_changed().await;
+    }
+    let mut hangup = Hangup::new();
+    loop {
+        tokio::select! {
+            () = changed(&mut follower.watch) => follower.files_changed().await,
+            () = hangup.received() => {
+                if follower.read_again().await.status == Status::Unchanged {
+                    tracing::info!("the rules have not changed");
+                }
+            }
+            wish = wishes.recv() => {
+                let Some(reply) = wish else { return };
+                // Whoever asked may have gone away; the rules are read all the same.
+                let _ = reply.send(follower.read_again().await);
+            }
+        }
+    }
+}
+
+async fn changed(watch: &mut Option<FileWatch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Follower {
+    router: Arc<Router>,
+    source: Arc<Source>,
+    watch: Option<FileWatch>,
+    /// What was read last, whether it runs or not.
+    last: Checked,
+}
+
+impl Follower {
+    /// A file changed: reads all, and stops there if it all is as it was when it was last read.
+    async fn files_changed(&mut self) {
+        let read = self.read().await;
+        if read.hash != self.last.hash {
+            self.take(read);
+        }
+    }
+
+    /// Somebody wants it: also says again what is wrong with files that were refused already.
+    async fn read_again(&mut self) -> Report {
+        if let Some(watch) = &mut self.watch {
+            watch.mark().await;
+        }
+        let read = self.read().await;
+        self.take(read)
+    }
+
+    /// Reads and checks, until no further file comes into sight that would have to be watched.
+    async fn read(&mut self) -> Checked {
+        let mut checked = self.read_once().await;
+        for _ in 0..3 {
+            match &mut self.watch {
+                Some(watch) if watch.files() != checked.files => watch.follow(&checked.files).await,
+                _ => break,
+            }
+            checked = self.read_once().await;
+        }
+        checked
+    }
+
+    async fn read_once(&self) -> Checked {
+        let (source, bound) = (self.source.clone(), self.router.bound());
+        let read = tokio::task::spawn_blocking(move || rules::read(&source, Some(bound))).await;
+        read.unwrap_or_else(|_| Checked::broken(&self.last))
+    }
+
+    fn take(&mut self, read: Checked) -> Report {
+        let before = self.router.rules();
+        let known = std::mem::replace(&mut self.last, read);
+        let read = &mut self.last;
+        let status = match read.ready.take() {
+            None => Status::Refused,
+            Some(ready) if read.hash == before.hash => {
+                drop(ready);
+                Status::Unchanged
+            }
+            Some(ready) => {
+                if ready.engine.listen != before.engine.listen {
+                    tracing::warn!(
+                        "`listen` is now {}; that takes effect when the router is started again",
+                        ready.engine.listen
+                    );
+                }
+                self.router.adopt(ready);
+                Status::Taken
+            }
+        };
+        let version = self.router.rules().engine.version.clone();
+        match status {
+            Status::Taken => {
+                tracing::info!("the rules were reloaded: {} -> {version}", before.engine.version);
+                warn_of_new(&read.warnings, &known.warnings);
+            }
+            Status::Refused => tracing::warn!(
+                "the new rules were refused, {version} goes on running: {}\n{}",
+                OneLine(&read.summary),
+                read.text.trim_end()
+            ),
+            Status::Unchanged if known.refused() => {
+                tracing::info!("the rules are again those that run: {version}")
+            }
+            Status::Unchanged => {}
+        }
+        self.router.remember(status != Status::Refused, read.diagnostics.clone());
+        Report { status, version, diagnostics: read.diagnostics.clone(), text: read.text.clone() }
+    }
+}
+
+/// Logs the warnings that were not there before.
+pub fn warn_of_new(now: &[String], before: &[String]) {
+    for warning in now.iter().filter(|warning| !before.contains(warning)) {
+        tracing::warn!("{}", OneLine(warning));
+    }
+}
+
+/// SIGHUP, where there is such a thing.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    async fn received(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}

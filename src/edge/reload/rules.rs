@@ -1,0 +1,155 @@
+//! One reading of the rules: from files to what requests are answered by, or to what is wrong.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::config::check::check;
+use crate::config::files::Disk;
+use crate::config::load::{Loaded, load};
+use crate::config::model::Rules;
+use crate::edge::access::Access;
+use crate::engine::{self, Engine};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Severity, Sources};
+
+/// The environment variables, or what stands for them.
+pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// Runs the rules' own tests, and reports those that fail.
+pub type Proof = Arc<dyn Fn(&Rules, &Arc<Engine>, &mut Diagnostics) + Send + Sync>;
+
+/// Where rules come from, and what they must pass.
+pub struct Source {
+    /// The main file; `builtin:rules.yaml` is the one inside the program.
+    pub path: PathBuf,
+    /// What `${NAME}` means.
+    pub variables: Variables,
+    /// The rules' own tests.
+    pub proof: Option<Proof>,
+}
+
+/// Rules that can run.
+pub struct Ready {
+    /// Compiled.
+    pub engine: Arc<Engine>,
+    /// Who may ask.
+    pub access: Access,
+    /// SHA-256 of all files.
+    pub hash: String,
+}
+
+/// What one reading found.
+pub struct Checked {
+    /// The rules, if nothing is wrong with them.
+    pub ready: Option<Ready>,
+    /// All files that were read or looked for.
+    pub files: Vec<PathBuf>,
+    /// SHA-256 of their content.
+    pub hash: String,
+    /// Each warning in one line.
+    pub warnings: Vec<String>,
+    /// The first error in one line, and how many more there are.
+    pub summary: String,
+    /// All that was found, for people.
+    pub text: String,
+    /// All that was found, for programs.
+    pub diagnostics: Value,
+    errors: bool,
+}
+
+impl Checked {
+    /// Were the rules refused?
+    pub fn refused(&self) -> bool {
+        self.errors
+    }
+
+    /// Reading itself met a bug. The files of the last reading are still to be watched.
+    pub(super) fn broken(last: &Checked) -> Self {
+        let summary = "a bug in the program stopped the reading of the rules; please report it".to_owned();
+        Self {
+            ready: None,
+            files: last.files.clone(),
+            hash: String::new(),
+            warnings: Vec::new(),
+            text: summary.clone(),
+            diagnostics: serde_json::json!([{ "severity": "error", "code": "bug", "message": summary }]),
+            summary,
+            errors: true,
+        }
+    }
+}
+
+/// Reads, checks, builds and tests the rules for a router that listens, or is to listen, at `bound` (`None`:
+/// where the rules say). Blocks on the disk.
+pub fn read(source: &Source, bound: Option<SocketAddr>) -> Checked {
+    let variables = &*source.variables;
+    let Loaded { rules, sources, mut diagnostics, files, hash } = load(&Disk, &source.path, variables);
+    let mut ready = None;
+    if let Some(rules) = rules {
+        check(&rules, &mut diagnostics);
+        if !diagnostics.has_errors() {
+            ready = build(source, &rules, &hash, bound, &mut diagnostics);
+        }
+    }
+    if diagnostics.has_errors() {
+        ready = None;
+    }
+    diagnostics.sort();
+    let errors = ready.is_none();
+    let lines = |severity: Severity| {
+        let found = diagnostics.iter().filter(move |found| found.severity == severity);
+        found.map(|found| one_line(found, &sources)).collect::<Vec<_>>()
+    };
+    Checked {
+        summary: summary(&lines(Severity::Error)),
+        warnings: lines(Severity::Warning),
+        text: diagnostics.render(&sources, false),
+        diagnostics: diagnostics.to_json(&sources),
+        ready,
+        files,
+        hash,
+        errors,
+    }
+}
+
+fn build(
+    source: &Source,
+    rules: &Rules,
+    hash: &str,
+    bound: Option<SocketAddr>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Ready> {
+    let engine = Arc::new(engine::build(rules, hash, diagnostics)?);
+    let access = Access::of(&engine, bound);
+    if let Some(objection) = access.objection() {
+        diagnostics.push(Diagnostic::error("open-to-all", objection));
+    }
+    if !diagnostics.has_errors()
+        && let Some(proof) = &source.proof
+    {
+        proof(rules, &engine, diagnostics);
+    }
+    Some(Ready { engine, access, hash: hash.to_owned() })
+}
+
+/// `file:line:column: message` and the line itself.
+fn one_line(found: &Diagnostic, sources: &Sources) -> String {
+    let Some(span) = found.span else { return found.message.clone() };
+    let (line, column) = sources.line_col(span);
+    let text = sources.line(span).trim();
+    let place = format!("{}:{line}:{column}", sources.name(span.file));
+    if text.is_empty() {
+        format!("{place}: {}", found.message)
+    } else {
+        format!("{place}: {}: {text}", found.message)
+    }
+}
+
+fn summary(errors: &[String]) -> String {
+    match errors {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}

@@ -1,0 +1,109 @@
+//! Real files and real time, in a folder of each test's own. Every wait is for a sign, bounded by `SOON`.
+
+use super::*;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(20);
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rulegate-watch-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.file(name), text).unwrap();
+        self.file(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn following(files: &[PathBuf]) -> FileWatch {
+    let mut watch = FileWatch::new();
+    watch.follow(files).await;
+    watch
+}
+
+async fn notices(watch: &mut FileWatch) {
+    timeout(SOON, watch.changed()).await.expect("the change was not noticed");
+}
+
+#[tokio::test]
+async fn a_save_in_place_and_a_save_by_rename_are_noticed() {
+    let folder = Folder::new("save");
+    let file = folder.write("rules.yaml", "one");
+    let mut watch = following(&[file.clone()]).await;
+    folder.write("rules.yaml", "two");
+    notices(&mut watch).await;
+    for text in ["three", "four"] {
+        fs::rename(folder.write(".rules.swp", text), &file).unwrap();
+        notices(&mut watch).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_swapped_symlink_is_noticed_again_and_again() {
+    let folder = Folder::new("symlink");
+    let swap = |version: &str| {
+        fs::create_dir_all(folder.file(version)).unwrap();
+        fs::write(folder.file(version).join("rules.yaml"), version).unwrap();
+        std::os::unix::fs::symlink(version, folder.file("..data_tmp")).unwrap();
+        fs::rename(folder.file("..data_tmp"), folder.file("..data")).unwrap();
+    };
+    swap("..v1");
+    std::os::unix::fs::symlink("..data/rules.yaml", folder.file("rules.yaml")).unwrap();
+    let mut watch = following(&[folder.file("rules.yaml")]).await;
+    for version in ["..v2", "..v3"] {
+        swap(version);
+        notices(&mut watch).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_appears_or_goes_is_noticed() {
+    let folder = Folder::new("appear");
+    let rules = folder.write("rules.yaml", "");
+    let mut watch = following(&[rules, folder.file("tokens.txt")]).await;
+    folder.write("tokens.txt", "key=1");
+    notices(&mut watch).await;
+    fs::remove_file(folder.file("tokens.txt")).unwrap();
+    notices(&mut watch).await;
+    folder.write("more.yaml", "");
+    notices(&mut watch).await;
+}
+
+#[tokio::test]
+async fn the_poll_notices_what_no_event_tells() {
+    let folder = Folder::new("poll");
+    let file = folder.write("rules.yaml", "one");
+    let mut watch = following(&[file]).await;
+    (watch.events, watch.poll) = (None, Duration::from_millis(10));
+    folder.write("rules.yaml", "two");
+    notices(&mut watch).await;
+}
+
+#[test]
+fn the_same_content_is_no_change() {
+    let folder = Folder::new("same");
+    let file = folder.write("rules.yaml", "one");
+    let before = fingerprint(&[file.clone()]);
+    folder.write("rules.yaml", "one");
+    folder.write("router.log", "a line");
+    assert_eq!(fingerprint(&[file.clone()]), before);
+    folder.write("rules.yaml", "two");
+    assert_ne!(fingerprint(&[file]), before);
+}

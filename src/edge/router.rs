@@ -1,0 +1,248 @@
+//! What a path means: the router's own paths, and everything else by the rules.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_ENCODING};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming as Received;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::admin;
+use super::body::ReplyBody;
+use super::clock;
+use super::proxy::{self, World};
+use super::reload::Handle;
+use super::reload::rules::Ready;
+use super::request_body::{self, BodyError};
+use super::server::Handler;
+use crate::engine::plan::Incoming;
+use crate::engine::{Engine, Ms, RouteMatch};
+
+/// How long a client may pause in the middle of its request's body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running router: the rules in force, and what outlives them.
+pub struct Router {
+    rules: ArcSwap<Ready>,
+    world: Arc<World>,
+    bound: SocketAddr,
+    reload: Handle,
+    last_reload: Mutex<LastReload>,
+    /// Told at each change of the rules.
+    changes: watch::Sender<()>,
+}
+
+/// How the latest reading of the rules went.
+#[derive(Clone, Debug)]
+pub struct LastReload {
+    /// Do the files hold what runs?
+    pub ok: bool,
+    /// When they were read.
+    pub at: Ms,
+    /// What was found.
+    pub diagnostics: Value,
+}
+
+impl Router {
+    /// A router that listens at `bound` and begins with the rules `first`.
+    pub fn new(first: Ready, world: Arc<World>, bound: SocketAddr, reload: Handle, found: Value) -> Self {
+        let last = LastReload { ok: true, at: world.clock.now(), diagnostics: found };
+        Self {
+            rules: ArcSwap::from_pointee(first),
+            world,
+            bound,
+            reload,
+            last_reload: Mutex::new(last),
+            changes: watch::channel(()).0,
+        }
+    }
+
+    /// The rules in force. A request asks once, and keeps what it got.
+    pub fn rules(&self) -> Arc<Ready> {
+        self.rules.load_full()
+    }
+
+    /// What outlives the rules.
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// The address that it listens at.
+    pub fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// Reads the rules again when asked.
+    pub fn reload(&self) -> &Handle {
+        &self.reload
+    }
+
+    /// Puts new rules in force, for every request that comes from now on.
+    pub fn adopt(&self, ready: Ready) {
+        self.world.stores.health().adopt(&ready.engine);
+        self.rules.store(Arc::new(ready));
+        self.changes.send_replace(());
+    }
+
+    /// Notes how a reading of the rules went.
+    pub fn remember(&self, ok: bool, diagnostics: Value) {
+        let last = LastReload { ok, at: self.world.clock.now(), diagnostics };
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    /// How the latest reading of the rules went.
+    pub fn last_reload(&self) -> LastReload {
+        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells when the rules have changed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    async fn by_rules(&self, ready: &Ready, request: Request<Received>) -> Response<ReplyBody> {
+        let (mut parts, body) = request.into_parts();
+        let id = clock::request_id();
+        let engine = &ready.engine;
+        let refusal = match admit(ready, &mut parts) {
+            Entry::Come => None,
+            Entry::Hollow => return self.answer(engine, parts, id, Bytes::new()).await,
+            Entry::Options(allow) => return options(&allow),
+            Entry::Refused(status, message) => Some((status, message)),
+        };
+        let read = match refusal {
+            None => self.body(engine, &parts.headers, body).await,
+            Some(refusal) => {
+                request_body::discard(&parts.headers, body).await;
+                Err(refusal)
+            }
+        };
+        match read {
+            Ok(body) => self.answer(engine, parts, id, body).await,
+            Err((status, message)) => {
+                tracing::info!("[{id}] {status}: {message}");
+                proxy::respond(&id, engine.error_answer(parts.uri.path(), status, &message, &id))
+            }
+        }
+    }
+
+    async fn body(
+        &self,
+        engine: &Engine,
+        headers: &HeaderMap,
+        body: Received,
+    ) -> Result<Bytes, (StatusCode, String)> {
+        let limit = engine.limits.body as u64;
+        request_body::read(headers, body, limit, BODY_PATIENCE).await.map_err(|error| match error {
+            BodyError::TooLarge { limit } => (StatusCode::PAYLOAD_TOO_LARGE, too_large(limit)),
+            BodyError::Slow => {
+                (StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time".to_owned())
+            }
+            BodyError::Broken => (StatusCode::BAD_REQUEST, "the request's body could not be read".to_owned()),
+        })
+    }
+
+    async fn answer(
+        &self,
+        engine: &Arc<Engine>,
+        parts: Parts,
+        id: String,
+        body: Bytes,
+    ) -> Response<ReplyBody> {
+        let incoming = Incoming {
+            id,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            method: parts.method,
+            headers: parts.headers,
+            body,
+            now: self.world.clock.now(),
+            seed: clock::seed(),
+        };
+        proxy::answer(self.world.clone(), engine.clone(), incoming).await
+    }
+}
+
+impl Handler for Router {
+    async fn handle(self: Arc<Self>, request: Request<Received>) -> Response<ReplyBody> {
+        let ready = self.rules();
+        match admin::path(request.uri().path()) {
+            Some(path) => admin::answer(&self, &ready, path, request).await,
+            None => self.by_rules(&ready, request).await,
+        }
+    }
+
+    fn panicked(&self, path: &str) -> Response<ReplyBody> {
+        let id = clock::request_id();
+        let text = "a bug in the router stopped this request; please report it";
+        let answer = self.rules().engine.error_answer(path, StatusCode::INTERNAL_SERVER_ERROR, text, &id);
+        proxy::respond(&id, answer)
+    }
+}
+
+/// May a request come in, as far as its head tells?
+enum Entry {
+    /// Read its body.
+    Come,
+    /// There is no such path or method; the engine words the error, and needs no body for it.
+    Hollow,
+    /// It asks what it may ask.
+    Options(Vec<Method>),
+    /// It may not.
+    Refused(StatusCode, String),
+}
+
+fn admit(ready: &Ready, parts: &mut Parts) -> Entry {
+    let path = parts.uri.path();
+    let found = match ready.engine.route(&parts.method, path) {
+        RouteMatch::WrongMethod { allow, .. } if parts.method == Method::OPTIONS => {
+            return Entry::Options(allow);
+        }
+        _ if parts.method == Method::OPTIONS && path == "*" => return Entry::Options(Vec::new()),
+        RouteMatch::Found(_) => true,
+        _ => false,
+    };
+    if let Err(denied) = ready.access.client(&mut parts.headers) {
+        let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
+        return Entry::Refused(status, denied.message.to_owned());
+    }
+    if !found {
+        return Entry::Hollow;
+    }
+    if parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let text = "the request's body is compressed; send it as it is".to_owned();
+        return Entry::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+    }
+    Entry::Come
+}
+
+/// The answer to OPTIONS. No header lets other web sites in: whoever wants that puts a proxy in front that does.
+pub(super) fn options(allow: &[Method]) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut names: Vec<&str> = allow.iter().map(Method::as_str).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    names.push("OPTIONS");
+    if let Ok(names) = HeaderValue::try_from(names.join(", ")) {
+        response.headers_mut().insert(ALLOW, names);
+    }
+    response
+}
+
+fn too_large(limit: u64) -> String {
+    let limit = match limit {
+        whole if whole >= 1 << 20 && whole % (1 << 20) == 0 => format!("{} MiB", whole >> 20),
+        bytes => format!("{bytes} bytes"),
+    };
+    format!(
+        "the request's body is larger than {limit}, which is the limit (`limits: {{ body: ... }}` in the rules)"
+    )
+}

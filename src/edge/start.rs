@@ -1,0 +1,182 @@
+//! Starts a router, and stops it: what the command line, the demo and the tests do first and last.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::clock::Clock;
+use super::probes;
+use super::proxy::World;
+use super::reload::rules::{Checked, Proof, Source, Variables, read};
+use super::reload::watch::FileWatch;
+use super::reload::{self, Handle, Report};
+use super::router::Router;
+use super::server::{self, Patience};
+use super::stores::Stores;
+use super::upstream::Upstream;
+
+/// How to start a router.
+#[derive(Clone)]
+pub struct Options {
+    /// The rules file; `builtin:rules.yaml` for the rules inside the program.
+    pub rules: PathBuf,
+    /// Where to listen (`host:port`, port 0 for a free one), instead of where the rules say.
+    pub listen: Option<String>,
+    /// What `${NAME}` means in the rules.
+    pub variables: Variables,
+    /// Runs the rules' own tests; rules that fail them are refused.
+    pub proof: Option<Proof>,
+    /// The time.
+    pub clock: Clock,
+    /// How patient to be with clients.
+    pub patience: Patience,
+    /// Whether to watch the rules' files. If not, they are read again only when somebody asks for it.
+    pub follow: bool,
+}
+
+impl Options {
+    /// A router with these rules, as a user starts it.
+    pub fn new(rules: impl Into<PathBuf>) -> Self {
+        Self {
+            rules: rules.into(),
+            listen: None,
+            variables: Arc::new(|name| std::env::var(name).ok()),
+            proof: None,
+            clock: Clock::Wall,
+            patience: Patience::default(),
+            follow: true,
+        }
+    }
+}
+
+/// Why a router did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The rules are wrong: all that was found, with the lines shown.
+    Rules(String),
+    /// It may not listen there.
+    Address {
+        /// Where.
+        address: String,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rules(text) => write!(out, "the rules are wrong:\n{}", text.trim_end()),
+            Self::Address { address, error } => write!(out, "cannot listen on {address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A router that runs. Dropping it stops everything at once; see [`Running::shutdown`] for the gentle way.
+pub struct Running {
+    router: Arc<Router>,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<usize>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+/// Reads the rules, listens, and answers from then on.
+///
+/// # Errors
+/// If the rules are wrong, or the address cannot be had.
+pub async fn serve(options: Options) -> Result<Running, StartError> {
+    let source = Source { path: options.rules, variables: options.variables, proof: options.proof };
+    let asked = options.listen.as_deref().and_then(|listen| listen.parse::<SocketAddr>().ok());
+    let (source, mut first) = blocking(move || {
+        let first = read(&source, asked);
+        (source, first)
+    })
+    .await?;
+    let Some(ready) = first.ready.take() else { return Err(StartError::Rules(first.text)) };
+    let listen = options.listen.unwrap_or_else(|| ready.engine.listen.clone());
+    let failed = |error| StartError::Address { address: listen.clone(), error };
+    let listener = TcpListener::bind(&listen).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+
+    let world = Arc::new(World { stores: Stores::new(), upstream: Upstream::new(), clock: options.clock });
+    let (handle, wishes) = reload::channel();
+    let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
+    announce(&router, &first);
+
+    let watch = options.follow.then(FileWatch::new);
+    let helpers = vec![
+        tokio::spawn(probes::run(router.clone())),
+        tokio::spawn(reload::follow(router.clone(), source, first, watch, wishes)),
+    ];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let patience = Patience { drain: router.rules().engine.limits.shutdown, ..options.patience };
+    let server = tokio::spawn(server::run(listener, router.clone(), patience, async move {
+        let _ = stopped.await;
+    }));
+    Ok(Running { router, stop: Some(stop), server, helpers })
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    let bug = |_| StartError::Rules("a bug stopped the reading of the rules; please report it".to_owned());
+    tokio::task::spawn_blocking(work).await.map_err(bug)
+}
+
+/// Says in the log what runs, and what of the rules cannot be used.
+fn announce(router: &Router, first: &Checked) {
+    reload::warn_of_new(&first.warnings, &[]);
+    let rules = router.rules();
+    tracing::info!("listening on http://{} with rules {}", router.bound(), rules.engine.version);
+    let engine = &rules.engine;
+    let order = engine.by_priority().iter().filter_map(|place| engine.providers.get(*place));
+    let names: Vec<&str> = order.filter(|p| p.has_key()).map(|p| p.name.as_str()).collect();
+    match &*names {
+        [] => tracing::warn!("no provider has a key; every request will be told what to set"),
+        names => tracing::info!("providers, first choice first: {}", names.join(", ")),
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.router.bound()
+    }
+
+    /// The router itself.
+    pub fn router(&self) -> &Arc<Router> {
+        &self.router
+    }
+
+    /// Asks for the rules to be read again.
+    pub fn reload_handle(&self) -> Handle {
+        self.router.reload().clone()
+    }
+
+    /// Reads the rules again. `None` if the router is stopping.
+    pub async fn reload(&self) -> Option<Report> {
+        self.router.reload().reload().await
+    }
+
+    /// Takes no new request, lets the running ones end within the rules' `limits.shutdown`, and stops.
+    /// Returns how many connections had to be cut.
+    pub async fn shutdown(mut self) -> usize {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        (&mut self.server).await.unwrap_or(0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.helpers.iter().for_each(JoinHandle::abort);
+        self.server.abort();
+    }
+}

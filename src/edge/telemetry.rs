@@ -1,0 +1,81 @@
+//! The log: one line per thing that happened, with its reason. No prompt and no key is ever in it.
+//!
+//! INFO is normal work, recoveries and reloads; WARN a provider that another had to stand in for; ERROR a
+//! request that no provider answered. DEBUG adds each attempt and each rule's verdict.
+
+use std::fmt::{self, Display, Write};
+
+use crate::engine::plan::{Event, Level};
+
+/// The longest text that goes into one line, in characters.
+const LONGEST: usize = 300;
+
+/// Replaces the standard report of a panic, which may quote what was being worked on, by its place only.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!("a bug was met at {}:{}", place.file(), place.line()),
+        None => tracing::error!("a bug was met"),
+    }));
+}
+
+/// Is anybody reading what each rule said?
+pub fn wants_verdicts() -> bool {
+    tracing::enabled!(tracing::Level::DEBUG)
+}
+
+/// Writes what happened to one request.
+pub fn tell(request: &str, events: &[Event]) {
+    for event in events {
+        let line = OneLine(event);
+        match event.level() {
+            Level::Debug => tracing::debug!("[{request}] {line}"),
+            Level::Info => tracing::info!("[{request}] {line}"),
+            Level::Warn => tracing::warn!("[{request}] {line}"),
+            Level::Error => tracing::error!("[{request}] {line}"),
+        }
+    }
+}
+
+/// Shows anything as one line of bounded length: what a provider says must not be able to forge a second line.
+pub struct OneLine<T>(pub T);
+
+impl<T: Display> Display for OneLine<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Line { out, left: LONGEST };
+        write!(line, "{}", self.0)
+    }
+}
+
+struct Line<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    left: usize,
+}
+
+impl Write for Line<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            match self.left {
+                0 => return Ok(()),
+                1 => self.out.write_char('…')?,
+                _ if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => self.out.write_char(' ')?,
+                _ => self.out.write_char(c)?,
+            }
+            self.left -= 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_of_bounded_length() {
+        assert_eq!(OneLine("a\r\nb\u{1b}[31m").to_string(), "a  b [31m");
+        let long = OneLine("é".repeat(1000)).to_string();
+        assert_eq!((long.chars().count(), long.ends_with('…')), (LONGEST, true));
+        let fits = "x".repeat(LONGEST - 1);
+        assert_eq!(OneLine(&fits).to_string(), fits);
+    }
+}
