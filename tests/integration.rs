@@ -2,10 +2,10 @@
 
 mod support;
 
+mod config_corpus;
 mod edge_admin;
 mod edge_reload;
 mod edge_requests;
-mod upstream;
-
 mod recordings;
 mod rules;
+mod upstream;

@@ -13,7 +13,8 @@ mod rule_tests;
 use super::model::Rules;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
-/// Judges the rules as a whole. All findings go to `diags`, in the order of the files.
+/// Judges the rules as a whole. `diags` has what was said while they were read; all that is found goes there
+/// too, in the order of the files.
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     let mut found = Diagnostics::new();
     access::check(rules, &mut found);
@@ -23,10 +24,16 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     failover::check(rules, &mut found);
     health::check(rules, &mut found);
     rule_tests::check(rules, &mut found);
-    // What stands for a variable that is not set has been reported; it is no address, no name and no path.
-    let told =
-        |found: &Diagnostic| found.code != "no-key" && found.span.is_some_and(|at| rules.unset.contains(&at));
-    diags.extend(found.into_vec().into_iter().filter(|found| !told(found)));
+    let broken = diags.has_errors();
+    let mut news = Diagnostics::new();
+    news.extend(found.into_vec().into_iter().filter(|found| match found.code {
+        "no-key" => true,
+        // Nothing is left because what was there could not be read.
+        "no-providers" | "no-routes" | "no-client-key" if broken => false,
+        // What stands for a variable that is not set is no address, no name and no path.
+        _ => found.span.is_none_or(|at| !rules.unset.contains(&at)),
+    }));
+    diags.append_news(news);
     diags.sort();
 }
 

@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 use super::assemble::{Parts, assemble};
 use super::builtin;
 use super::files::{Files, Place, is_pattern, matching};
+use super::keys;
 use super::model::{Body, FoundFile, Mapping, Protocol, Rules, RulesFile, Spanned};
 use super::record::FromNode;
 use super::secrets;
 use super::substitute::Substitution;
-use super::variables;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
 use crate::text::yaml::{self, Node};
 
@@ -102,7 +102,8 @@ impl Loader<'_> {
         let mut diagnostics = Diagnostics::new();
         // A scalar without its variable is wrong in one way only, whatever else its reader thought.
         diagnostics.extend(self.diagnostics.into_vec().into_iter().filter(|found| {
-            found.code == "unset-variable" || !found.span.is_some_and(|span| incomplete.contains(&span))
+            matches!(found.code, "unset-variable" | "bad-variable")
+                || !found.span.is_some_and(|span| incomplete.contains(&span))
         }));
         let hash = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Loaded { rules, sources: self.sources, diagnostics, files: self.watched, hash }
@@ -138,6 +139,9 @@ impl Loader<'_> {
         match yaml::parse(file, &text) {
             Ok(node) => Ok(Some((file, node))),
             Err(diagnostic) => {
+                for range in keys::lookalikes(&text) {
+                    self.sources.mask(Span::new(file, range.start, range.end));
+                }
                 self.diagnostics.push(diagnostic);
                 self.incomplete = true;
                 Ok(None)
@@ -147,10 +151,18 @@ impl Loader<'_> {
 
     /// Notes where keys stand; those that stand in the file itself are not shown from here on.
     fn keys(&mut self, node: &Node) {
-        for key in keys(node) {
+        for key in keys::all(node) {
             self.keys.push(key.span);
-            if is_literal_key(key) {
+            if keys::is_literal(key) {
                 self.sources.mask(key.span);
+                if keys::of_clients(node).contains(&key) {
+                    let message = "the key of a client stands in the file itself";
+                    let diagnostic = Diagnostic::warning("literal-key", message).at(key.span);
+                    let diagnostic = diagnostic.label("whoever reads the file has it");
+                    let help =
+                        "write `${NAME}`, or the digest: `sha256:` and what `sha256sum` says of the key";
+                    self.diagnostics.push(diagnostic.help(help));
+                }
             }
         }
     }
@@ -314,26 +326,6 @@ impl Loader<'_> {
             }
         }
     }
-}
-
-/// The scalars of a rules file that are keys.
-fn keys(node: &Node) -> Vec<&Node> {
-    let mut keys = Vec::new();
-    for (_, provider) in node.get("providers").and_then(Node::as_map).unwrap_or_default() {
-        keys.extend(provider.get("key"));
-    }
-    let clients = node.get("access").and_then(|access| access.get("keys"));
-    keys.extend(clients.and_then(Node::as_list).unwrap_or_default());
-    keys.extend(node.get("admin_key"));
-    keys
-}
-
-/// Whether a key stands in the file itself, where diagnostics would show it.
-fn is_literal_key(node: &Node) -> bool {
-    let word = |text: &str| text == "client" || text == "none" || text.starts_with("sha256:");
-    node.as_map().is_none()
-        && node.as_list().is_none()
-        && !node.as_str().is_some_and(|text| word(text) || !variables::names(text).is_empty())
 }
 
 #[cfg(test)]

@@ -46,6 +46,11 @@ impl Schemas {
         json!({ "$ref": format!("#/$defs/{name}") })
     }
 
+    /// A definition that has been made, to make another of it.
+    pub fn definition(&self, name: &str) -> Value {
+        self.definitions.get(name).cloned().unwrap_or_default()
+    }
+
     /// All definitions, by name.
     pub fn into_definitions(self) -> Map<String, Value> {
         self.definitions

@@ -11,7 +11,7 @@ pub struct Substitution<'e> {
     secrets: Values,
     /// Scalars with a variable that is not set and has no default, and the names.
     unset: Vec<(Span, Vec<String>)>,
-    /// Scalars whose variable says by itself what is wrong when it is not set.
+    /// Scalars whose variable cannot be read, or says by itself what is wrong when it is not set.
     complained: Vec<Span>,
 }
 
@@ -71,6 +71,7 @@ impl<'e> Substitution<'e> {
                         .label(reason)
                         .help("write `$${` for the text `${`"),
                 );
+                self.complained.push(span);
                 return Kind::String(text.to_string());
             }
         };

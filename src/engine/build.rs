@@ -27,8 +27,8 @@ const VERSION: usize = 12;
 
 /// Compiles the rules. `hash` names their content. `None` if anything is wrong; `diags` says what.
 pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Option<Engine> {
-    let before = errors(diags);
-    let mut build = Build { rules, diags, texts: Texts::default(), repairs: Vec::new() };
+    let mut found = Diagnostics::new();
+    let mut build = Build { rules, diags: &mut found, texts: Texts::default(), repairs: Vec::new() };
     build.repairs();
     let protocols: Vec<Arc<Protocol>> =
         rules.protocols.iter().map(|it| Arc::new(build.protocol(it))).collect();
@@ -45,7 +45,9 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     let probes = probe::build(rules, &routes, &providers, build.diags);
     let Build { mut texts, repairs, .. } = build;
     texts.seal();
-    if errors(diags) > before {
+    let broken = found.has_errors();
+    diags.append_news(found);
+    if broken {
         return None;
     }
     let models: Vec<String> = rules.models.iter().map(|name| name.value.clone()).collect();
@@ -66,10 +68,6 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
         repairs,
         texts,
     })
-}
-
-fn errors(diags: &Diagnostics) -> usize {
-    diags.iter().filter(|found| found.severity == crate::text::diagnostic::Severity::Error).count()
 }
 
 /// The state of one build.

@@ -224,6 +224,19 @@ impl Diagnostics {
         self.found.extend(other.found);
     }
 
+    /// Takes in the findings of a later look at the same files, but for those at a place where an error has
+    /// been told already: they would tell the same mistake again.
+    pub fn append_news(&mut self, later: Diagnostics) {
+        let told: Vec<Span> = self
+            .found
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .filter_map(|found| found.span)
+            .collect();
+        let news = |found: &Diagnostic| found.span.is_none_or(|span| !told.contains(&span));
+        self.found.extend(later.found.into_iter().filter(news));
+    }
+
     /// Puts the findings in the order of files and places; those without a place come first.
     pub fn sort(&mut self) {
         self.found.sort_by_key(|found| found.span.map(|span| (span.file, span.start)));

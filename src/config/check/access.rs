@@ -5,6 +5,12 @@ use crate::config::model::{Access, ClientKey, Key, Rules};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    if let Some(proxy) = &rules.proxy
+        && proxy.value != "env"
+        && proxy.value != "none"
+    {
+        url(proxy, &["http", "https"], diags);
+    }
     let listen = &rules.listen;
     let Some(loopback) = is_loopback(listen) else {
         let message = format!("`{}` is not an address with a port", listen.value);
@@ -51,12 +57,6 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             );
         }
         None => {}
-    }
-    if let Some(proxy) = &rules.proxy
-        && proxy.value != "env"
-        && proxy.value != "none"
-    {
-        url(proxy, &["http", "https"], diags);
     }
 }
 

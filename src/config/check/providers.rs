@@ -161,7 +161,9 @@ fn parameters(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut 
     let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
     let mut used = Vec::new();
     templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));
-    let read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();
+    let mut read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();
+    read.sort();
+    read.dedup();
     for parameter in provider.with.names() {
         if read.contains(&parameter.text) {
             continue;

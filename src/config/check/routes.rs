@@ -130,7 +130,7 @@ fn unasked(rules: &Rules, diags: &mut Diagnostics) {
             there && route.protocol.as_ref().is_some_and(|it| understands(rules, provider, it))
         });
         let known = provider.speaks.iter().all(|it| rules.protocol(it).is_some());
-        if !asked && known {
+        if !asked && known && !provider.speaks.is_empty() {
             let message = format!("no route leads to the provider `{}`", name.text);
             diags.push(Diagnostic::warning("never-asked", message).at(name.span).label("never asked"));
         }

@@ -56,6 +56,12 @@ fn no_diagnostic_shows_a_value_or_a_literal_key() {
 }
 
 #[test]
+fn a_literal_key_is_hidden_even_in_a_file_that_is_no_yaml() {
+    let (_, said) = load_in(&[("c/rules.yaml", "providers: { a: { key: sk-secret, url: [ } }")], &no_env);
+    assert!(said.contains("key: *********, url") && !said.contains("sk-secret"), "{said}");
+}
+
+#[test]
 fn included_files_are_protocols_mappings_and_parts_of_the_rules() {
     let files = [
         (

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Several, Spanned, When};
 use crate::config::record::{FromNode, Schemas, record, word, words, wrong_type};
-use crate::text::diagnostic::Diagnostics;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::yaml::Node;
 
 record! {
@@ -27,7 +27,7 @@ record! {
 
 words! {
     /// What a retry leads to when it does not help.
-    pub enum Then: "what to do then" {
+    pub enum Then: "what follows a retry" {
         /// The next provider.
         Next = "next",
         /// This answer goes to the client.
@@ -111,6 +111,13 @@ words! {
 
 impl FromNode for Action {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        if let Some(text @ ("retry" | "repair")) = node.as_str() {
+            let example = if text == "retry" { "{ retry: 2 }" } else { "{ repair: NAME }" };
+            let diagnostic = Diagnostic::error("unknown-word", format!("`{text}` alone says too little"));
+            diags
+                .push(diagnostic.at(node.span).label("not an action").help(format!("write `do: {example}`")));
+            return None;
+        }
         if node.as_str().is_some() {
             let words = [("next", false), ("return", true)];
             return word(node, "an action", &words, diags)

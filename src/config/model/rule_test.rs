@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{FailureKind, Several, Spanned, Table};
 use crate::config::record::{FromNode, Schemas, head_span, record, unknown_key};
@@ -141,10 +141,15 @@ impl FromNode for Expect {
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        let of_providers = ExpectProvider::schema(schemas);
-        let facts = ExpectFacts::schema(schemas);
-        // The definition itself is closed; here the names of providers are open.
-        json!({ "type": "object", "description": "What should happen.",
-            "anyOf": [facts, { "additionalProperties": { "anyOf": [of_providers, {}] } }] })
+        schemas.define("Expect", |schemas| {
+            // The facts, and beside them any name of a provider.
+            ExpectFacts::schema(schemas);
+            let of_provider = ExpectProvider::schema(schemas);
+            let mut expect = schemas.definition("ExpectFacts");
+            if let Value::Object(members) = &mut expect {
+                members.insert("additionalProperties".into(), of_provider);
+            }
+            expect
+        })
     }
 }

@@ -52,7 +52,7 @@ record! {
     }
 
     /// How long to wait for what.
-    pub struct Timeouts: "timeouts" {
+    pub struct Timeouts: "`timeouts`" {
         /// For a connection, TLS included. Default 5s.
         connect: Option<Duration>,
         /// From the end of the request to the head of the answer and its first content. Default 60s.
@@ -64,7 +64,7 @@ record! {
     }
 
     /// How much is too much.
-    pub struct Limits: "limits" {
+    pub struct Limits: "`limits`" {
         /// The body of a request.
         body: ByteSize = ByteSize(32 << 20),
         /// An answer that is not a stream.

@@ -125,14 +125,15 @@ impl FromNode for When {
         let facts = match &node.kind {
             Kind::Bool(value) => vec![Fact::Constant(*value)],
             Kind::String(text) if text.starts_with('$') => vec![Fact::Path(node.clone())],
-            // All facts are read, so that all mistakes are seen; one that is wrong makes the whole of no use.
-            Kind::Map(entries) => {
-                let facts: Vec<_> = entries.iter().map(|(key, value)| fact(key, value, diags)).collect();
-                facts.into_iter().collect::<Option<Vec<_>>>()?
-            }
+            // What is wrong (and reported) never holds: left out, it would make the condition hold too often,
+            // and rules that follow would seem to be out of reach.
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| fact(key, value, diags).unwrap_or(Fact::Constant(false)))
+                .collect(),
             _ => {
                 wrong_type(node, "a condition is a mapping of facts, a path, `true` or `false`", diags);
-                return None;
+                vec![Fact::Constant(false)]
             }
         };
         Some(When { span: head_span(node), facts })

@@ -1,0 +1,48 @@
+//! JSON Schemas of the files, for editors; made from the same declarations that read the files.
+
+use serde_json::{Value, json};
+
+use super::model::{Mapping, Protocol, RulesFile};
+use super::record::{FromNode, Schemas};
+
+/// A schema and the name of its file in `schemas/`.
+pub struct Document {
+    /// The file's name.
+    pub file: &'static str,
+    /// The schema.
+    pub schema: Value,
+}
+
+/// All schemas.
+pub fn documents() -> Vec<Document> {
+    vec![
+        document::<RulesFile>("rules.schema.json", "rulegate: rules.yaml"),
+        document::<Mapping>("mapping.schema.json", "rulegate: a mapping file"),
+        document::<Protocol>("protocol.schema.json", "rulegate: a protocol file"),
+    ]
+}
+
+fn document<T: FromNode>(file: &'static str, title: &str) -> Document {
+    let mut schemas = Schemas::default();
+    let root = T::schema(&mut schemas);
+    let mut definitions = schemas.into_definitions();
+    definitions.sort_keys();
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+    });
+    if let (Value::Object(schema), Value::Object(root)) = (&mut schema, root) {
+        schema.extend(root);
+        schema.insert("$defs".into(), Value::Object(definitions));
+    }
+    Document { file, schema }
+}
+
+impl Document {
+    /// The text of the file.
+    pub fn text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(&self.schema).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}

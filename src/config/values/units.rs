@@ -1,0 +1,136 @@
+//! Values read from a text by a notation of their own: durations, sizes, statuses, patterns.
+
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::{Value, json};
+
+use crate::config::record::{FromNode, Schemas, wrong_type};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::text::units::{self, Glob, StatusSet};
+use crate::text::yaml::{Kind, Node};
+
+/// The text of a scalar that a unit is read from: `30s`, but also a bare `0`.
+fn scalar_text<'n>(node: &'n Node, wanted: &str, diags: &mut Diagnostics) -> Option<&'n str> {
+    match &node.kind {
+        Kind::String(text) => Some(text),
+        Kind::Number(raw) => Some(raw),
+        _ => {
+            wrong_type(node, wanted, diags);
+            None
+        }
+    }
+}
+
+/// Reads a scalar by `parse`, whose error is a sentence for the reader.
+fn parsed<T>(
+    node: &Node,
+    wanted: &str,
+    code: &'static str,
+    example: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+    diags: &mut Diagnostics,
+) -> Option<T> {
+    let text = scalar_text(node, wanted, diags)?;
+    match parse(text) {
+        Ok(value) => Some(value),
+        Err(reason) => {
+            diags.push(
+                Diagnostic::error(code, wanted).at(node.span).label(last_sentence(&reason)).help(example),
+            );
+            None
+        }
+    }
+}
+
+/// `500ms`, `30s`, `1h`, `1m30s`, `0`.
+impl FromNode for Duration {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let example = "write for example 500ms, 30s, 10m, 1h or 1m30s";
+        parsed(node, "a duration is wanted here", "bad-duration", example, units::duration, diags)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": ["string", "integer"], "examples": ["500ms", "30s", "10m", "1h"] })
+    }
+}
+
+/// A size in bytes: `1024`, `64KB`, `32MiB`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ByteSize(pub u64);
+
+impl FromNode for ByteSize {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let example = "write for example 64KiB or 32MiB";
+        let read = |text: &str| units::byte_size(text).map(ByteSize);
+        parsed(node, "a size in bytes is wanted here", "bad-size", example, read, diags)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": ["string", "integer"], "examples": ["64KiB", "32MiB"] })
+    }
+}
+
+/// `429`, `5xx`, `"500-599"`, or a list of such.
+impl FromNode for StatusSet {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        if node.as_list().is_some() {
+            let all: Vec<StatusSet> = Vec::from_node(node, diags)?;
+            return all.into_iter().reduce(StatusSet::or);
+        }
+        let example = "write a status such as 429, a class such as 5xx or a range such as 500-504";
+        parsed(node, "a status is wanted here", "bad-status", example, StatusSet::parse, diags)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        let one = json!({ "type": ["integer", "string"], "examples": [429, "5xx", "500-504"] });
+        json!({ "anyOf": [one, { "type": "array", "items": one }] })
+    }
+}
+
+/// A name with `*` and `?`, or a regex between slashes.
+impl FromNode for Glob {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let example = "write a name, a pattern such as \"name-*\", or a regex between slashes";
+        parsed(node, "a name or a pattern is wanted here", "bad-pattern", example, Glob::parse, diags)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+/// A regular expression over text.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// Compiled.
+    pub regex: Regex,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl FromNode for Pattern {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let Some(text) = node.as_str() else {
+            wrong_type(node, "a regular expression is wanted here", diags);
+            return None;
+        };
+        match Regex::new(text) {
+            Ok(regex) => Some(Pattern { regex, span: node.span }),
+            Err(error) => {
+                let diagnostic = Diagnostic::error("bad-regex", "this is not a regular expression");
+                diags.push(diagnostic.at(node.span).label(last_sentence(&error.to_string())));
+                None
+            }
+        }
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "format": "regex" })
+    }
+}
+
+/// The one sentence in a regex error, which is otherwise a drawing of several lines.
+fn last_sentence(text: &str) -> &str {
+    text.lines().last().unwrap_or(text).trim_start_matches("error: ").trim()
+}

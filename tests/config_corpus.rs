@@ -1,0 +1,152 @@
+//! Rules files that are right, and rules files that are wrong, with exactly what is said about them.
+//!
+//! `UPDATE_EXPECT=1 cargo test corpus` writes what is said now; the difference is for a person to judge.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use rulegate::config::check::check;
+use rulegate::config::files::Disk;
+use rulegate::config::load::load;
+use rulegate::config::schema;
+use rulegate::engine;
+use rulegate::text::diagnostic::{Diagnostics, FileId};
+use rulegate::text::yaml;
+use serde_json::Value;
+
+/// The value of every variable that is set in these tests; it must never be seen.
+const SECRET: &str = "sk-not-to-be-shown";
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn updating() -> bool {
+    std::env::var_os("UPDATE_EXPECT").is_some()
+}
+
+/// The `.yaml` files right in a folder, sorted, relative to the root of the project.
+fn rules_in(folder: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| Path::new(folder).join(entry.unwrap().file_name()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "{folder} is empty");
+    found
+}
+
+/// All that is said about a file. The tests run in the root of the project, so that paths are short.
+fn said(path: &Path) -> (String, Diagnostics) {
+    let env = |name: &str| name.starts_with("SOME_").then(|| SECRET.to_string());
+    let loaded = load(&Disk, path, &env);
+    let mut diagnostics = loaded.diagnostics;
+    if let Some(rules) = &loaded.rules {
+        check(rules, &mut diagnostics);
+        engine::build(rules, &loaded.hash, &mut diagnostics);
+    }
+    diagnostics.sort();
+    let text = diagnostics.render(&loaded.sources, false);
+    for shown in [&text, &diagnostics.to_json(&loaded.sources).to_string()] {
+        assert!(!shown.contains(SECRET) && !shown.contains("sk-do-not-show"), "{shown}");
+    }
+    (text, diagnostics)
+}
+
+#[test]
+fn the_good_corpus_is_found_good() {
+    for path in rules_in("tests/good") {
+        assert_eq!(said(&path).0, "", "{}", path.display());
+    }
+}
+
+#[test]
+fn the_bad_corpus_is_told_exactly_what_is_wrong() {
+    let mut wrong = Vec::new();
+    for path in rules_in("tests/bad") {
+        let expected = root().join(path.with_extension("txt"));
+        let (text, diagnostics) = said(&path);
+        assert!(!diagnostics.is_empty(), "nothing is said about {}", path.display());
+        if updating() {
+            fs::write(&expected, &text).unwrap();
+        } else if fs::read_to_string(&expected).unwrap_or_default() != text {
+            wrong.push(format!("{} is told:\n{text}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE_EXPECT=1 writes this down", wrong.join("\n"));
+}
+
+#[test]
+fn six_mistakes_give_six_findings_each_with_its_place() {
+    let (text, diagnostics) = said(Path::new("tests/bad/six-mistakes.yaml"));
+    assert_eq!(diagnostics.len(), 6, "{text}");
+    assert!(diagnostics.iter().all(|found| found.span.is_some()));
+    assert!(text.matches("did you mean").count() >= 5, "{text}");
+}
+
+#[test]
+fn what_the_project_ships_is_found_good() {
+    let mut paths = vec![PathBuf::from("rules/rules.yaml")];
+    paths.extend(
+        fs::read_dir(root().join("examples"))
+            .unwrap()
+            .map(|entry| Path::new("examples").join(entry.unwrap().file_name()).join("rules.yaml")),
+    );
+    paths.extend(rules_in("tests/rules"));
+    for path in paths {
+        let (text, diagnostics) = said(&path);
+        let worse = diagnostics.iter().any(|found| found.code != "no-key");
+        assert!(!worse, "{}:\n{text}", path.display());
+    }
+}
+
+#[test]
+fn the_schemas_are_current() {
+    for document in schema::documents() {
+        let path = root().join("schemas").join(document.file);
+        if updating() {
+            fs::create_dir_all(root().join("schemas")).unwrap();
+            fs::write(&path, document.text()).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == document.text(), "{} is old; UPDATE_EXPECT=1 renews it", path.display());
+    }
+}
+
+fn validator(file: &str) -> Validator {
+    let document = schema::documents().into_iter().find(|document| document.file == file).unwrap();
+    jsonschema::draft202012::meta::validate(&document.schema).unwrap();
+    jsonschema::validator_for(&document.schema).unwrap()
+}
+
+fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(root().join(path)).unwrap();
+    let mut bytes = Vec::new();
+    yaml::parse(FileId(0), &text).unwrap().to_json_bytes(&mut bytes);
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+#[test]
+fn the_schemas_accept_what_is_right() {
+    let mut all = vec![(PathBuf::from("rules/rules.yaml"), "rules.schema.json")];
+    all.extend(rules_in("tests/good").into_iter().map(|path| (path, "rules.schema.json")));
+    all.extend(rules_in("rules/protocols").into_iter().map(|path| (path, "protocol.schema.json")));
+    all.extend(rules_in("rules/mappings").into_iter().map(|path| (path, "mapping.schema.json")));
+    for (path, schema) in all {
+        if let Err(error) = validator(schema).validate(&json(&path)) {
+            panic!("{} at {}: {error}", path.display(), error.instance_path());
+        }
+    }
+}
+
+#[test]
+fn the_schemas_refuse_what_has_the_wrong_shape() {
+    let rules = validator("rules.schema.json");
+    for name in ["unknown-keys", "missing-keys", "wrong-types", "facts", "not-a-mapping"] {
+        assert!(!rules.is_valid(&json(Path::new(&format!("tests/bad/{name}.yaml")))), "{name}");
+    }
+    let directive = serde_json::json!({ "routes": [{ "path": "/a", "answer": { "$if": 1, "$than": 2 } }] });
+    assert!(!rules.is_valid(&directive));
+}
