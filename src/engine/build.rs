@@ -238,3 +238,37 @@ fn list_doc(items: &[String]) -> Doc {
     out.push(b']');
     Doc::parse(out).unwrap_or_else(|_| Doc::null())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::builtin;
+    use crate::config::files::Memory;
+    use crate::config::load::load;
+    use crate::engine::exchange::Exchange;
+    use crate::engine::plan::Plan;
+    use crate::engine::{Engine, build};
+    use std::path::Path;
+
+    #[test]
+    fn the_rules_inside_the_program_build() {
+        let mut loaded =
+            load(&Memory::default(), Path::new(builtin::MAIN), &|name| Some(format!("http://{name}.test")));
+        let rules = loaded.rules.take().unwrap();
+        let engine = build(&rules, &loaded.hash, &mut loaded.diagnostics);
+        assert_eq!(loaded.diagnostics.render(&loaded.sources, false), "");
+        let engine = engine.unwrap();
+        assert!(
+            engine.routes.iter().filter(|route| route.answer.is_none()).any(|route| route.ways.len() == 3)
+        );
+        assert_eq!(engine.version.len(), 12);
+    }
+
+    #[test]
+    fn engines_are_shared_and_plans_travel() {
+        fn shared<T: Send + Sync>() {}
+        fn travels<T: Send>() {}
+        shared::<Engine>();
+        travels::<Plan>();
+        travels::<Exchange>();
+    }
+}

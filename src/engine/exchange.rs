@@ -6,9 +6,6 @@ pub mod sniff;
 mod translating;
 mod whole;
 
-#[cfg(test)]
-mod tests;
-
 use super::failure::{Failure, FailureKind, Phase};
 use super::mapping::{Kept, Mapping};
 use super::names::{MAPPING, Name, View};
@@ -272,6 +269,10 @@ impl Exchange {
         }
     }
 
+    fn has_content(&self) -> bool {
+        matches!(&self.body, Body::Translating(machine) if machine.has_content())
+    }
+
     fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -349,6 +350,12 @@ impl Exchange {
     /// The stream is over, well or not.
     fn ended(&mut self, seen: Seen) -> Progress {
         match seen {
+            // What has begun is answered with, however the bytes were cut on their way here.
+            Seen::Failed(failure) if !self.committed && self.has_content() => {
+                self.commit();
+                self.failed(failure);
+                return Progress::Commit;
+            }
             Seen::Failed(failure) => return self.failed(failure),
             // The client has read of it already.
             Seen::Told(failure) => self.failure = Some(failure),

@@ -17,6 +17,8 @@ pub mod probe;
 pub mod protocol;
 pub mod provider;
 pub mod route;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use build::build;
 pub use provider::{KeySource, Provider};

@@ -179,6 +179,8 @@ pub struct Plan {
     /// Set between a provider's failure and the choice of the next one.
     failover: Option<(String, Option<String>, String)>,
     last_rule: Option<String>,
+    /// A provider that was put aside has been asked because nobody else was left.
+    last_resort: bool,
     probe: Option<usize>,
     events: Vec<Event>,
     trace: bool,

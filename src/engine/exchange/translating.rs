@@ -40,6 +40,11 @@ impl Translating {
         self.taken_in
     }
 
+    /// Has the stream come to its first content?
+    pub fn has_content(&self) -> bool {
+        self.machine.committed()
+    }
+
     /// Moves what is ready to `output`.
     pub fn take_output(&mut self, output: &mut Vec<u8>) {
         self.gather_output();

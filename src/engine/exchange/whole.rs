@@ -19,12 +19,10 @@ pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failur
     let body = if sniff(&body) == Sniffed::Events { first_event(&body, job.limits.event) } else { body };
     let message = job.provider.read_error(&body, headers, Some(status)).message.unwrap_or_default();
     Failure {
-        kind: FailureKind::Status,
         status: Some(status),
         headers: headers.clone(),
         body,
-        message,
-        ..Failure::new(FailureKind::Status, "")
+        ..Failure::new(FailureKind::Status, message)
     }
 }
 

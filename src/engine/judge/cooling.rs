@@ -58,12 +58,17 @@ impl Cooling {
         }
         let view = View { captures, ..facts.view() };
         let mut env = view.env(COOLING, COOLING.len());
-        let moments = self.until.iter().filter_map(|source| {
-            let value = source.value.value(&mut env).ok()?;
-            let text = value.to_text()?;
-            moment(&text, source.in_ms, now)
-        });
-        moments.filter(|moment| *moment > now).max()
+        let mut latest = None;
+        for source in &self.until {
+            let Ok(value) = source.value.value(&mut env) else {
+                continue;
+            };
+            // A path may select several places: each of them is one more source.
+            let moments =
+                value.items().into_iter().filter_map(|item| moment(&item.to_text()?, source.in_ms, now));
+            latest = latest.max(moments.filter(|moment| *moment > now).max());
+        }
+        latest
     }
 
     fn clamp(&self, until: Ms, now: Ms) -> Ms {

@@ -66,6 +66,7 @@ impl Plan {
             current: None,
             failover: None,
             last_rule: None,
+            last_resort: false,
             probe: None,
             events: Vec::new(),
             trace: false,

@@ -90,10 +90,12 @@ impl Plan {
         // All that could be asked are put aside or have been asked. If nobody is free, the one that will be
         // free first is asked all the same: once, and not if this request has just seen it fail.
         let free_at = |way: &usize| health.free_at(&self.provider_name(*way), now);
-        if order.iter().any(|way| free_at(way).is_none()) {
+        if self.last_resort || order.iter().any(|way| free_at(way).is_none()) {
             return None;
         }
-        order.iter().copied().min_by_key(|way| free_at(way)).filter(|way| !was_tried(way))
+        let soonest = order.iter().copied().min_by_key(|way| free_at(way)).filter(|way| !was_tried(way));
+        self.last_resort = soonest.is_some();
+        soonest
     }
 
     /// Makes the attempt. `None` if the request cannot be put in the provider's words: then that is judged.
