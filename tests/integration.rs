@@ -1,5 +1,7 @@
 //! All integration tests in one binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 mod config_corpus;

@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 use super::timers::Timers;
 use super::upstream::{Call, Reply, ReplyStream, Upstream};
 use crate::engine::exchange::{Exchange, Progress};
+use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::plan::{Attempt, Outcome};
 
 /// How an attempt went.
@@ -36,7 +37,7 @@ pub async fn run(upstream: &Upstream, attempt: Attempt, proxy: Option<String>) -
         proxy,
     };
     let sent = tokio::select! {
-        sent = upstream.send(call) => sent,
+        sent = upstream.send(call) => sent.map_err(Failure::from),
         failure = timers.failure() => Err(failure),
     };
     match sent {
@@ -52,18 +53,17 @@ pub async fn run(upstream: &Upstream, attempt: Attempt, proxy: Option<String>) -
 async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended {
     let mut body = reply.body;
     loop {
-        let chunk = tokio::select! {
-            chunk = body.next() => chunk,
-            failure = timers.failure() => Some(Err(failure)),
-        };
-        let progress = match chunk {
-            Some(Ok(bytes)) => exchange.feed(&bytes),
-            Some(Err(failure)) => return finish(exchange.broke(failure)),
-            None => match exchange.eof() {
-                // The whole of a short stream may have come before its first content was seen to be complete.
-                Progress::Commit => return committed(exchange, Rest { body, timers }),
-                end => return finish(end),
+        let progress = tokio::select! {
+            chunk = body.next() => match chunk {
+                Some(Ok(bytes)) => exchange.feed(&bytes),
+                Some(Err(fault)) => return finish(exchange.broke(fault.into())),
+                None => match exchange.eof() {
+                    // A whole answer that is to be given as a stream is translated when it has come.
+                    Progress::Commit => return committed(exchange, Rest { body, timers }),
+                    end => return finish(end),
+                },
             },
+            failure = timers.failure() => return finish(exchange.broke(failure)),
         };
         timers.read(exchange.phase());
         match progress {
@@ -82,12 +82,7 @@ fn committed(exchange: Exchange, rest: Rest) -> Ended {
 fn finish(progress: Progress) -> Ended {
     let outcome = match progress {
         Progress::Done(outcome) => outcome,
-        Progress::More | Progress::Commit => Outcome::Failed(unfinished()),
+        Progress::More | Progress::Commit => Outcome::Failed(Failure::new(FailureKind::CutOff, "")),
     };
     Ended { outcome, rest: None }
-}
-
-fn unfinished() -> crate::engine::failure::Failure {
-    use crate::engine::failure::{Failure, FailureKind};
-    Failure::new(FailureKind::CutOff, "")
 }

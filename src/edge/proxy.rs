@@ -15,7 +15,7 @@ use super::attempt::{self, Rest};
 use super::body::ReplyBody;
 use super::clock::{self, Clock};
 use super::stores::Stores;
-use super::telemetry;
+use super::telemetry::{self, OneLine};
 use super::upstream::Upstream;
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
@@ -38,8 +38,12 @@ pub struct World {
 /// the provider at once.
 pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) -> Response<ReplyBody> {
     let id = incoming.id.clone();
+    let (method, path) = (incoming.method.clone(), incoming.path.clone());
     match Plan::begin(engine.clone(), incoming) {
-        Err(answer) => respond(&id, answer),
+        Err(answer) => {
+            tracing::info!("[{id}] {} for {method} {}: nobody was asked", answer.status, OneLine(path));
+            respond(&id, answer)
+        }
         Ok(plan) => {
             let mut life = Life::new(world, id, plan);
             let (answer, rest) = life.run(&engine, None).await;
@@ -116,7 +120,7 @@ impl Life {
         match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
             AnswerBody::Stream(exchange) => {
                 let id = self.id.clone();
-                let live = Live { life: self, exchange, rest, ended: false };
+                let live = Live { life: self, exchange, rest, away: false, ended: false };
                 respond_with(&id, answer, ReplyBody::Stream(Box::pin(live)))
             }
             AnswerBody::Whole(bytes) => {
@@ -162,6 +166,8 @@ struct Live {
     life: Life,
     exchange: Box<Exchange>,
     rest: Option<Rest>,
+    /// Was the client busy with what it was given since we last looked at the provider?
+    away: bool,
     ended: bool,
 }
 
@@ -173,6 +179,7 @@ impl Stream for Live {
         loop {
             let output = this.exchange.take_output();
             if !output.is_empty() {
+                this.away = true;
                 return Poll::Ready(Some(Ok(output)));
             }
             if this.exchange.finished() || this.rest.is_none() {
@@ -187,6 +194,10 @@ impl Live {
     /// Feeds the exchange with what comes next: bytes, the end, or a failure.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(rest) = &mut self.rest else { return Poll::Ready(()) };
+        if std::mem::take(&mut self.away) {
+            // A client that takes its time holds the provider up; that is not the provider's silence.
+            rest.timers.read(self.exchange.phase());
+        }
         let failure = match Pin::new(&mut rest.body).poll_next(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.exchange.feed(&bytes);
@@ -194,7 +205,7 @@ impl Live {
                 return Poll::Ready(());
             }
             Poll::Ready(None) => None,
-            Poll::Ready(Some(Err(failure))) => Some(failure),
+            Poll::Ready(Some(Err(fault))) => Some(fault.into()),
             Poll::Pending => Some(ready!(rest.timers.poll_failure(cx))),
         };
         self.rest = None;

@@ -55,14 +55,35 @@ pub struct Reply {
     pub body: ReplyStream,
 }
 
+/// Why a call came to nothing, or its answer to no end.
+#[derive(Debug)]
+pub struct Fault {
+    /// The kind that rules know.
+    pub kind: FailureKind,
+    /// For people. Holds no address, since keys are put in there too.
+    pub message: String,
+}
+
+impl Fault {
+    fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Failure::new(fault.kind, fault.message)
+    }
+}
+
 /// A reply's body. An error ends it.
 pub struct ReplyStream(Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>);
 
 impl Stream for ReplyStream {
-    type Item = Result<Bytes, Failure>;
+    type Item = Result<Bytes, Fault>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map(|chunk| chunk.map(|c| c.map_err(|error| failure(&error))))
+        self.0.as_mut().poll_next(cx).map(|chunk| chunk.map(|c| c.map_err(|error| fault(&error))))
     }
 }
 
@@ -89,33 +110,33 @@ impl Upstream {
     }
 
     /// Sends a call and waits for the head of its answer. Any status is an answer.
-    pub async fn send(&self, call: Call) -> Result<Reply, Failure> {
+    pub async fn send(&self, call: Call) -> Result<Reply, Fault> {
         let url = reqwest::Url::parse(&call.url).map_err(|error| {
-            Failure::new(FailureKind::Connect, format!("the provider's url is no url: {error}"))
+            Fault::new(FailureKind::Connect, format!("the provider's url is no url: {error}"))
         })?;
         let encrypted = url.scheme() == "https";
         let client = self.client(ClientKind { connect: call.connect, proxy: call.proxy, encrypted })?;
         let request = client.request(call.method, url).headers(call.headers).body(call.body);
-        let response = request.send().await.map_err(|error| failure(&error))?;
+        let response = request.send().await.map_err(|error| fault(&error))?;
         let (parts, body) = http::Response::from(response).into_parts();
         let body = ReplyStream(Box::pin(http_body_util::BodyDataStream::new(body)));
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
-    fn client(&self, kind: ClientKind) -> Result<Client, Failure> {
+    fn client(&self, kind: ClientKind) -> Result<Client, Fault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&kind) {
             return Ok(client.clone());
         }
         let tls = if kind.encrypted { self.tls()? } else { no_tls()? };
         let client = builder(&kind, tls).and_then(ClientBuilder::build).map_err(|error| {
-            Failure::new(FailureKind::Connect, format!("cannot call providers: {}", chain(&error)))
+            Fault::new(FailureKind::Connect, format!("cannot call providers: {}", chain(&error)))
         })?;
         clients.insert(kind, client.clone());
         Ok(client)
     }
 
-    fn tls(&self) -> Result<ClientConfig, Failure> {
+    fn tls(&self) -> Result<ClientConfig, Fault> {
         let made = self.tls.get_or_init(|| {
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let config = ClientConfig::builder_with_provider(provider.clone())
@@ -129,17 +150,17 @@ impl Upstream {
             config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             Ok(config)
         });
-        made.clone().map_err(|error| Failure::new(FailureKind::Tls, error))
+        made.clone().map_err(|error| Fault::new(FailureKind::Tls, error))
     }
 }
 
 /// A configuration that trusts nobody, for addresses without encryption: the system's certificates cost time
 /// and memory, and may not even be installed.
-fn no_tls() -> Result<ClientConfig, Failure> {
+fn no_tls() -> Result<ClientConfig, Fault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Failure::new(FailureKind::Tls, error.to_string()))?;
+        .map_err(|error| Fault::new(FailureKind::Tls, error.to_string()))?;
     Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
@@ -189,8 +210,8 @@ impl std::fmt::Display for NoAddress {
 impl StdError for NoAddress {}
 
 /// The client's error as a failure that rules can name.
-fn failure(error: &reqwest::Error) -> Failure {
-    Failure::new(kind_of(error), chain(error))
+fn fault(error: &reqwest::Error) -> Fault {
+    Fault::new(kind_of(error), chain(error))
 }
 
 fn kind_of(error: &reqwest::Error) -> FailureKind {

@@ -118,6 +118,7 @@ impl Failure {
     }
 }
 
+/// For logs. What the provider said is left out: an error text may quote the prompt, or the key.
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
@@ -125,6 +126,7 @@ impl fmt::Display for Failure {
             Some(status) => write!(out, "{} (status {status})", self.kind.name())?,
             None => write!(out, "{}", self.kind.name())?,
         }
-        if self.message.is_empty() { Ok(()) } else { write!(out, ": {}", self.message) }
+        let is_ours = self.body.is_empty() && self.kind != FailureKind::Mapping;
+        if self.message.is_empty() || !is_ours { Ok(()) } else { write!(out, ": {}", self.message) }
     }
 }

@@ -1,3 +1,5 @@
+//! Keys, names and origins, each with who may come in.
+
 use super::*;
 
 const LOCAL: &str = "127.0.0.1:8000";

@@ -1,3 +1,5 @@
+//! The server on a real socket, asked by clients that behave and clients that do not.
+
 use super::*;
 use bytes::Bytes;
 use futures_util::stream;

@@ -1,3 +1,5 @@
+//! Calls to providers that misbehave on a real socket, and what each failure is called.
+
 use super::*;
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -45,7 +45,7 @@ async fn notices(watch: &mut FileWatch) {
 async fn a_save_in_place_and_a_save_by_rename_are_noticed() {
     let folder = Folder::new("save");
     let file = folder.write("rules.yaml", "one");
-    let mut watch = following(&[file.clone()]).await;
+    let mut watch = following(std::slice::from_ref(&file)).await;
     folder.write("rules.yaml", "two");
     notices(&mut watch).await;
     for text in ["three", "four"] {
@@ -100,10 +100,10 @@ async fn the_poll_notices_what_no_event_tells() {
 fn the_same_content_is_no_change() {
     let folder = Folder::new("same");
     let file = folder.write("rules.yaml", "one");
-    let before = fingerprint(&[file.clone()]);
+    let before = fingerprint(std::slice::from_ref(&file));
     folder.write("rules.yaml", "one");
     folder.write("router.log", "a line");
-    assert_eq!(fingerprint(&[file.clone()]), before);
+    assert_eq!(fingerprint(std::slice::from_ref(&file)), before);
     folder.write("rules.yaml", "two");
     assert_ne!(fingerprint(&[file]), before);
 }
