@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use rulegate::config::check::check;
-use rulegate::config::files::Disk;
+use rulegate::config::files::{Disk, Memory};
 use rulegate::config::load::load;
 use rulegate::config::schema;
 use rulegate::engine;
 use rulegate::text::diagnostic::{Diagnostics, FileId};
-use rulegate::text::yaml;
+use rulegate::text::yaml::{self, Kind, Node};
 use serde_json::Value;
 
 /// The value of every variable that is set in these tests; it must never be seen.
@@ -112,6 +112,65 @@ fn the_schemas_are_current() {
         }
         let written = fs::read_to_string(&path).unwrap_or_default();
         assert!(written == document.text(), "{} is old; UPDATE_EXPECT=1 renews it", path.display());
+    }
+}
+
+/// All trees that differ from `node` in one place, where `other` stands instead.
+fn damaged(node: &Node, other: &Kind) -> Vec<Node> {
+    let mut all = vec![Node { span: node.span, kind: other.clone() }];
+    match &node.kind {
+        Kind::List(items) => {
+            for (place, item) in items.iter().enumerate() {
+                all.extend(damaged(item, other).into_iter().map(|item| {
+                    let mut items = items.clone();
+                    items[place] = item;
+                    Node { span: node.span, kind: Kind::List(items) }
+                }));
+            }
+        }
+        Kind::Map(entries) => {
+            for (place, (_, value)) in entries.iter().enumerate() {
+                all.extend(damaged(value, other).into_iter().map(|value| {
+                    let mut entries = entries.clone();
+                    entries[place].1 = value;
+                    Node { span: node.span, kind: Kind::Map(entries) }
+                }));
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+#[test]
+fn no_damage_leads_to_anything_but_findings() {
+    let text = fs::read_to_string(root().join("tests/good/all.yaml")).unwrap();
+    let whole = yaml::parse(FileId(0), &text).unwrap();
+    let part = |name: &str| fs::read(root().join("tests/good/parts").join(name)).unwrap();
+    let mut files = Memory::default();
+    for name in ["chat.yaml", "talk.yaml", "chat--talk.yaml"] {
+        files.0.insert(Path::new("parts").join(name), part(name));
+    }
+    let others =
+        [Kind::Null, Kind::String("${X}".into()), Kind::Map(Vec::new()), Kind::Number("-1.5".into())];
+    // Every fifth, which visits each place with one of the four.
+    for damaged in others.iter().flat_map(|other| damaged(&whole, other)).step_by(5) {
+        let mut bytes = Vec::new();
+        damaged.to_json_bytes(&mut bytes);
+        files.0.insert("rules.yaml".into(), bytes.clone());
+        let loaded =
+            load(&files, Path::new("rules.yaml"), &|name| name.starts_with("SOME_").then(|| SECRET.into()));
+        let mut diagnostics = loaded.diagnostics;
+        let Some(rules) = &loaded.rules else { continue };
+        check(rules, &mut diagnostics);
+        let built = engine::build(rules, &loaded.hash, &mut diagnostics);
+        let shown = diagnostics.render(&loaded.sources, false);
+        assert!(
+            built.is_some() || diagnostics.has_errors(),
+            "nothing was said: {}",
+            String::from_utf8_lossy(&bytes)
+        );
+        assert!(!shown.contains(SECRET), "{shown}");
     }
 }
 

@@ -82,7 +82,11 @@ impl Loader<'_> {
         let mut parts = Parts::default();
         self.take(&main, file.1, &mut parts);
         if parts.rules.is_empty() {
-            return None;
+            if parts.protocols.is_empty() && parts.mappings.is_empty() {
+                return None;
+            }
+            // A protocol or mapping on its own: what it names may be anywhere.
+            self.incomplete = true;
         }
         self.seen.push(main.clone());
         self.includes(&main, start, &mut parts);

@@ -2,7 +2,7 @@
 
 use super::names::{is_loopback, url};
 use crate::config::model::{Access, ClientKey, Key, Rules};
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     if let Some(proxy) = &rules.proxy
@@ -33,7 +33,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             );
         }
         None => {}
-        Some(access) => keys(rules, &access.value, access.span, loopback, diags),
+        Some(access) => keys(rules, &access.value, access.span, diags),
     }
     match &rules.admin_key {
         Some(key) => match &key.value {
@@ -60,13 +60,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     }
 }
 
-fn keys(
-    rules: &Rules,
-    access: &Access,
-    span: crate::text::diagnostic::Span,
-    loopback: bool,
-    diags: &mut Diagnostics,
-) {
+fn keys(rules: &Rules, access: &Access, span: Span, diags: &mut Diagnostics) {
     let Access::Keys(keys) = access else { return };
     let mut usable = 0;
     for key in keys {
@@ -79,8 +73,7 @@ fn keys(
             ClientKey::Digest(_) | ClientKey::Value(_) => usable += 1,
         }
     }
-    // With a broken key among them (reported), it is not known whether there would be one.
-    if usable == 0 && !rules.incomplete && !(keys.is_empty() && loopback) {
+    if usable == 0 && !rules.incomplete {
         let diagnostic =
             Diagnostic::error("no-client-key", "no client has a key, so nobody can get in").at(span);
         let diagnostic = diagnostic.label("none of these is set");

@@ -35,7 +35,7 @@ fn one(protocol: &Protocol, diags: &mut Diagnostics) {
     for path in protocol.model.iter().chain(&protocol.streaming) {
         single_path(path, diags);
     }
-    for (name, _) in protocol.headers.iter() {
+    for (name, _) in protocol.headers.iter().chain(protocol.error_headers.iter()) {
         header(&name.text, false, name.span, diags);
     }
     if let Some(auth) = &protocol.auth {

@@ -156,9 +156,13 @@ fn parameters(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut 
     let spoken = |name: &str| provider.speaks.iter().any(|it| it.value == name);
     let mappings = rules.mappings.iter().filter(|mapping| spoken(&mapping.mapping.to));
     let declared = mappings.flat_map(|mapping| mapping.parameters.names()).map(|key| key.text.clone());
-    let protocols = provider.speaks.iter().filter_map(|name| rules.protocol(name));
-    let templates = protocols.flat_map(|protocol| protocol.headers.iter().chain(protocol.error.iter()));
+    let spoken_protocols = || provider.speaks.iter().filter_map(|name| rules.protocol(name));
+    let templates =
+        spoken_protocols().flat_map(|protocol| protocol.headers.iter().chain(protocol.error.iter()));
+    let auths =
+        spoken_protocols().filter_map(|protocol| protocol.auth.as_ref()).chain(provider.auth.as_ref());
     let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
+    let templates = templates.chain(auths.map(|auth| &auth.value));
     let mut used = Vec::new();
     templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));
     let mut read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();

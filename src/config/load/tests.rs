@@ -102,6 +102,19 @@ fn what_is_not_on_disk_may_be_inside_the_program_and_what_is_there_wins() {
 }
 
 #[test]
+fn a_protocol_or_a_mapping_can_be_looked_at_on_its_own() {
+    let (loaded, said) =
+        load_in(&[("c/rules.yaml", "mapping: { from: p, to: q }\nrequest: 1\nresponse: 1\n")], &no_env);
+    let (rules, mut diags) = (loaded.rules.unwrap(), loaded.diagnostics);
+    crate::config::check::check(&rules, &mut diags);
+    assert_eq!(said + &diags.render(&loaded.sources, false), "");
+    let (loaded, _) = load_in(&[("c/rules.yaml", "protocol: p\nsend: { path: x }\n")], &no_env);
+    let (rules, mut diags) = (loaded.rules.unwrap(), loaded.diagnostics);
+    crate::config::check::check(&rules, &mut diags);
+    assert!(diags.render(&loaded.sources, false).contains("it has to begin with `/`"));
+}
+
+#[test]
 fn what_cannot_be_read_is_named_where_it_is_included() {
     let files = [("c/rules.yaml", "include: [a.yaml, b/*.yaml, c.yaml]"), ("c/c.yaml", "a: [")];
     let (loaded, said) = load_in(&files, &no_env);
