@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Table, Timeouts};
+use super::model::{Key, Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Table, Timeouts};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// What was read: the main file first, and what a file includes after that file.
@@ -59,6 +59,8 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         rules.health.extend(part.health);
         rules.tests.extend(part.tests);
     }
+    rules.access = rules.access.filter(|access| !access.value.is_none());
+    rules.admin_key = rules.admin_key.filter(|key| key.value != Key::None);
     rules.listen = listen.unwrap_or(rules.listen);
     rules.limits = limits.unwrap_or(rules.limits);
     rules.timeouts = timeouts.map_or(rules.timeouts.clone(), |set| set.or(&rules.timeouts));

@@ -89,7 +89,7 @@ impl Access {
             ClientKey::Digest(digest) => Some(KeyDigest(*digest)),
             ClientKey::Value(key) => KeyDigest::of(key.expose()),
             // Nobody knows it, so it lets nobody in; the loader has said that it is not set.
-            ClientKey::Unset(_) => None,
+            ClientKey::Unset(_) | ClientKey::None => None,
         });
         let admin = match &engine.admin_key {
             Some(Key::Value(key)) => KeyDigest::parse(key.expose()),

@@ -70,6 +70,7 @@ fn keys(rules: &Rules, access: &Access, span: Span, diags: &mut Diagnostics) {
                 let diagnostic = Diagnostic::warning("no-key", message).at(key.span);
                 diags.push(diagnostic.label("this key lets nobody in"));
             }
+            ClientKey::None => {}
             ClientKey::Digest(_) | ClientKey::Value(_) => usable += 1,
         }
     }

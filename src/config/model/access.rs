@@ -48,6 +48,8 @@ pub enum ClientKey {
     Digest([u8; 32]),
     /// The key itself, from a variable.
     Value(Secret),
+    /// `none`: no key here, as in `${NAME:-none}`.
+    None,
     /// The variables it should come from are not set.
     Unset(Vec<String>),
 }
@@ -56,6 +58,7 @@ impl FromNode for ClientKey {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
         let text = match secret(node, diags)? {
             Found::Unset(names) => return Some(ClientKey::Unset(names)),
+            Found::Text("none") => return Some(ClientKey::None),
             Found::Text(text) => text,
         };
         let Some(digits) = text.strip_prefix("sha256:") else {
@@ -70,7 +73,7 @@ impl FromNode for ClientKey {
     }
 
     fn schema(_: &mut Schemas) -> Value {
-        json!({ "type": "string", "examples": ["sha256:...", "${RULEGATE_KEY}"] })
+        json!({ "type": "string", "examples": ["sha256:...", "${RULEGATE_KEY}", "${RULEGATE_KEY:-none}"] })
     }
 }
 
@@ -119,6 +122,14 @@ pub enum Access {
     Open,
     /// Who has one of these keys.
     Keys(Vec<Spanned<ClientKey>>),
+}
+
+impl Access {
+    /// Whether it names no key, in so many words: as good as not there.
+    pub fn is_none(&self) -> bool {
+        let Access::Keys(keys) = self else { return false };
+        !keys.is_empty() && keys.iter().all(|key| key.value == ClientKey::None)
+    }
 }
 
 impl FromNode for Access {
