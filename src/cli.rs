@@ -1,9 +1,12 @@
 //! The command line: what `rulegate`, `rulegate check` and their sisters take and answer.
 
+mod check;
 mod demo;
+mod examine;
 mod health;
 mod init;
 mod log;
+mod run;
 mod style;
 
 use std::net::SocketAddr;
@@ -164,7 +167,7 @@ enum Level {
 }
 
 /// How a command ended, as the exit code tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     /// All is well.
     Well,
@@ -178,9 +181,15 @@ enum Outcome {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
-        Command::Health(arguments) => health::health(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Test(_) => {
+            eprintln!("rulegate test: not yet");
+            Outcome::Unusable
+        }
+        Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
-        _ => Outcome::Unusable,
+        Command::Health(arguments) => health::health(&arguments),
     };
     ExitCode::from(match outcome {
         Outcome::Well => 0,

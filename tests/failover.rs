@@ -151,7 +151,7 @@ async fn a_body_that_is_cut() {
         .header("content-type", "application/json")
         .body("{\"type\":\"message\"")
         .declared_length(500);
-    falls_over(reply.cut(), "no-answer").await;
+    falls_over(reply.cut(), "hung-up").await;
 }
 
 #[tokio::test]

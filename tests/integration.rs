@@ -4,10 +4,19 @@
 
 mod support;
 
+mod access;
 mod config_corpus;
 mod edge_admin;
 mod edge_reload;
 mod edge_requests;
+mod failover;
+mod new_provider;
+mod program;
 mod recordings;
+mod reload;
 mod rules;
+mod server;
+mod streams;
+mod switching;
+mod tidy;
 mod upstream;

@@ -101,13 +101,13 @@ async fn a_probe_brings_a_provider_back() {
     let first = Upstream::always(message("from first")).await;
     first.then(Reply::json(500, "{}"));
     let second = Upstream::always(completion("from second")).await;
-    let probe = "health:\n  - { provider: first, every: 300ms, when_down_only: true, recovered_after: 1, request: { model: m, max_tokens: 1, messages: [ { role: user, content: ping } ] } }\n";
+    let probe = "health:\n  - { provider: first, every: 1s, when_down_only: true, recovered_after: 1, request: { model: m, max_tokens: 1, messages: [ { role: user, content: ping } ] } }\n";
     let rules = two(&first.url(), &second.url()).replace("cool_down: 30s", "cool_down: 1h");
     let router = Router::start(format!("{rules}{probe}")).await;
     assert_eq!(who_answers(&router).await, "from second");
     let ping = first.request(2).await;
     assert_eq!(ping.json()["messages"][0]["content"], "ping");
-    router.logged(&["INFO", "first", "recover"]).await;
+    router.logged(&["INFO", "first", "well again"]).await;
     assert_eq!(who_answers(&router).await, "from first");
 }
 

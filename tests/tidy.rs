@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The modules in the order in which they stand on one another: each may name those before it.
+/// The modules in the order in which they stand on one another: each may name those before it. `proof` and `edge` stand
+/// side by side: neither names the other.
 const STOREYS: [&str; 7] = ["text", "language", "config", "engine", "proof", "edge", "cli"];
 
 /// Crates that might be exchanged, each with the one place (file, or file and folder of that name) that may name it.
@@ -19,8 +20,17 @@ const HOMES: [(&str, &str); 8] = [
     ("clap", "cli"),
 ];
 
-/// Files that are tables of plain data: these alone may grow.
-const TABLES: [&str; 0] = [];
+/// Files and folders that are tables of plain data: these alone may grow.
+const TABLES: [&str; 2] = ["language/directives/", "language/matchers.rs"];
+
+/// Files that are longer than they should be, and how long they may stay until they are divided. Nothing is added here.
+const STILL_LONG: [(&str, usize); 5] = [
+    ("config/values.rs", 425),
+    ("engine/exchange.rs", 417),
+    ("engine/plan/outcome.rs", 410),
+    ("language/stream/program.rs", 455),
+    ("language/value.rs", 391),
+];
 
 /// The longest a file may be, its tests aside.
 const LINES: usize = 350;
@@ -46,7 +56,9 @@ impl Source {
     }
 
     fn is_tests(&self) -> bool {
-        self.name.ends_with("/tests.rs") || self.name.contains("/tests/")
+        self.name.ends_with("/tests.rs")
+            || self.name.ends_with("/testing.rs")
+            || self.name.contains("/tests/")
     }
 }
 
@@ -118,7 +130,8 @@ fn arrows_between_modules_point_one_way() {
         let Some(own) = source.storey() else { continue };
         for capture in named.captures_iter(&source.code()) {
             let target = STOREYS.iter().position(|storey| *storey == &capture[1]);
-            if target.is_some_and(|target| target > own) {
+            let sideways = STOREYS[own] == "edge" && &capture[1] == "proof";
+            if sideways || target.is_some_and(|target| target > own) {
                 findings.push(format!("{} names crate::{}", source.name, &capture[1]));
             }
         }
@@ -129,7 +142,7 @@ fn arrows_between_modules_point_one_way() {
 #[test]
 fn engine_and_language_touch_nothing_outside() {
     let outside = Regex::new(
-        r"\.await\b|\basync\b|\bInstant\b|\bSystemTime\b|std::(fs|net|env|io|thread|process)\b|\btokio\b|\brand\b|\breqwest\b|\bhyper\b",
+        r"\.await\b|\basync\b|\bInstant\b|\bSystemTime\b|std::(fs|net|env|thread|process)\b|\btokio\b|\brand\b|\breqwest\b|\bhyper\b",
     )
     .unwrap();
     let pure = sources().into_iter().filter(|source| {
@@ -165,7 +178,7 @@ fn nothing_panics_on_purpose_outside_tests() {
 fn every_module_begins_with_a_sentence() {
     let bare = sources().into_iter().filter(|source| {
         let first = source.text.lines().next().unwrap_or_default();
-        !first.starts_with("//! ") || first.len() < 20
+        !source.is_tests() && (!first.starts_with("//! ") || first.len() < 20)
     });
     none("does not begin with a //! sentence", bare.map(|source| source.name).collect());
 }
@@ -176,7 +189,10 @@ fn files_stay_small() {
     for source in sources() {
         let code = source.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
         let lines = code.lines().count();
-        if lines > LINES && !TABLES.contains(&source.name.as_str()) && !source.is_tests() {
+        let still =
+            STILL_LONG.iter().find(|(name, _)| *name == source.name).map_or(LINES, |(_, lines)| *lines);
+        let table = TABLES.iter().any(|table| source.name.starts_with(table));
+        if lines > still && !table && !source.is_tests() {
             findings.push(format!("{}: {lines} lines without its tests", source.name));
         }
     }
@@ -214,6 +230,13 @@ fn no_machine_is_named() {
     none("a path of one machine", findings);
 }
 
+/// Every document of the project, by its path.
+fn documents() -> Vec<String> {
+    let markdown =
+        files(&root()).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    markdown.map(|path| path.strip_prefix(root()).unwrap().to_string_lossy().into_owned()).collect()
+}
+
 /// The lines of a document's shell blocks, a continued line joined with the next.
 fn shell_lines(document: &str) -> Vec<String> {
     let mut lines = Vec::new();
@@ -233,8 +256,8 @@ fn shell_lines(document: &str) -> Vec<String> {
 fn commands_in_the_documents_exist() {
     let justfile = std::fs::read_to_string(root().join("justfile")).unwrap();
     let mut findings = Vec::new();
-    for name in ["README.md", "README.zh-CN.md", "ARCHITECTURE.md"] {
-        let document = std::fs::read_to_string(root().join(name)).unwrap();
+    for name in documents() {
+        let document = std::fs::read_to_string(root().join(&name)).unwrap();
         for line in shell_lines(&document) {
             let line = line.split(" #").next().unwrap_or_default().trim();
             let own = line
@@ -257,11 +280,12 @@ fn commands_in_the_documents_exist() {
 fn files_that_the_documents_point_to_exist() {
     let link = Regex::new(r"\]\(([^)#]+)").unwrap();
     let mut findings = Vec::new();
-    for name in ["README.md", "README.zh-CN.md", "ARCHITECTURE.md"] {
-        let document = std::fs::read_to_string(root().join(name)).unwrap();
+    for name in documents() {
+        let path = root().join(&name);
+        let document = std::fs::read_to_string(&path).unwrap();
         for capture in link.captures_iter(&document) {
             let target = &capture[1];
-            if !target.contains("://") && !root().join(target).exists() {
+            if !target.contains("://") && !path.with_file_name(target).exists() {
                 findings.push(format!("{name} points to {target}"));
             }
         }

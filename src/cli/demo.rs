@@ -2,3 +2,102 @@
 
 mod provider;
 mod script;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use self::script::{Provider, Script};
+use super::style::Style;
+use super::{DemoArguments, Outcome, log, run};
+use crate::config::builtin;
+use crate::edge::Options;
+use crate::text::units;
+
+/// Where people expect the router.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+
+/// Plays the demo until a signal ends it.
+pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
+    log::start(arguments.log);
+    let reset = reset(SystemTime::now());
+    let Some(script) = Script::read(reset) else {
+        eprintln!("rulegate demo: its data file is broken; please report it");
+        return Outcome::Wrong;
+    };
+    // Only what stands here: the demo must not send anything with the keys of whoever tries it.
+    let mut variables = BTreeMap::new();
+    let mut introduced = String::new();
+    for provider in &script.providers {
+        let address = match provider::start(provider.clone(), Arc::new(tell)) {
+            Ok(address) => address,
+            Err(error) => {
+                eprintln!("rulegate demo: {error}");
+                return Outcome::Wrong;
+            }
+        };
+        variables.insert(provider.url.clone(), format!("http://{address}"));
+        variables.insert(provider.key.clone(), "simulated".to_owned());
+        introduced.push_str(&format!("  {:<12} {address}   {}\n", provider.name, provider.does));
+    }
+    let mut options = Options::new(builtin::MAIN);
+    options.listen = Some(arguments.listen.unwrap_or_else(free_address).to_string());
+    options.variables = Arc::new(move |name| variables.get(name).cloned());
+    options.follow = false;
+    run::serve(options, |address| introduce(&script, &introduced, reset, address))
+}
+
+/// The usual address, or a free port where that one is taken.
+fn free_address() -> SocketAddr {
+    match TcpListener::bind(USUAL) {
+        Ok(_) => USUAL,
+        Err(_) => SocketAddr::new(USUAL.ip(), 0),
+    }
+}
+
+/// When the first provider's limit ends: a full hour, at least half an hour ahead; in seconds since 1970.
+fn reset(now: SystemTime) -> i64 {
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    i64::try_from((now + 1800) / 3600 * 3600 + 3600).unwrap_or(i64::MAX)
+}
+
+/// Says what there is and what to try.
+fn introduce(script: &Script, providers: &str, reset: i64, address: SocketAddr) {
+    let style = Style::stdout();
+    println!("\n{}\n{providers}", style.strong("Three simulated providers"));
+    println!("{}", style.strong("The router, with the shipped rules"));
+    println!("  http://{address}\n");
+    println!(
+        "The limit of the first provider ends at {}.\n",
+        units::instant_text(reset.saturating_mul(1000))
+    );
+    for (title, command) in &script.tries {
+        println!("{}", style.strong(title));
+        println!("  {}\n", command.replace("%url%", &format!("http://{address}")));
+    }
+    println!("{}\n", style.faint("What is decided appears here. Ctrl-C ends the demo."));
+}
+
+/// One line for each request that reached a simulated provider.
+fn tell(provider: &Provider, status: u16) {
+    let style = Style::stdout();
+    let status = status.to_string();
+    let shown = if status.starts_with('2') { style.good(&status) } else { style.bad(&status) };
+    println!("  {} was asked and answers {shown}", style.strong(&provider.name));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_limit_ends_at_a_full_hour_ahead() {
+        for now in [0, 1799, 1800, 5399, 5400] {
+            let reset = reset(UNIX_EPOCH + Duration::from_secs(now));
+            assert_eq!(reset % 3600, 0);
+            assert!(reset - i64::try_from(now).unwrap() >= 1800, "{now} {reset}");
+        }
+    }
+}

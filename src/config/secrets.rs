@@ -7,7 +7,7 @@ use crate::text::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 /// Names, put in one way, and values.
 pub type Values = BTreeMap<String, String>;
 
-/// One way to write a name: `claude-api-key` and `Claude_Api_Key` are the same.
+/// One way to write a name: `my-api-key` and `My_Api_Key` are the same.
 pub fn canonical(name: &str) -> String {
     name.to_ascii_uppercase().replace('-', "_")
 }

@@ -27,6 +27,7 @@ pub mod request_body;
 pub mod router;
 pub mod server;
 pub mod stall;
+pub mod stop;
 pub mod stores;
 pub mod telemetry;
 pub mod timers;

@@ -80,6 +80,7 @@ pub async fn follow(
     source: Source,
     first: Checked,
     watch: Option<FileWatch>,
+    mut hangup: Hangup,
     mut wishes: Wishes,
 ) {
     let mut follower = Follower { router, source: Arc::new(source), watch, last: first };
@@ -87,7 +88,6 @@ pub async fn follow(
     if follower.watch.is_some() {
         follower.files_changed().await;
     }
-    let mut hangup = Hangup::new();
     loop {
         tokio::select! {
             () = changed(&mut follower.watch) => follower.files_changed().await,
@@ -206,14 +206,15 @@ pub fn warn_of_new(now: &[String], before: &[String]) {
     }
 }
 
-/// SIGHUP, where there is such a thing.
-struct Hangup {
+/// SIGHUP, where there is such a thing. From its making on, the signal no longer ends the process.
+pub struct Hangup {
     #[cfg(unix)]
     signal: Option<tokio::signal::unix::Signal>,
 }
 
 impl Hangup {
-    fn new() -> Self {
+    /// Begins to listen for the signal.
+    pub fn listen() -> Self {
         Self {
             #[cfg(unix)]
             signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),

@@ -15,7 +15,7 @@ use super::probes;
 use super::proxy::World;
 use super::reload::rules::{Checked, Proof, Source, Variables, read};
 use super::reload::watch::FileWatch;
-use super::reload::{self, Handle, Report};
+use super::reload::{self, Handle, Hangup, Report};
 use super::router::Router;
 use super::server::{self, Patience};
 use super::stores::Stores;
@@ -109,12 +109,14 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     let world = Arc::new(World { stores: Stores::new(), upstream: Upstream::new(), clock: options.clock });
     let (handle, wishes) = reload::channel();
     let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
+    // Before anybody is told that the router runs, and may send the signal.
+    let hangup = Hangup::listen();
     announce(&router, &first);
 
     let watch = options.follow.then(FileWatch::new);
     let helpers = vec![
         tokio::spawn(probes::run(router.clone())),
-        tokio::spawn(reload::follow(router.clone(), source, first, watch, wishes)),
+        tokio::spawn(reload::follow(router.clone(), source, first, watch, hangup, wishes)),
     ];
     let (stop, stopped) = oneshot::channel::<()>();
     let patience = Patience { drain: router.rules().engine.limits.shutdown, ..options.patience };

@@ -15,6 +15,7 @@ mod begin;
 mod choose;
 pub mod event;
 mod outcome;
+mod quoted;
 mod request;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a plan did and why, for logs and for records of decisions. Holds no prompt and no key.
 
 use crate::engine::Ms;
+use crate::text::units::instant_text;
 use std::fmt;
 
 /// How much an event matters to who reads the log.
@@ -183,7 +184,7 @@ impl fmt::Display for Event {
                 write!(out, "asking {provider} again{}", By(Some(rule)))
             }
             Event::CoolDown { provider, until: Some(until), rule } => {
-                write!(out, "{provider} is put aside until {}{}", moment(*until), By(Some(rule)))
+                write!(out, "{provider} is put aside until {}{}", instant_text(*until), By(Some(rule)))
             }
             Event::CoolDown { provider, until: None, rule } => {
                 write!(out, "{provider} is put aside until a probe finds it well{}", By(Some(rule)))
@@ -204,9 +205,4 @@ impl fmt::Display for Event {
             }
         }
     }
-}
-
-/// A moment as people read it, in UTC.
-fn moment(at: Ms) -> String {
-    jiff::Timestamp::from_millisecond(at).map_or_else(|_| format!("{at} ms"), |at| at.to_string())
 }

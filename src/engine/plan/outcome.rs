@@ -63,6 +63,7 @@ impl Plan {
         };
         let way = current.way;
         let mut failure = failure.clone();
+        self.hide_keys(way, &mut failure);
         let read = self.read(way, &failure);
         failure.status = failure.status.or(read.status);
         let provider = self.provider_name(way);
@@ -126,6 +127,7 @@ impl Plan {
         let Some(way) = self.current.as_ref().map(|current| current.way) else {
             return;
         };
+        self.hide_keys(way, &mut failure);
         let read = self.read(way, &failure);
         failure.status = failure.status.or(read.status);
         if let Some(message) = read.message.as_ref().filter(|_| read.is_error()) {

@@ -23,6 +23,23 @@ impl Secret {
         &self.0
     }
 
+    /// The text with `[key]` wherever this secret stands in it; `None` if it does not. Secrets of less than
+    /// eight bytes are not looked for: they are no secrets, and may be part of any word.
+    pub fn hidden_in(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let secret = self.0.as_bytes();
+        let finder = memchr::memmem::Finder::new(secret);
+        finder.find(text).filter(|_| secret.len() >= 8)?;
+        let mut out = Vec::with_capacity(text.len());
+        let mut from = 0;
+        for at in finder.find_iter(text) {
+            out.extend_from_slice(text.get(from..at).unwrap_or_default());
+            out.extend_from_slice(b"[key]");
+            from = at + secret.len();
+        }
+        out.extend_from_slice(text.get(from..).unwrap_or_default());
+        Some(out)
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -52,6 +69,14 @@ mod tests {
         let secret = Secret::new("sk-123");
         assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "[secret] Some(\n    [secret],\n)");
         assert_eq!(secret.expose(), "sk-123");
+    }
+
+    #[test]
+    fn hides_in_what_others_say() {
+        let hidden = |text: &str| Secret::new("sk-12345").hidden_in(text.as_bytes()).map(String::from_utf8);
+        assert_eq!(hidden("nothing here"), None);
+        assert_eq!(hidden("sk-12345, or sk-12345?"), Some(Ok("[key], or [key]?".to_owned())));
+        assert_eq!(Secret::new("short").hidden_in(b"short"), None);
     }
 
     #[test]

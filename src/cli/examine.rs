@@ -1,0 +1,85 @@
+//! Reads rules as the router would, for the commands that only look at them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::style::Style;
+use crate::config::builtin;
+use crate::config::check::check;
+use crate::config::files::{Disk, Place};
+use crate::config::load::{Loaded, load};
+use crate::config::model::Rules;
+use crate::engine::{self, Engine};
+use crate::text::diagnostic::{Diagnostics, Severity, Sources};
+
+/// What was found out about a rules file.
+pub(super) struct Examined {
+    /// The rules compiled, if nothing is wrong with them.
+    pub(super) ready: Option<(Rules, Arc<Engine>)>,
+    pub(super) diagnostics: Diagnostics,
+    pub(super) sources: Sources,
+}
+
+impl Examined {
+    /// Prints what is wrong to the standard error, and at the end how much it is.
+    pub(super) fn report(&mut self, style: Style) {
+        if self.diagnostics.is_empty() {
+            return;
+        }
+        self.diagnostics.sort();
+        eprintln!("{}\n", self.diagnostics.render(&self.sources, style.colours()).trim_end());
+    }
+
+    /// How many errors and warnings there are.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let errors = self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+        (errors, self.diagnostics.len() - errors)
+    }
+}
+
+/// Reads, checks and compiles the rules at `path`.
+///
+/// All three are done even when one finds a mistake, so that everything that is wrong is said at once.
+///
+/// # Errors
+/// If the file itself cannot be read.
+pub(super) fn examine(path: &Path) -> io::Result<Examined> {
+    readable(path)?;
+    let Loaded { rules, sources, mut diagnostics, hash, .. } =
+        load(&Disk, path, &|name| std::env::var(name).ok());
+    let mut ready = None;
+    if let Some(rules) = rules {
+        check(&rules, &mut diagnostics);
+        let engine = engine::build(&rules, &hash, &mut diagnostics);
+        ready = engine.filter(|_| !diagnostics.has_errors()).map(|engine| (rules, Arc::new(engine)));
+    }
+    Ok(Examined { ready, diagnostics, sources })
+}
+
+/// Whether there is a file to read at all. What stands inside the program always is.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub(super) fn readable(path: &Path) -> io::Result<()> {
+    match Place::of(path) {
+        Place::Disk(file) => std::fs::File::open(file).map(drop),
+        Place::Builtin(_) => Ok(()),
+    }
+}
+
+/// The rules that count when none are named: those of this folder, else those inside the program.
+pub(super) fn usual() -> PathBuf {
+    let here = ["rules/rules.yaml", "rules.yaml"].map(PathBuf::from);
+    here.into_iter().find(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(builtin::MAIN))
+}
+
+/// The files to look at: those named, else the usual ones.
+pub(super) fn named_or_usual(files: &[PathBuf]) -> Vec<PathBuf> {
+    if files.is_empty() { vec![usual()] } else { files.to_vec() }
+}
+
+/// A number of things in words: `1 error`, `2 errors`.
+pub(super) fn several(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}

@@ -1,0 +1,36 @@
+//! Keys that a provider quotes in its errors: they go no further.
+
+use super::Plan;
+use crate::engine::failure::Failure;
+use crate::engine::provider::KeySource;
+use crate::text::units::Secret;
+use http::header::{AUTHORIZATION, HeaderName};
+
+impl Plan {
+    /// Takes the credential that the provider was sent out of what it answered, before anybody reads it.
+    pub(super) fn hide_keys(&self, way: usize, failure: &mut Failure) {
+        let provider = self.way(way).and_then(|way| self.engine.providers.get(way.provider));
+        match provider.map(|provider| &provider.key) {
+            Some(KeySource::Value(key)) => hide(key, failure),
+            Some(KeySource::Client) => {
+                for name in [AUTHORIZATION, HeaderName::from_static("x-api-key")] {
+                    let value = self.incoming.headers.get(name).and_then(|value| value.to_str().ok());
+                    // Of `Bearer KEY` the last word is the key.
+                    if let Some(key) = value.and_then(|value| value.split_whitespace().next_back()) {
+                        hide(&Secret::new(key), failure);
+                    }
+                }
+            }
+            Some(KeySource::None | KeySource::Unset(_)) | None => {}
+        }
+    }
+}
+
+fn hide(key: &Secret, failure: &mut Failure) {
+    if let Some(body) = key.hidden_in(&failure.body) {
+        failure.body = body.into();
+    }
+    if let Some(message) = key.hidden_in(failure.message.as_bytes()) {
+        failure.message = String::from_utf8_lossy(&message).into_owned();
+    }
+}
