@@ -182,3 +182,72 @@ async fn rules_that_are_wrong_from_the_start_do_not_start() {
     let Err(error) = Serving::with("providers: [", |_| ()).await else { panic!("it started") };
     assert!(error.to_string().contains("rules.yaml:1:"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn saving_again_and_again_under_load_loses_no_request_and_cuts_no_stream() {
+    const SAVES: usize = 16;
+    let events = (0..20).map(|n| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": n.to_string() } }).to_string());
+    let reply = events.fold(Reply::stream(), |reply, data| reply.event("content_block_delta", data).drip(""));
+    let upstream = Upstream::always(reply.event("message_stop", r#"{"type":"message_stop"}"#)).await;
+    let router = patient(&rules("one", &upstream.url())).await;
+    let (done, stop) = tokio::sync::watch::channel(false);
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (client, stop) = (router.client(), stop.clone());
+        clients.spawn(async move {
+            let mut answers = 0;
+            while !*stop.borrow() {
+                let answer =
+                    client.post("/v1/messages", REQUEST.replace("\"m\"", "\"m\",\"stream\":true")).await;
+                let text = answer.text();
+                assert!(answer.status == 200 && answer.complete && text.contains("message_stop"), "{text}");
+                answers += 1;
+            }
+            answers
+        });
+    }
+    for save in 0..SAVES {
+        let text = rules(&format!("number-{save}"), &upstream.url());
+        let broken = save % 4 == 3;
+        let text = if broken { text.replace("routes:", "rotues:") } else { text };
+        if save % 2 == 0 {
+            router.folder.write("rules.yaml", &text);
+        } else {
+            router.folder.replace("rules.yaml", &text);
+        }
+        let status = router.client().post("/-/reload", "").await.json()["status"].clone();
+        assert_eq!(status, if broken { "refused" } else { "reloaded" }, "save {save}");
+    }
+    done.send(true).unwrap();
+    let answers: usize = within("the clients end", clients.join_all()).await.into_iter().sum();
+    assert_eq!(answers, upstream.count(), "each request went to a provider once");
+    assert!(answers > 8);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_config_map_that_swaps_its_link_is_followed() {
+    let upstream = upstream().await;
+    let folder = crate::support::Folder::new();
+    let swap = |version: &str, name: &str| {
+        folder.write(&format!("..{version}/rules.yaml"), &rules(name, &upstream.url()));
+        std::os::unix::fs::symlink(format!("..{version}"), folder.file("..data_tmp")).unwrap();
+        std::fs::rename(folder.file("..data_tmp"), folder.file("..data")).unwrap();
+    };
+    swap("v1", "one");
+    std::os::unix::fs::symlink("..data/rules.yaml", folder.file("rules.yaml")).unwrap();
+    let mut options = rulegate::edge::Options::new(folder.file("rules.yaml"));
+    options.listen = Some("127.0.0.1:0".to_owned());
+    let running = rulegate::edge::serve(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let client = crate::support::Client::new(running.local_addr());
+    let mut changes = running.router().changes();
+    for (version, name) in [("v2", "two"), ("v3", "three")] {
+        swap(version, name);
+        let answers = async {
+            while client.post("/v1/messages", REQUEST).await.header("x-rulegate-provider") != Some(name) {
+                changes.changed().await.unwrap();
+            }
+        };
+        within("the new rules are followed", answers).await;
+    }
+}

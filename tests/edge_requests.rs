@@ -207,15 +207,15 @@ async fn when_the_client_goes_away_the_call_to_the_provider_ends() {
 #[tokio::test]
 async fn a_slow_client_slows_the_provider_and_fills_no_memory() {
     let piece = delta(&"x".repeat(64 * 1024));
-    let endless = (0..1000).fold(begun("first"), |reply, _| reply.event("content_block_delta", &piece));
+    let endless = (0..500).fold(begun("first"), |reply, _| reply.event("content_block_delta", &piece));
     let gate = Gate::new();
     let first = Upstream::always(endless.stall(&gate)).await;
     let router = Serving::start(&rules(&first.url(), &first.url())).await;
     let mut stream = router.client().stream("/v1/messages", request(true)).await;
     stream.until("first").await;
-    // Nobody reads on. If somebody in between did, the provider would come to the gate behind 64 MB.
+    // Nobody reads on. If somebody in between did, the provider would come to the gate behind 32 MB.
     let reached = tokio::time::timeout(std::time::Duration::from_millis(300), gate.reached()).await;
-    assert!(reached.is_err(), "64 MB were buffered for a client that does not read");
+    assert!(reached.is_err(), "32 MB were buffered for a client that does not read");
 }
 
 #[tokio::test]
