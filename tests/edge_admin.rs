@@ -172,3 +172,14 @@ async fn beyond_loopback_nobody_is_let_in_by_accident() {
     assert_eq!(local.post("/v1/switch-provider", json!({ "provider": "second" })).await.status, 401);
     assert_eq!(admin.post("/v1/switch-provider", json!({ "provider": "second" })).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_client_key_that_is_left_out_keeps_the_router_on_this_machine() {
+    let upstream = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let text =
+        rules(&upstream.url(), &upstream.url()) + "access: { keys: [ \"${NOT_SET_EITHER:-none}\" ] }\n";
+    let local = Serving::start(&text).await;
+    assert_eq!(local.client().post("/v1/messages", REQUEST).await.status, 200);
+    let wide = Serving::with(&text, |options| options.listen = Some("0.0.0.0:0".to_owned())).await;
+    assert!(wide.is_err());
+}

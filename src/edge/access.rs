@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::config::model::{self as config, ClientKey, Key};
+use crate::config::model::{self as config, ClientKey, Key, Spanned};
 use crate::engine::Engine;
 
 /// The other header, beside `authorization`, in which clients send keys.
@@ -83,6 +83,10 @@ impl Access {
         let (who, keys) = match &engine.access {
             None => (Who::Unsaid, &[][..]),
             Some(config::Access::Open) => (Who::Everybody, &[][..]),
+            // All of them are left out in so many words: as if there were no `access` at all.
+            Some(config::Access::Keys(keys)) if !keys.is_empty() && keys.iter().all(is_left_out) => {
+                (Who::Unsaid, &[][..])
+            }
             Some(config::Access::Keys(keys)) => (Who::Keys, &keys[..]),
         };
         let keys = keys.iter().filter_map(|key| match &key.value {
@@ -240,6 +244,10 @@ fn is_local_name(authority: Option<&str>) -> bool {
             name == "localhost" || name.ends_with(".localhost")
         }
     }
+}
+
+fn is_left_out(key: &Spanned<ClientKey>) -> bool {
+    matches!(key.value, ClientKey::None)
 }
 
 /// The address of `host:port`. A name other than `localhost` is not resolved: it may mean anything tomorrow.
