@@ -47,7 +47,7 @@ impl Options {
             rules: rules.into(),
             listen: None,
             variables: Arc::new(|name| std::env::var(name).ok()),
-            proof: None,
+            proof: Some(Arc::new(crate::proof::rule_tests::prove)),
             clock: Clock::Wall,
             patience: Patience::default(),
             follow: true,

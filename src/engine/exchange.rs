@@ -117,7 +117,7 @@ impl Job {
     }
 
     /// The same values slot by slot, for stream programs.
-    fn base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
+    pub fn base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
         let view = self.view(headers, status);
         let given = |name: &Name| !matches!(name, Name::Doc | Name::Event | Name::Error);
         let roots = MAPPING.iter().enumerate().filter(|(_, name)| given(name));

@@ -1,12 +1,17 @@
 //! A mapping in compiled form: how a client's protocol becomes a provider's, and back.
 
+use super::failure::Failure;
+use super::headers;
 use super::names::{MAPPING, View};
-use super::protocol::Headers;
+use super::protocol::{ErrorText, Headers};
 use crate::language::Template;
 use crate::language::scope::{Env, Slot};
 use crate::language::stream::StreamProgram;
 use crate::language::template::Fail;
 use crate::language::value::Val;
+use crate::text::json::{Doc, write_str};
+use bytes::Bytes;
+use http::HeaderMap;
 use std::sync::Arc;
 
 /// How one protocol becomes another. All templates are over [`MAPPING`] and the kept values.
@@ -77,4 +82,39 @@ impl Mapping {
 pub fn body(template: &Template, env: &mut Env<'_>) -> Result<Vec<u8>, Fail> {
     let mut out = Vec::new();
     if template.write(env, &mut out)? { Ok(out) } else { Err(Fail::new(502, "the mapping gave no body")) }
+}
+
+/// Status (if not the failure's own), body and headers of a provider's error in the client's protocol.
+pub type ErrorParts = (Option<u16>, Bytes, HeaderMap);
+
+impl MappedError {
+    /// Writes the error in the client's protocol; `None` if the template gives up or gives nothing. A status that
+    /// is none of an error is the failure's own.
+    pub fn map(&self, env: &mut Env<'_>) -> Option<ErrorParts> {
+        let body = body(&self.body, env).ok()?;
+        let status = self.status.as_ref().and_then(|status| {
+            let value = status.value(env).ok()?;
+            value.to_text()?.parse::<u16>().ok().filter(|status| (400..=599).contains(status))
+        });
+        let mut made = HeaderMap::new();
+        headers::write(&self.headers, env, &mut made);
+        Some((status, body.into(), made))
+    }
+}
+
+/// `$error` of a mapping: `{status, type, code, message}`, without what the provider did not say.
+pub fn error_doc(failure: &Failure, read: &ErrorText) -> Doc {
+    let mut out = format!("{{\"status\":{}", failure.client_status()).into_bytes();
+    let message = read.message.as_deref().unwrap_or(&failure.message);
+    let parts = [("type", read.kind.as_deref()), ("code", read.code.as_deref()), ("message", Some(message))];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            out.push(b',');
+            write_str(&mut out, name);
+            out.push(b':');
+            write_str(&mut out, value);
+        }
+    }
+    out.push(b'}');
+    Doc::parse(out).unwrap_or_else(|_| Doc::null())
 }

@@ -185,6 +185,8 @@ pub struct Plan {
     probe: Option<usize>,
     events: Vec<Event>,
     trace: bool,
+    /// Nothing is really sent, so nobody needs a key.
+    rehearsal: bool,
 }
 
 /// Where a plan is.
@@ -224,6 +226,11 @@ impl Plan {
     /// Also tell, in the events, what each rule said and why.
     pub fn trace(&mut self) {
         self.trace = true;
+    }
+
+    /// Nothing will really be sent: providers without a key take part all the same.
+    pub fn rehearse(&mut self) {
+        self.rehearsal = true;
     }
 
     /// What is to be done now. After [`Step::Send`] the outcome must be observed before the next call.

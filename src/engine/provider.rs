@@ -76,18 +76,28 @@ impl Provider {
 
     /// `$provider`: defaults, overlaid by the provider's parameters, its `name`, and `model`.
     pub(super) fn document(&self, defaults: &[(String, Vec<u8>)], model: &str) -> Doc {
-        let own = |name: &str| self.with.iter().any(|(own, _)| own == name);
-        let mut out = b"{\"name\":".to_vec();
-        write_str(&mut out, &self.name);
-        out.extend_from_slice(b",\"model\":");
-        write_str(&mut out, model);
-        for (name, value) in self.with.iter().chain(defaults.iter().filter(|(name, _)| !own(name))) {
-            out.push(b',');
-            write_str(&mut out, name);
-            out.push(b':');
-            out.extend_from_slice(value);
-        }
-        out.push(b'}');
-        Doc::parse(out).unwrap_or_else(|_| Doc::null())
+        document(&self.name, &self.with, defaults, model)
     }
+}
+
+/// `$provider` of a provider with this name and these parameters, as JSON.
+pub(crate) fn document(
+    name: &str,
+    with: &[(String, Vec<u8>)],
+    defaults: &[(String, Vec<u8>)],
+    model: &str,
+) -> Doc {
+    let own = |name: &str| with.iter().any(|(own, _)| own == name);
+    let mut out = b"{\"name\":".to_vec();
+    write_str(&mut out, name);
+    out.extend_from_slice(b",\"model\":");
+    write_str(&mut out, model);
+    for (name, value) in with.iter().chain(defaults.iter().filter(|(name, _)| !own(name))) {
+        out.push(b',');
+        write_str(&mut out, name);
+        out.push(b':');
+        out.extend_from_slice(value);
+    }
+    out.push(b'}');
+    Doc::parse(out).unwrap_or_else(|_| Doc::null())
 }

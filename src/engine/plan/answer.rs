@@ -3,13 +3,12 @@
 use super::{Answer, AnswerBody, Event, Plan, Whole};
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::headers;
-use crate::engine::mapping;
+use crate::engine::mapping::{ErrorParts, error_doc};
 use crate::engine::names::View;
 use crate::engine::protocol::{ErrorText, Wording};
 use crate::engine::route::Way;
 use crate::engine::worded;
-use crate::text::json::{Doc, JsonKind, write_str};
+use crate::text::json::JsonKind;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
@@ -157,15 +156,7 @@ impl Plan {
             ..View::default()
         };
         let kept = mapping.keep(&View { doc: Some(&self.doc), ..view.clone() });
-        let mut env = mapping.env(&view, &kept);
-        let body = mapping::body(&error.body, &mut env).ok()?;
-        let status = error.status.as_ref().and_then(|status| {
-            let value = status.value(&mut env).ok()?;
-            value.to_text()?.parse::<u16>().ok().filter(|status| (400..=599).contains(status))
-        });
-        let mut made = HeaderMap::new();
-        headers::write(&error.headers, &mut env, &mut made);
-        Some((status, body.into(), made))
+        error.map(&mut mapping.env(&view, &kept))
     }
 
     fn provider_headers(&self, way: usize, from: &HeaderMap, content_type: &'static str) -> HeaderMap {
@@ -185,30 +176,10 @@ impl Plan {
     }
 }
 
-/// Status (if not the failure's own), body and headers of a provider's error in the client's protocol.
-type ErrorParts = (Option<u16>, Bytes, HeaderMap);
-
 /// The provider's error as it came, if client and provider speak the same.
 fn as_it_came(way: &Way, failure: &Failure, read: &ErrorText) -> Option<ErrorParts> {
     let doc = read.doc.as_ref().filter(|doc| read.is_error() && doc.root().kind() == JsonKind::Object)?;
     let mut headers = HeaderMap::new();
     way.protocol.returned.copy(&failure.headers, &mut headers);
     Some((None, doc.bytes(), headers))
-}
-
-/// `$error` of a mapping: `{status, type, code, message}`, without what the provider did not say.
-fn error_doc(failure: &Failure, read: &ErrorText) -> Doc {
-    let mut out = format!("{{\"status\":{}", failure.client_status()).into_bytes();
-    let message = read.message.as_deref().unwrap_or(&failure.message);
-    let parts = [("type", read.kind.as_deref()), ("code", read.code.as_deref()), ("message", Some(message))];
-    for (name, value) in parts {
-        if let Some(value) = value {
-            out.push(b',');
-            write_str(&mut out, name);
-            out.push(b':');
-            write_str(&mut out, value);
-        }
-    }
-    out.push(b'}');
-    Doc::parse(out).unwrap_or_else(|_| Doc::null())
 }

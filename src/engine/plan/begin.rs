@@ -70,6 +70,7 @@ impl Plan {
             probe: None,
             events: Vec::new(),
             trace: false,
+            rehearsal: false,
             engine: engine.clone(),
             incoming,
             doc,

@@ -46,6 +46,10 @@ impl Plan {
             };
             let reason = match &provider.key {
                 _ if self.probe.is_some_and(|only| only != way.provider) => continue,
+                _ if self.rehearsal => {
+                    able.push(place);
+                    continue;
+                }
                 KeySource::Unset(_) => provider.missing_key_hint(),
                 KeySource::Client if !self.has_credential() => {
                     "the caller sent no credential to pass on".to_owned()

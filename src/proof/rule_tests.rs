@@ -1,0 +1,138 @@
+//! Runs the `tests:` of rules and mappings through the real engine: simulated providers, virtual time, fixed ids.
+//!
+//! `given` says what a simulated provider does, `rehearsal` takes one request through a plan, `mapping` takes one
+//! document through a mapping, `expect` and `compare` say what came otherwise than expected.
+
+mod compare;
+mod expect;
+mod given;
+mod mapping;
+mod rehearsal;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::config::model::Rules;
+use crate::engine::{Engine, Ms};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
+
+/// When a test takes place that does not say so: 2026-01-01T00:00:00Z.
+const NOW: Ms = 1_767_225_600_000;
+/// The id of every request in a test.
+const ID: &str = "0test0test0test0test0000";
+/// More than this many differences say no more than the first ones do.
+const MOST_WRONG: usize = 6;
+
+/// What came of the tests.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many tests passed.
+    pub passed: usize,
+    /// Those that did not, in the order of the rules.
+    pub failed: Vec<Failure>,
+}
+
+/// A test that failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The test's name.
+    pub name: String,
+    /// Where its name stands.
+    pub at: Span,
+    /// What came otherwise than expected; never empty.
+    pub wrong: Vec<Wrong>,
+    /// What happened, one line for each decision.
+    pub trail: Vec<String>,
+}
+
+/// One thing that came otherwise than expected.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Wrong {
+    /// Where the rules expect it.
+    pub at: Span,
+    /// What was expected and what came.
+    pub message: String,
+}
+
+impl Wrong {
+    fn new(at: Span, message: impl Into<String>) -> Wrong {
+        Wrong { at, message: message.into() }
+    }
+}
+
+/// Runs all tests of the rules and of their mappings. `engine` must have been built from `rules`. Providers
+/// without a key take part all the same, and no key's value is ever used.
+pub fn run(engine: &Arc<Engine>, rules: &Rules) -> Report {
+    let mut report = Report::default();
+    for mapping in &rules.mappings {
+        for test in &mapping.tests {
+            report.add(&test.name, mapping::run(engine, mapping, test));
+        }
+    }
+    for test in &rules.tests {
+        report.add(&test.name, rehearsal::run(engine, rules, test));
+    }
+    report
+}
+
+/// What one test found wrong, and what happened in it.
+#[derive(Default)]
+struct Findings {
+    wrong: Vec<Wrong>,
+    trail: Vec<String>,
+}
+
+impl Report {
+    fn add(&mut self, name: &crate::config::model::Spanned<String>, found: Findings) {
+        if found.wrong.is_empty() {
+            self.passed += 1;
+        } else {
+            let Findings { wrong, trail } = found;
+            self.failed.push(Failure { name: name.value.clone(), at: name.span, wrong, trail });
+        }
+    }
+
+    /// Did all pass?
+    pub fn is_good(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    /// How many tests there were.
+    pub fn total(&self) -> usize {
+        self.passed + self.failed.len()
+    }
+
+    /// The failures as errors with their places, for people and for programs.
+    pub fn tell(&self, diags: &mut Diagnostics) {
+        self.failed.iter().for_each(|failure| diags.push(failure.diagnostic()));
+    }
+}
+
+impl Failure {
+    /// The failure as an error that points at what was expected.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let mut found = Diagnostic::error("test-failed", format!("the test \"{}\" fails", self.name));
+        let mut shown = self.wrong.iter();
+        if let Some(first) = shown.next() {
+            found = found.at(first.at).label(first.message.clone());
+        }
+        for (count, wrong) in shown.enumerate() {
+            if count + 1 == MOST_WRONG {
+                found = found.help(format!("and {} more", self.wrong.len() - MOST_WRONG));
+                break;
+            }
+            found = found.note(wrong.at, wrong.message.clone());
+        }
+        if self.trail.is_empty() {
+            found
+        } else {
+            found.help(format!("what happened:\n{}", self.trail.join("\n")))
+        }
+    }
+}
+
+/// Runs all tests and reports those that fail, as whoever loads rules wants it.
+pub fn prove(rules: &Rules, engine: &Arc<Engine>, diags: &mut Diagnostics) {
+    run(engine, rules).tell(diags);
+}

@@ -1,0 +1,275 @@
+//! One test of the rules: a request goes through a plan, simulated providers answer, the clock is a number.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use super::given::{self, Script};
+use super::{Findings, ID, NOW, Wrong, expect};
+use crate::config::model::{Body, Given, RuleTest, Rules};
+use crate::engine::exchange::{Exchange, Progress};
+use crate::engine::health::Health;
+use crate::engine::plan::{Answer, AnswerBody, Attempt, Event, Incoming, Outcome, Plan, Step};
+use crate::engine::{Engine, Ms};
+use crate::text::json::Doc;
+use crate::text::sse::SseDecoder;
+
+/// A plan that takes more steps than this is going in circles.
+const MOST_STEPS: usize = 1000;
+/// Where the jitter of waits comes from.
+const SEED: u64 = 1;
+
+/// What happened.
+pub struct Seen {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Who answered.
+    pub provider: Option<String>,
+    /// The last rule that decided.
+    pub rule: Option<String>,
+    /// Who was asked, in order.
+    pub asked: Vec<String>,
+    /// What was sent, in order.
+    pub sent: Vec<Sent>,
+    /// Who was put aside, and for how long.
+    pub cooled: Vec<(String, Ms)>,
+    pub health: Health,
+    /// When it began.
+    pub began: Ms,
+    /// When it was over.
+    pub now: Ms,
+}
+
+/// A request to a provider.
+pub struct Sent {
+    pub provider: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Runs one test.
+pub fn run(engine: &Arc<Engine>, rules: &Rules, test: &RuleTest) -> Findings {
+    let mut found = Findings::default();
+    match Rehearsal::new(engine, rules, test, false).perform() {
+        Ok(seen) => expect::check(&test.expect, &seen, &mut found.wrong),
+        Err(wrong) => found.wrong.push(wrong),
+    }
+    if !found.wrong.is_empty() {
+        // Once more, to the letter: nothing is left to chance, so the same happens again.
+        let mut again = Rehearsal::new(engine, rules, test, true);
+        let _ = again.perform();
+        found.trail = again.trail;
+    }
+    found
+}
+
+struct Rehearsal<'r> {
+    engine: &'r Arc<Engine>,
+    rules: &'r Rules,
+    test: &'r RuleTest,
+    trace: bool,
+    trail: Vec<String>,
+    seen: Seen,
+}
+
+impl<'r> Rehearsal<'r> {
+    fn new(engine: &'r Arc<Engine>, rules: &'r Rules, test: &'r RuleTest, trace: bool) -> Self {
+        let began = test.at.as_ref().and_then(|at| expect::instant(at, NOW)).unwrap_or(NOW);
+        let seen = Seen {
+            status: 0,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            provider: None,
+            rule: None,
+            asked: Vec::new(),
+            sent: Vec::new(),
+            cooled: Vec::new(),
+            health: Health::new(),
+            began,
+            now: began,
+        };
+        Rehearsal { engine, rules, test, trace, trail: Vec::new(), seen }
+    }
+
+    fn perform(&mut self) -> Result<Seen, Wrong> {
+        let incoming = self.incoming()?;
+        let mut plan = match Plan::begin(self.engine.clone(), incoming) {
+            Ok(plan) => plan,
+            Err(answer) => return Ok(self.answered(answer, None, None)),
+        };
+        plan.rehearse();
+        if self.trace {
+            plan.trace();
+        }
+        let mut script = None;
+        for _ in 0..MOST_STEPS {
+            let step = plan.next(&mut self.seen.health, self.seen.now);
+            self.note(&mut plan);
+            match step {
+                Step::Send(attempt) => {
+                    let outcome = self.send(*attempt, &mut script)?;
+                    plan.observe(outcome, &mut self.seen.health, self.seen.now);
+                    self.note(&mut plan);
+                }
+                Step::Wait(until) => self.seen.now = self.seen.now.max(until),
+                Step::Answer(answer) => return Ok(self.answered(answer, script.take(), Some(&mut plan))),
+            }
+        }
+        Err(self.wrong("the request never comes to an end"))
+    }
+
+    fn wrong(&self, message: impl Into<String>) -> Wrong {
+        Wrong::new(self.test.name.span, message)
+    }
+
+    fn incoming(&self) -> Result<Incoming, Wrong> {
+        let body = match &self.test.request {
+            Body::Inline(node) => given::text_or_json(node).into(),
+            Body::File(path) => match self.rules.file(path) {
+                Some(file) => file.bytes.clone(),
+                None => return Err(Wrong::new(path.span, "this file could not be read")),
+            },
+        };
+        let routes = &self.engine.routes;
+        let route = match &self.test.path {
+            Some(path) => routes.iter().find(|route| route.path == path.value),
+            None => routes.iter().find(|route| route.protocol.is_some()),
+        };
+        let Some(route) = route else {
+            let at = self.test.path.as_ref().map_or(self.test.name.span, |path| path.span);
+            return Err(Wrong::new(at, "there is no such route"));
+        };
+        Ok(Incoming {
+            id: ID.to_owned(),
+            method: if route.method == Method::HEAD { Method::GET } else { route.method.clone() },
+            path: route.path.clone(),
+            query: None,
+            headers: given::headers(&self.test.headers),
+            body,
+            now: self.seen.now,
+            seed: SEED,
+        })
+    }
+
+    /// Lets the provider play its part.
+    fn send(&mut self, attempt: Attempt, script: &mut Option<Script>) -> Result<Outcome, Wrong> {
+        let Attempt { provider, request, mut exchange, .. } = attempt;
+        let name = self.engine.providers.get(provider).map(|it| it.name.clone()).unwrap_or_default();
+        let times = self.seen.asked.iter().filter(|asked| **asked == name).count();
+        self.seen.asked.push(name.clone());
+        self.seen.sent.push(Sent {
+            provider: name.clone(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+        });
+        let given = self.given(&name, times)?;
+        let (mut play, after) = Script::new(given, self.rules, &exchange, &request.timeouts);
+        self.seen.now = self.seen.now.saturating_add(Ms::try_from(after.as_millis()).unwrap_or(Ms::MAX));
+        loop {
+            match play.play(&mut exchange) {
+                Progress::More => {}
+                Progress::Commit => {
+                    *script = Some(play);
+                    return Ok(Outcome::Streaming(Box::new(exchange)));
+                }
+                Progress::Done(outcome) => return Ok(outcome),
+            }
+        }
+    }
+
+    /// What a provider answers when it is asked for the `times`-th time, from 0. The last answer repeats.
+    fn given(&self, name: &str, times: usize) -> Result<&'r Given, Wrong> {
+        let answers = self.test.given.get(name);
+        answers
+            .and_then(|answers| answers.get(times).or(answers.last()))
+            .ok_or_else(|| self.wrong(format!("{name} is asked, and `given` does not say what it answers")))
+    }
+
+    /// Takes what the plan tells.
+    fn note(&mut self, plan: &mut Plan) {
+        let wanted = self.test.expect.facts.rule.as_ref().map(|rule| rule.value.as_str());
+        for event in plan.events() {
+            if let Event::CoolDown { provider, until: Some(until), .. } = &event {
+                self.seen.cooled.push((provider.clone(), until.saturating_sub(self.seen.now)));
+            }
+            // Of the rules that did not fire, only the one that should have is of interest.
+            let is_idle = matches!(&event, Event::Verdict { matched: false, rule, .. } if Some(rule.as_str()) != wanted);
+            if self.trace && !is_idle {
+                self.trail.push(event.to_string());
+            }
+        }
+    }
+
+    /// Takes the client's answer, to its end.
+    fn answered(&mut self, answer: Answer, script: Option<Script>, plan: Option<&mut Plan>) -> Seen {
+        let Answer { status, headers, body, provider, rule, .. } = answer;
+        let body = match body {
+            AnswerBody::Whole(body) => body,
+            AnswerBody::Stream(mut exchange) => {
+                let body = streamed(&mut exchange, script);
+                if let Some(plan) = plan {
+                    plan.ended(&exchange, &mut self.seen.health, self.seen.now);
+                    self.note(plan);
+                }
+                body
+            }
+        };
+        Seen {
+            status: status.as_u16(),
+            headers,
+            body,
+            provider,
+            rule,
+            asked: std::mem::take(&mut self.seen.asked),
+            sent: std::mem::take(&mut self.seen.sent),
+            cooled: std::mem::take(&mut self.seen.cooled),
+            health: std::mem::take(&mut self.seen.health),
+            ..self.seen
+        }
+    }
+}
+
+/// All that a stream's client reads.
+fn streamed(exchange: &mut Exchange, script: Option<Script>) -> Bytes {
+    let mut out = exchange.take_output().to_vec();
+    let mut script = script;
+    while !exchange.finished() {
+        match &mut script {
+            Some(script) if !script.is_over() => drop(script.play(exchange)),
+            _ => break,
+        }
+        out.extend_from_slice(&exchange.take_output());
+    }
+    out.into()
+}
+
+impl Seen {
+    /// The client's body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The client's body as JSON; of a stream, a list of its events.
+    pub fn document(&self) -> Option<Doc> {
+        Doc::parse(self.body.clone()).ok().or_else(|| events(&self.body))
+    }
+}
+
+/// The data of the events in `bytes`, as a list.
+fn events(bytes: &[u8]) -> Option<Doc> {
+    let mut out = b"[".to_vec();
+    let mut each = |event: crate::text::sse::SseEvent<'_>| {
+        if Doc::parse(event.data.to_vec()).is_ok() {
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            out.extend_from_slice(event.data);
+        }
+    };
+    let mut decoder = SseDecoder::new(bytes.len());
+    decoder.push(bytes, &mut each).and_then(|()| decoder.finish(&mut each)).ok()?;
+    out.push(b']');
+    Doc::parse(out).ok()
+}
