@@ -8,6 +8,7 @@ mod init;
 mod log;
 mod run;
 mod style;
+mod test;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -183,10 +184,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
-        Command::Test(_) => {
-            eprintln!("rulegate test: not yet");
-            Outcome::Unusable
-        }
+        Command::Test(arguments) => test::test(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
         Command::Health(arguments) => health::health(&arguments),

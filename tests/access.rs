@@ -109,7 +109,7 @@ async fn secrets_stay_inside() {
         let answer = client.post("/v1/messages", ask()).await;
         seen.push_str(&format!("{:?}{}", answer.headers, answer.text()));
     }
-    second.from_now_on(completion_stream(&["fine"]));
+    second.afterwards(completion_stream(&["fine"]));
     let answer = client.post("/v1/messages", ask_stream()).await;
     seen.push_str(&answer.text());
     for target in ["/v1/health", "/v1/models", "/-/config", "/-/status", "/metrics"] {

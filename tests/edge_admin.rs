@@ -74,7 +74,7 @@ async fn health_tells_who_is_well_and_why_not() {
 async fn a_switch_by_hand_counts_at_once_and_auto_gives_the_choice_back() {
     let scene = Scene::set("").await;
     assert_eq!(scene.ask().await.as_deref(), Some("second"));
-    scene.first.from_now_on(Reply::json(200, MESSAGE));
+    scene.first.afterwards(Reply::json(200, MESSAGE));
     let (status, page) = scene.switch(json!({ "provider": "first" })).await;
     assert_eq!((status, page["current_provider"].as_str()), (200, Some("first")), "cooling or not");
     assert_eq!(scene.ask().await.as_deref(), Some("first"));
@@ -84,7 +84,7 @@ async fn a_switch_by_hand_counts_at_once_and_auto_gives_the_choice_back() {
     assert_eq!(scene.switch(json!({ "provider": "auto" })).await.0, 200);
     assert_eq!(scene.ask().await.as_deref(), Some("first"));
     scene.switch(json!({ "provider": "first" })).await;
-    scene.first.from_now_on(Reply::json(529, "{}"));
+    scene.first.afterwards(Reply::json(529, "{}"));
     assert_eq!(scene.ask().await.as_deref(), Some("second"), "the others stay behind it");
 }
 

@@ -64,7 +64,7 @@ async fn a_provider_that_is_down_is_asked_until_it_is_well_and_is_then_the_first
     let probe = first.request(2).await;
     assert_eq!(probe.json()["model"], "small");
     assert_eq!(standing(&router, "first").await, "down", "a probe that fails changes nothing");
-    first.from_now_on(Reply::json(200, MESSAGE));
+    first.afterwards(Reply::json(200, MESSAGE));
     seconds(30 * 60).await;
     assert_eq!(
         (first.count(), standing(&router, "first").await),
@@ -86,7 +86,7 @@ async fn a_cron_expression_says_when_and_a_good_answer_ends_a_cool_down_early() 
     let health = "schedule: \"15 * * * *\", time_zone: Europe/Berlin";
     let router = start(&rules(&first.url(), &second.url(), health)).await;
     assert_eq!(ask(&router).await.as_deref(), Some("second"));
-    first.from_now_on(Reply::json(200, MESSAGE));
+    first.afterwards(Reply::json(200, MESSAGE));
     seconds(14 * 60 + 20).await;
     assert_eq!((first.count(), standing(&router, "first").await), (1, "cooling".to_owned()));
     seconds(20).await;
@@ -100,7 +100,7 @@ async fn a_probe_that_gets_no_answer_gives_up_and_comes_again() {
     let router = start(&rules(&first.url(), &second.url(), "every: 1m, timeout: 5s")).await;
     assert_eq!(ask(&router).await.as_deref(), Some("second"));
     let never = crate::support::Gate::new();
-    first.from_now_on(Reply::json(200, MESSAGE).after(&never));
+    first.afterwards(Reply::json(200, MESSAGE).after(&never));
     seconds(61).await;
     let probe = first.request(2).await;
     probe.hung_up().await;
@@ -115,7 +115,7 @@ async fn new_rules_bring_their_own_schedule() {
     let with = |every: &str| rules(&first.url(), &second.url(), every);
     let router = start(&with("every: 8h")).await;
     assert_eq!(ask(&router).await.as_deref(), Some("second"));
-    first.from_now_on(Reply::json(200, MESSAGE));
+    first.afterwards(Reply::json(200, MESSAGE));
     router.folder.replace("rules.yaml", &with("every: 10s"));
     assert_eq!(router.client().post("/-/reload", "").await.status, 200);
     seconds(11).await;

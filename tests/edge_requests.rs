@@ -91,7 +91,7 @@ async fn when_one_provider_does_not_answer_the_next_does() {
     ] {
         let first = Upstream::start().await;
         let url = misbehaving.map_or(refused.clone(), |reply| {
-            first.from_now_on(reply);
+            first.afterwards(reply);
             first.url()
         });
         let router = Serving::start(&rules(&url, &second.url())).await;

@@ -33,7 +33,7 @@ fn the_shipped_rules_and_every_example_check_and_pass_their_tests() {
     let folder = Folder::new();
     for path in shipped() {
         let path = path.to_string_lossy().into_owned();
-        for command in ["check"] {
+        for command in ["check", "test"] {
             let (code, out, err) = run(&folder, &[command, &path]);
             assert_eq!(code, 0, "{command} {path}\n{out}\n{err}");
         }
@@ -43,7 +43,7 @@ fn the_shipped_rules_and_every_example_check_and_pass_their_tests() {
 #[test]
 fn the_built_in_rules_check_and_pass_in_an_empty_folder() {
     let folder = Folder::new();
-    for command in ["check"] {
+    for command in ["check", "test"] {
         let (code, out, err) = run(&folder, &[command]);
         assert_eq!(code, 0, "{out}\n{err}");
     }
@@ -86,7 +86,7 @@ failover:
 #[test]
 fn a_file_that_is_not_there_is_another_matter() {
     let folder = Folder::new();
-    for command in ["check", "run"] {
+    for command in ["check", "test", "run"] {
         let arguments =
             if command == "run" { vec!["run", "--rules", "no.yaml"] } else { vec![command, "no.yaml"] };
         let (code, out, err) = run(&folder, &arguments);
@@ -98,11 +98,24 @@ fn a_file_that_is_not_there_is_another_matter() {
 }
 
 #[test]
+fn a_failing_test_says_what_it_expected() {
+    let folder = Folder::new();
+    let (address, _port) = refusing();
+    let test = json!([{ "name": "wishful thinking", "given": { "first": { "status": 400, "body": "{}" } },
+        "request": ask(), "expect": { "provider": "second" } }]);
+    folder.write("rules.yaml", &format!("{}\ntests: {test}\n", two(&address, &address)));
+    let (code, out, err) = run(&folder, &["test", "rules.yaml"]);
+    assert_eq!(code, 1, "{out}\n{err}");
+    assert!(format!("{out}{err}").contains("wishful thinking"));
+}
+
+#[test]
 fn init_writes_rules_that_check_and_never_overwrites() {
     let folder = Folder::new();
     let (code, out, err) = run(&folder, &["init"]);
     assert_eq!(code, 0, "{out}\n{err}");
     assert_eq!(run(&folder, &["check"]).0, 0);
+    assert_eq!(run(&folder, &["test"]).0, 0);
     folder.write("rules/rules.yaml", "# mine\n");
     assert_eq!(run(&folder, &["init"]).0, 0);
     assert_eq!(folder.read("rules/rules.yaml"), "# mine\n");

@@ -1,5 +1,6 @@
 //! Edit and save: the next request follows the new rules, a broken file changes nothing.
 
+use serde_json::json;
 
 use crate::support::rules::{ask, ask_stream, completion, message, message_stream, two};
 use crate::support::{Folder, Gate, Reply, Router, Settings, Upstream, refusing};
@@ -67,6 +68,17 @@ async fn a_broken_file_changes_nothing_and_says_where() {
 }
 
 #[tokio::test]
+async fn rules_that_fail_their_own_tests_change_nothing() {
+    let (first, second) = answering().await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
+    let test = json!([{ "name": "wishful thinking", "given": { "first": { "status": 500, "body": "x" } },
+        "request": ask(), "expect": { "provider": "first" } }]);
+    router.folder.replace("rules.yaml", &format!("{}\ntests: {test}\n", turned(&first, &second)));
+    router.logged(&["wishful thinking"]).await;
+    assert_eq!(who_answers(&router).await, "from first");
+}
+
+#[tokio::test]
 async fn an_included_file_counts() {
     let (first, second) = answering().await;
     let whole = two(&first.url(), &second.url());
@@ -90,7 +102,7 @@ async fn an_included_file_counts() {
     let changed = failover.replace("do: return", "do: next");
     router.folder.replace("parts/failover.yaml", &format!("failover:{changed}"));
     router.logged(&["reload"]).await;
-    first.from_now_on(Reply::json(418, "{}"));
+    first.afterwards(Reply::json(418, "{}"));
     comes_to(&router, "from second").await;
 }
 

@@ -1,10 +1,12 @@
 //! `rulegate run`: starts the router, and stops it gently when asked to.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::examine::{readable, usual};
 use super::{Outcome, RunArguments, log};
 use crate::edge::{self, Options, StartError, stop};
+use crate::proof::rule_tests;
 
 /// Runs the router until it is told to stop.
 pub(super) fn run(arguments: &RunArguments) -> Outcome {
@@ -22,7 +24,8 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
 }
 
 /// Starts a router, calls `started` with where it listens, and serves until a signal says that it is enough.
-pub(super) fn serve(options: Options, started: impl FnOnce(std::net::SocketAddr)) -> Outcome {
+pub(super) fn serve(mut options: Options, started: impl FnOnce(std::net::SocketAddr)) -> Outcome {
+    options.proof = Some(Arc::new(rule_tests::prove));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

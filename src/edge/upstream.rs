@@ -35,7 +35,7 @@ pub struct Call {
     pub method: Method,
     /// The full address.
     pub url: String,
-    /// The headers; `host`, `content-length` and, if there is none, `accept` are added.
+    /// All headers; nothing is added but `host` and `content-length`.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,

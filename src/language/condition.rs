@@ -4,7 +4,6 @@ use super::compile::Compiler;
 use super::matchers::{self, Matcher};
 use super::scope::Env;
 use super::template::Source;
-use super::words::{self, CONDITIONS};
 use crate::text::yaml::{Key, Kind, Node};
 
 /// A compiled condition. Testing it cannot fail.
@@ -112,7 +111,7 @@ impl Compiler<'_> {
             word if facts.words().contains(&word) => facts.compile(key, value, self),
             word => {
                 let mut known = facts.words();
-                known.extend(words::names(CONDITIONS));
+                known.extend(["any", "all", "not"]);
                 self.error("unknown-condition", key.span, format!("a condition knows no `{word}`"))
                     .did_you_mean(word, known.iter().copied())
                     .help(format!("a path begins with `$`; the words are {}", known.join(", ")));

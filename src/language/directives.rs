@@ -77,19 +77,11 @@ fn always(_: &Args<'_>) -> bool {
     true
 }
 
-/// The directives, a group of kin after the other, each group with its title.
-pub const GROUPS: [(&str, &[Directive]); 6] = [
-    ("Choosing, naming, giving up", control::TABLE),
-    ("Lists", lists::TABLE),
-    ("Objects", objects::TABLE),
-    ("Whole subtrees", walk::TABLE),
-    ("Numbers", numbers::TABLE),
-    ("Texts", strings::TABLE),
-];
-
-/// All directives, in the order of the groups.
+/// All directives, a group of kin after the other.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
-    GROUPS.into_iter().flat_map(|(_, table)| table)
+    [control::TABLE, lists::TABLE, objects::TABLE, walk::TABLE, numbers::TABLE, strings::TABLE]
+        .into_iter()
+        .flatten()
 }
 
 /// Compiles the mapping `node`, in which `first` is the first key that looks like a word.

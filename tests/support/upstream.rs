@@ -75,7 +75,7 @@ impl Upstream {
     /// An upstream that always answers so.
     pub async fn always(reply: Reply) -> Upstream {
         let upstream = Upstream::start().await;
-        upstream.from_now_on(reply);
+        upstream.afterwards(reply);
         upstream
     }
 
@@ -96,7 +96,7 @@ impl Upstream {
     }
 
     /// Scripts every request that finds the queue empty.
-    pub fn from_now_on(&self, reply: Reply) {
+    pub fn afterwards(&self, reply: Reply) {
         self.script.lock().unwrap().always = Some(reply);
     }
 
