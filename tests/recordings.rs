@@ -27,7 +27,7 @@ struct Said {
 }
 
 fn engine() -> Arc<Engine> {
-    crate::rules::engine(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/rules.yaml")).unwrap()
+    crate::rules::engine(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/rules.yaml"))
 }
 
 fn streams(folder: &Path, found: &mut Vec<PathBuf>) {
