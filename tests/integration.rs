@@ -7,6 +7,7 @@ mod support;
 mod access;
 mod config_corpus;
 mod edge_admin;
+mod edge_log;
 mod edge_probes;
 mod edge_reload;
 mod edge_requests;

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::access::Access;
 use super::clock::Clock;
 use super::probes;
 use super::proxy::World;
@@ -100,11 +101,16 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
         (source, first)
     })
     .await?;
-    let Some(ready) = first.ready.take() else { return Err(StartError::Rules(first.text)) };
+    let Some(mut ready) = first.ready.take() else { return Err(StartError::Rules(first.text)) };
     let listen = options.listen.unwrap_or_else(|| ready.engine.listen.clone());
     let failed = |error| StartError::Address { address: listen.clone(), error };
     let listener = TcpListener::bind(&listen).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
+    // What a name in `listen` means is known only now.
+    ready.access = Access::of(&ready.engine, Some(bound));
+    if let Some(objection) = ready.access.objection() {
+        return Err(StartError::Rules(objection.to_owned()));
+    }
 
     let world = Arc::new(World { stores: Stores::new(), upstream: Upstream::new(), clock: options.clock });
     let (handle, wishes) = reload::channel();

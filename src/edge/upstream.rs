@@ -35,7 +35,7 @@ pub struct Call {
     pub method: Method,
     /// The full address.
     pub url: String,
-    /// All headers; nothing is added but `host` and `content-length`.
+    /// The headers; `host`, `content-length` and, if there is none, `accept` are added.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,

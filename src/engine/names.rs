@@ -6,62 +6,41 @@ use crate::language::value::{Num, Val};
 use crate::text::json::Doc;
 use http::HeaderMap;
 
-/// One root name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Name {
-    /// `$`: this document.
-    Doc,
-    /// `$request`: the client's body, as it came.
-    Request,
-    /// `$upstream`: the body that was sent to the provider.
-    Upstream,
-    /// `$provider`: the provider's parameters, its `name`, and `model`, its name of the model.
-    Provider,
-    /// `$header`: the client's headers in requests, the provider's in answers.
-    Header,
-    /// `$status`: the provider's status.
-    Status,
-    /// `$model`: the model that the client asked for.
-    Model,
-    /// `$now`: epoch milliseconds.
-    Now,
-    /// `$id`: the request's id.
-    Id,
-    /// `$error`: an error as read or as to be worded.
-    Error,
-    /// `$event`: the name of a stream event.
-    Event,
-    /// `$key`: the provider's key.
-    Key,
-    /// `$match`: the named groups of a rule's `text`.
-    Match,
-    /// `$models`: the models that the rules list.
-    Models,
-    /// `$attempt`: the number of the attempt at this provider, from 1.
-    Attempt,
+macro_rules! names {
+    ($($variant:ident $text:literal $doc:literal),+ $(,)?) => {
+        /// One root name.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Name { $(#[doc = $doc] $variant),+ }
+
+        impl Name {
+            /// Every name, in the order of the documentation.
+            pub const ALL: &'static [Name] = &[$(Name::$variant),+];
+
+            /// How it is written after the `$`.
+            pub fn text(self) -> &'static str { match self { $(Name::$variant => $text),+ } }
+
+            /// What it stands for, in one line.
+            pub fn doc(self) -> &'static str { match self { $(Name::$variant => $doc),+ } }
+        }
+    };
 }
 
-impl Name {
-    /// How it is written after the `$`.
-    pub fn text(self) -> &'static str {
-        match self {
-            Name::Doc => "",
-            Name::Request => "request",
-            Name::Upstream => "upstream",
-            Name::Provider => "provider",
-            Name::Header => "header",
-            Name::Status => "status",
-            Name::Model => "model",
-            Name::Now => "now",
-            Name::Id => "id",
-            Name::Error => "error",
-            Name::Event => "event",
-            Name::Key => "key",
-            Name::Match => "match",
-            Name::Models => "models",
-            Name::Attempt => "attempt",
-        }
-    }
+names! {
+    Doc "" "this document: the client's body, the provider's answer or error, or the data of a stream's event",
+    Request "request" "the client's body, as it came",
+    Upstream "upstream" "the body that was sent to the provider",
+    Provider "provider" "the provider's parameters (`with`, and the mapping's defaults), its `name`, and `model`, its name of the model",
+    Header "header" "the client's headers in requests, the provider's in answers",
+    Status "status" "the provider's status",
+    Model "model" "the model that the client asked for",
+    Now "now" "when the request came, in milliseconds since 1970",
+    Id "id" "the request's id: 24 characters of a-z and 0-9",
+    Error "error" "an error as read, or as it is to be worded: `status`, `type`, `code`, `message`, `details`",
+    Event "event" "the name of a stream's event",
+    Key "key" "the provider's key",
+    Match "match" "the named groups of a rule's `text`",
+    Models "models" "the models that the rules list",
+    Attempt "attempt" "the number of the attempt at this provider, from 1",
 }
 
 /// The names that one kind of template sees, in the order of their slots.
@@ -105,6 +84,60 @@ pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status,
 /// Conditions of routes, patches of requests, and answers that the rules give by themselves.
 pub const ROUTING: Names =
     &[Name::Doc, Name::Request, Name::Header, Name::Model, Name::Models, Name::Provider, Name::Now, Name::Id];
+
+/// The parts of a mapping, and which of [`MAPPING`] have a value there; elsewhere they are nothing.
+pub const PARTS: &[(&str, Names)] = &[
+    ("request, keep, headers", REQUEST_VALUES),
+    ("response", ANSWER_VALUES),
+    ("stream", STREAM_VALUES),
+    ("error", ERROR_VALUES),
+];
+const REQUEST_VALUES: Names =
+    &[Name::Doc, Name::Request, Name::Provider, Name::Header, Name::Model, Name::Now, Name::Id];
+const ANSWER_VALUES: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Upstream,
+    Name::Provider,
+    Name::Header,
+    Name::Status,
+    Name::Model,
+    Name::Now,
+    Name::Id,
+];
+const STREAM_VALUES: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Upstream,
+    Name::Provider,
+    Name::Header,
+    Name::Status,
+    Name::Model,
+    Name::Now,
+    Name::Id,
+    Name::Event,
+];
+const ERROR_VALUES: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Provider,
+    Name::Header,
+    Name::Status,
+    Name::Model,
+    Name::Now,
+    Name::Id,
+    Name::Error,
+];
+
+/// The other places with templates or conditions, and the names that they see.
+pub const PLACES: &[(&str, Names)] = &[
+    ("`path`, `auth` and `headers` of a protocol; `auth`, `headers` and `models` of a provider", OUTGOING),
+    ("a protocol's `whole`, `error`, and `content`, `end` and `error` of its `stream`", INCOMING),
+    ("a protocol's `errors` and `error_headers`, `ping` and `failed` of its `stream`", WORDING),
+    ("`when` of a failover rule", FAILOVER),
+    ("`cool_down.until`", COOLING),
+    ("`when`, `answer` and `otherwise` of a route; a repair's patch", ROUTING),
+];
 
 /// A compile-time scope with these names.
 pub fn scope(names: Names) -> Scope {

@@ -4,6 +4,7 @@ use super::compile::Compiler;
 use super::matchers::{self, Matcher};
 use super::scope::Env;
 use super::template::Source;
+use super::words::{self, CONDITIONS};
 use crate::text::yaml::{Key, Kind, Node};
 
 /// A compiled condition. Testing it cannot fail.
@@ -111,7 +112,7 @@ impl Compiler<'_> {
             word if facts.words().contains(&word) => facts.compile(key, value, self),
             word => {
                 let mut known = facts.words();
-                known.extend(["any", "all", "not"]);
+                known.extend(words::names(CONDITIONS));
                 self.error("unknown-condition", key.span, format!("a condition knows no `{word}`"))
                     .did_you_mean(word, known.iter().copied())
                     .help(format!("a path begins with `$`; the words are {}", known.join(", ")));

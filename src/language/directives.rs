@@ -77,11 +77,19 @@ fn always(_: &Args<'_>) -> bool {
     true
 }
 
-/// All directives, a group of kin after the other.
+/// The directives, a group of kin after the other, each group with its title.
+pub const GROUPS: [(&str, &[Directive]); 6] = [
+    ("Choosing, naming, giving up", control::TABLE),
+    ("Lists", lists::TABLE),
+    ("Objects", objects::TABLE),
+    ("Whole subtrees", walk::TABLE),
+    ("Numbers", numbers::TABLE),
+    ("Texts", strings::TABLE),
+];
+
+/// All directives, in the order of the groups.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
-    [control::TABLE, lists::TABLE, objects::TABLE, walk::TABLE, numbers::TABLE, strings::TABLE]
-        .into_iter()
-        .flatten()
+    GROUPS.into_iter().flat_map(|(_, table)| table)
 }
 
 /// Compiles the mapping `node`, in which `first` is the first key that looks like a word.

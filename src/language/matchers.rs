@@ -83,19 +83,20 @@ pub enum State {
     Of(Type),
 }
 
-const STATES: &[(&str, State)] = &[
-    ("present", State::Present),
-    ("absent", State::Absent),
-    ("something", State::Something),
-    ("nothing", State::Nothing),
-    ("empty", State::Empty),
-    ("json_object", State::JsonObject),
-    ("null", State::Of(Type::Null)),
-    ("string", State::Of(Type::String)),
-    ("number", State::Of(Type::Number)),
-    ("bool", State::Of(Type::Bool)),
-    ("list", State::Of(Type::List)),
-    ("object", State::Of(Type::Object)),
+/// The states that `is` can name, with what they mean.
+pub const STATES: &[(&str, State, &str)] = &[
+    ("present", State::Present, "there is a value, be it null"),
+    ("absent", State::Absent, "there is no value, not even null"),
+    ("something", State::Something, "neither nothing, nor `false`, nor empty"),
+    ("nothing", State::Nothing, "no value, or null"),
+    ("empty", State::Empty, "nothing, `\"\"`, `[]` or `{}`"),
+    ("json_object", State::JsonObject, "a string that holds one complete JSON object"),
+    ("null", State::Of(Type::Null), "null"),
+    ("string", State::Of(Type::String), "a string"),
+    ("number", State::Of(Type::Number), "a number"),
+    ("bool", State::Of(Type::Bool), "`true` or `false`"),
+    ("list", State::Of(Type::List), "a list"),
+    ("object", State::Of(Type::Object), "an object"),
 ];
 
 /// All matchers.
@@ -274,10 +275,10 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
     for name in names {
         // A bare `null` in YAML is null itself, and means the word here.
         let text = if name.kind == Kind::Null { Some("null") } else { name.as_str() };
-        match text.and_then(|text| STATES.iter().find(|(word, _)| *word == text)) {
-            Some((_, state)) => found.push(*state),
+        match text.and_then(|text| STATES.iter().find(|(word, ..)| *word == text)) {
+            Some((_, state, _)) => found.push(*state),
             None => {
-                let words: Vec<_> = STATES.iter().map(|(word, _)| *word).collect();
+                let words: Vec<_> = STATES.iter().map(|(word, ..)| *word).collect();
                 c.error("unknown-state", name.span, "`is` does not know this")
                     .did_you_mean(text.unwrap_or_default(), words.iter().copied())
                     .help(format!("it knows {}", words.join(", ")));

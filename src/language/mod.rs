@@ -1,7 +1,7 @@
 //! The mapping language: templates, conditions, patches and stream programs, from (template, input) to bytes.
 //!
 //! Everything here is pure: what a template may name it gets in an [`Env`], what it makes it writes to a buffer.
-//! The vocabulary stands in two tables, [`directives`] and [`matchers`].
+//! The vocabulary stands in tables: [`directives`], [`matchers`], and what needs a line only in [`words`].
 
 pub mod compile;
 pub mod condition;
@@ -13,6 +13,7 @@ pub mod stream;
 pub mod template;
 pub mod tokens;
 pub mod value;
+pub mod words;
 
 pub use compile::Compiler;
 pub use condition::{Condition, Facts, Test};

@@ -6,6 +6,7 @@ use super::compile::Compiler;
 use super::condition::Condition;
 use super::scope::Env;
 use super::template::{Fail, Template};
+use super::words::{self, EDITS};
 use crate::text::json::{self, Doc, Json, JsonKind};
 use crate::text::path::{self, Path, Segment};
 use crate::text::yaml::{Key, Kind, Node};
@@ -19,8 +20,6 @@ enum Edit {
     Append { path: Path, value: Template },
     When { when: Condition, patch: Patch },
 }
-
-const WORDS: &[&str] = &["set", "default", "remove", "append", "when", "patch"];
 
 impl Compiler<'_> {
     /// Compiles `{ patch: [...] }`, or the list alone.
@@ -50,11 +49,11 @@ impl Compiler<'_> {
         };
         let mut sound = true;
         for (key, _) in entries {
-            if !WORDS.contains(&key.text.as_str()) {
+            if !words::knows(EDITS, &key.text) {
                 sound = false;
                 self.error("bad-patch", key.span, format!("an edit cannot be `{}`", key.text))
-                    .did_you_mean(&key.text, WORDS.iter().copied())
-                    .help(format!("edits are {}", WORDS.join(", ")));
+                    .did_you_mean(&key.text, words::names(EDITS))
+                    .help(format!("edits are {}", words::listed(EDITS)));
             }
         }
         if let Some(when) = node.get("when") {

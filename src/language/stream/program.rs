@@ -7,6 +7,7 @@ use crate::language::matchers::{self, Matcher};
 use crate::language::scope::{Scope, Slot};
 use crate::language::template::Template;
 use crate::language::value::Val;
+use crate::language::words::{self, BLOCKS, PROGRAM, STEPS, Word};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::yaml::{Key, Kind, Node};
 
@@ -83,10 +84,6 @@ pub(super) enum Step {
     Fail(Failing),
 }
 
-const PARTS: &[&str] = &["state", "blocks", "before", "event", "done", "undecodable", "eof", "end"];
-const STEP_WORDS: &[&str] =
-    &["when", "else", "let", "for", "as", "set", "add", "emit", "steps", "close", "commit", "end", "fail"];
-
 impl StreamProgram {
     /// Compiles the `stream:` section of a mapping. `scope` has the roots that the caller provides for every event;
     /// `$state.*`, `$block.*`, `$begun.*`, `$blocks`, `$part` and `$event` are added to it.
@@ -97,7 +94,7 @@ impl StreamProgram {
         diags: &mut Diagnostics,
     ) -> Option<StreamProgram> {
         let entries = map(node, "a stream program", diags)?;
-        let mut sound = known(entries, PARTS, "a stream program", diags);
+        let mut sound = known(entries, PROGRAM, "a stream program", diags);
         let state = state(node.get("state"), diags)?;
         let kinds: &[(Key, Node)] = match node.get("blocks") {
             Some(blocks) => map(blocks, "`blocks`", diags)?,
@@ -168,8 +165,7 @@ struct Parser<'p, 'c> {
 impl Parser<'_, '_> {
     fn kind(&mut self, name: &str, node: &Node) -> Option<BlockKind> {
         let entries = map(node, "a block", self.c.diags)?;
-        let words = ["keyed", "once", "ready", "whole", "begin", "part", "end"];
-        let sound = known(entries, &words, "a block", self.c.diags);
+        let sound = known(entries, BLOCKS, "a block", self.c.diags);
         let mut once = Vec::new();
         for name in node.get("once").and_then(Node::as_list).unwrap_or_default() {
             let field = name.as_str().and_then(|name| self.fields.iter().find(|(field, _)| field == name));
@@ -246,7 +242,7 @@ impl Parser<'_, '_> {
             return Some(());
         }
         let entries = map(node, "a step", self.c.diags)?;
-        if !known(entries, STEP_WORDS, "a step", self.c.diags) {
+        if !known(entries, STEPS, "a step", self.c.diags) {
             return None;
         }
         if let Some(when) = node.get("when") {
@@ -431,15 +427,15 @@ fn map<'n>(node: &'n Node, what: &str, diags: &mut Diagnostics) -> Option<&'n [(
     entries
 }
 
-fn known(entries: &[(Key, Node)], words: &[&str], what: &str, diags: &mut Diagnostics) -> bool {
+fn known(entries: &[(Key, Node)], table: &'static [Word], what: &str, diags: &mut Diagnostics) -> bool {
     let mut sound = true;
     for (key, _) in entries {
-        if !words.contains(&key.text.as_str()) {
+        if !words::knows(table, &key.text) {
             sound = false;
             diags
                 .error("unknown-key", key.span, format!("{what} has no `{}`", key.text))
-                .did_you_mean(&key.text, words.iter().copied())
-                .help(format!("it has {}", words.join(", ")));
+                .did_you_mean(&key.text, words::names(table))
+                .help(format!("it has {}", words::listed(table)));
         }
     }
     sound

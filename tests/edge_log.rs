@@ -1,0 +1,133 @@
+//! The log: one line per thing that happened, with its reason, and never a prompt or a key.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::support::{Reply, Serving, Upstream};
+
+/// What was logged by this thread since it was made.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Begins to listen: at every level, to every library.
+    fn listen() -> (Log, DefaultGuard) {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        (log, tracing::subscriber::set_default(tracing_subscriber::registry().with(lines)))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+
+    /// The router's own lines of this level.
+    fn lines(&self, level: &str) -> Vec<String> {
+        let start = format!(" {level} rulegate::");
+        self.text().lines().filter(|line| line.contains(&start)).map(str::to_owned).collect()
+    }
+}
+
+fn rules(first: &str, second: &str) -> String {
+    format!(
+        "providers:
+  first: {{ speaks: anthropic.messages, url: {first}, key: first-secret-key }}
+  second: {{ speaks: anthropic.messages, url: {second}, key: second-secret-key }}
+access: {{ keys: [ client-secret-key ] }}
+routes:
+  - {{ path: /v1/messages, protocol: anthropic.messages }}
+failover:
+  - {{ name: limit, when: {{ status: 429 }}, do: next, cool_down: 1h }}
+  - {{ name: anything-else, when: {{ status: [4xx, 5xx] }}, do: next }}
+"
+    )
+}
+
+const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"text","text":"the-answers-words"}]}"#;
+
+fn request() -> String {
+    json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "user", "content": "the-prompts-words" }] })
+        .to_string()
+}
+
+/// An error that quotes all that should not be quoted, over several lines.
+fn talkative(status: u16) -> Reply {
+    let message = "key first-secret-key: messages.0: the-prompts-words\n2025-01-01 ERROR rulegate::x: forged";
+    Reply::json(
+        status,
+        json!({ "type": "error", "error": { "type": "rate_limit_error", "message": message } }),
+    )
+}
+
+#[tokio::test]
+async fn each_thing_is_one_line_at_its_level_and_holds_no_prompt_and_no_key() {
+    let (log, _listening) = Log::listen();
+    let first = Upstream::always(talkative(429)).await;
+    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let router = Serving::start(&rules(&first.url(), &second.url())).await;
+    let client = router.client().with("x-api-key", "client-secret-key");
+    assert_eq!(client.post("/v1/messages", request()).await.status, 200);
+    let warned = log.lines("WARN").join("\n");
+    assert!(warned.contains("first -> second: status 429 (rule limit)"), "{warned}");
+    assert!(warned.contains("first is put aside until"), "{warned}");
+    let told = log.lines("INFO").join("\n");
+    assert!(told.contains("listening on http://127.0.0.1:"), "{told}");
+    assert!(told.contains("200 from second at attempt 2"), "{told}");
+    let detail = log.lines("DEBUG").join("\n");
+    assert!(detail.contains("attempt 1: asking first") && detail.contains("rule limit fires"), "{detail}");
+    assert!(log.lines("ERROR").is_empty());
+
+    second.afterwards(talkative(500));
+    assert_eq!(client.post("/v1/messages", request()).await.status, 429);
+    let failed = log.lines("ERROR");
+    assert!(failed.len() == 1 && failed[0].contains("no provider answered"), "{failed:?}");
+    for secret in [
+        "first-secret-key",
+        "second-secret-key",
+        "client-secret-key",
+        "the-prompts-words",
+        "the-answers-words",
+        "forged",
+    ] {
+        let own: Vec<_> =
+            log.text().lines().filter(|line| line.contains(secret)).map(str::to_owned).collect();
+        assert!(own.is_empty(), "{secret} is in the log: {own:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_and_a_refused_reload_say_why() {
+    let (log, _listening) = Log::listen();
+    let first = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let text = rules(&first.url(), &first.url());
+    let router = Serving::with(&text, |options| options.follow = false).await;
+    let router = router.unwrap_or_else(|error| panic!("{error}"));
+    router.client().with("x-api-key", "wrong-secret-key").post("/v1/messages", request()).await;
+    let told = log.lines("INFO").join("\n");
+    assert!(told.contains("401") && !log.text().contains("wrong-secret-key"), "{told}");
+    router.folder.write("rules.yaml", &text.replace("do: next }", "do: nxet }"));
+    router.running.reload().await.unwrap();
+    let warned = log.lines("WARN").join("\n");
+    assert!(warned.contains("the new rules were refused") && warned.contains("rules.yaml:9:"), "{warned}");
+    assert!(warned.contains("do: nxet"), "the line itself: {warned}");
+    router.folder.write("rules.yaml", &text.replace("1h", "2h"));
+    router.running.reload().await.unwrap();
+    assert!(log.lines("INFO").join("\n").contains("the rules were reloaded"));
+    router.client().post("/v1/switch-provider", r#"{"provider":"second"}"#).await;
+    assert!(log.lines("WARN").join("\n").contains("switched from first to second: by hand"));
+}
