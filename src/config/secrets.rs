@@ -29,7 +29,7 @@ pub fn read(shown: &str, bytes: &[u8], values: &mut Values, sources: &mut Source
         let at = Span::new(file, number, number);
         match entry(line) {
             // An empty value is a place that somebody has yet to fill in.
-            Ok((_, value)) if value.is_empty() => {}
+            Ok((_, "")) => {}
             Ok((name, value)) => {
                 if here.insert(name.clone(), value.to_string()).is_some() {
                     let message = format!("`{name}` is set twice in this file");

@@ -95,6 +95,16 @@ impl Diagnostic {
         self
     }
 
+    /// The finding on one line, for a log: place, message, and the line of the file that it is about.
+    pub fn one_line(&self, sources: &Sources) -> String {
+        let message = sources.clean(&self.message);
+        let Some(span) = self.span else { return message };
+        let (line, column) = sources.line_col(span);
+        let text = sources.line(span).trim();
+        let text = if text.is_empty() { String::new() } else { format!(": {text}") };
+        format!("{}:{line}:{column}: {message}{text}", sources.name(span.file))
+    }
+
     fn to_json(&self, sources: &Sources) -> Value {
         let place = |span: Span| {
             let (line, column) = sources.line_col(span);

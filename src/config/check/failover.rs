@@ -67,10 +67,10 @@ fn providers(rules: &Rules, when: &When, diags: &mut Diagnostics) {
 
 fn action(rules: &Rules, action: &Action, diags: &mut Diagnostics) {
     match action {
-        Action::Repair(repair) if !rules.repairs.names().any(|name| name.text == repair.name.value) => {
-            if !rules.incomplete {
-                let names = rules.repairs.names().map(|name| name.text.as_str());
-                diags.push(unknown_name("repair", &repair.name, names));
+        Action::Repair(repair) if !rules.incomplete => {
+            let names = || rules.repairs.names().map(|name| name.text.as_str());
+            if !names().any(|name| name == repair.name.value) {
+                diags.push(unknown_name("repair", &repair.name, names()));
             }
         }
         Action::Retry(retry) if retry.times.value == 0 => {

@@ -12,7 +12,7 @@ use crate::config::load::{Loaded, load};
 use crate::config::model::Rules;
 use crate::edge::access::Access;
 use crate::engine::{self, Engine};
-use crate::text::diagnostic::{Diagnostic, Diagnostics, Severity, Sources};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 /// The environment variables, or what stands for them.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -99,7 +99,7 @@ pub fn read(source: &Source, bound: Option<SocketAddr>) -> Checked {
     let errors = ready.is_none();
     let lines = |severity: Severity| {
         let found = diagnostics.iter().filter(move |found| found.severity == severity);
-        found.map(|found| one_line(found, &sources)).collect::<Vec<_>>()
+        found.map(|found| found.one_line(&sources)).collect::<Vec<_>>()
     };
     Checked {
         summary: summary(&lines(Severity::Error)),
@@ -131,19 +131,6 @@ fn build(
         proof(rules, &engine, diagnostics);
     }
     Some(Ready { engine, access, hash: hash.to_owned() })
-}
-
-/// `file:line:column: message` and the line itself.
-fn one_line(found: &Diagnostic, sources: &Sources) -> String {
-    let Some(span) = found.span else { return found.message.clone() };
-    let (line, column) = sources.line_col(span);
-    let text = sources.line(span).trim();
-    let place = format!("{}:{line}:{column}", sources.name(span.file));
-    if text.is_empty() {
-        format!("{place}: {}", found.message)
-    } else {
-        format!("{place}: {}: {text}", found.message)
-    }
 }
 
 fn summary(errors: &[String]) -> String {

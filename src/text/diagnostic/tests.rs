@@ -68,6 +68,8 @@ fn what_is_hidden_is_in_no_words_and_what_is_masked_in_no_line() {
         .error("x", Span::new(file, 25, 31), "b")
         .note(Span::new(file, 0, 3), "sk-in-the-file")
         .help("sk-in-the-file");
+    let lines: Vec<String> = found.iter().map(|found| found.one_line(&sources)).collect();
+    assert_eq!(lines[0], "a.yaml:1:6: bad `***`, short: key: **************");
     for shown in [found.render(&sources, false), found.to_json(&sources).to_string()] {
         assert!(!shown.contains("sk-in") && !shown.contains("pass"), "{shown}");
         assert!(shown.contains("key: **************") && shown.contains("${URL}") && shown.contains("short"));
