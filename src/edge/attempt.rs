@@ -1,6 +1,9 @@
 //! One attempt: sends its request and feeds what comes back to its exchange, until there is an outcome.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
+use tokio::time::timeout;
 
 use super::timers::Timers;
 use super::upstream::{Call, Reply, ReplyStream, Upstream};
@@ -22,6 +25,17 @@ pub struct Rest {
     pub body: ReplyStream,
     /// Still running.
     pub timers: Timers,
+}
+
+/// How long a provider may take to end an answer that is complete.
+const TAIL: Duration = Duration::from_millis(500);
+
+impl Rest {
+    /// Reads the untidy end of an answer that is complete already, so that its connection can be used again.
+    pub async fn finish(mut self) {
+        let tail = async { while let Some(Ok(_)) = self.body.next().await {} };
+        let _ = timeout(TAIL, tail).await;
+    }
 }
 
 /// Makes one attempt. Dropping the future closes the call.

@@ -222,8 +222,12 @@ impl Live {
             return None;
         }
         self.ended = true;
-        // What the provider might still send is of no use; the call is given back before the client is told.
-        self.rest = None;
+        // What the provider still sends is of no use, but its connection is.
+        if let Some(rest) = self.rest.take()
+            && self.exchange.failure().is_none()
+        {
+            tokio::spawn(rest.finish());
+        }
         if !self.exchange.finished() {
             self.exchange.broke(Failure::new(FailureKind::CutOff, ""));
         }

@@ -50,8 +50,11 @@ pub trait Handler: Send + Sync + 'static {
 /// How patient the server is.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// For a request's headers to arrive, and between two requests of one connection.
+    /// For a new connection's first request to arrive.
     pub headers: Duration,
+    /// For each further one. Longer, because people think between two requests, and a client that finds its
+    /// connection closed at the moment of asking reports an error.
+    pub idle: Duration,
     /// For a client to take bytes that wait for it.
     pub write: Duration,
     /// For running answers to end when the server is told to stop.
@@ -62,6 +65,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(30),
+            idle: Duration::from_secs(100),
             write: Duration::from_secs(120),
             drain: Duration::from_secs(30),
         }
@@ -118,8 +122,8 @@ async fn connection<H: Handler>(stream: TcpStream, handler: Arc<H>, patience: Pa
     let io = StallGuard::new(TokioIo::new(stream), patience.write);
     let builder = builder(patience);
     let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
-    // hyper's own timer begins with the first byte of a request. Whoever sends none, or half of the
-    // HTTP/2 preface, would otherwise stay for ever.
+    // hyper's own timer is for HTTP/1 only. Whoever sends nothing, or half of the HTTP/2 preface, would
+    // otherwise stay for ever.
     let silence = async {
         sleep(patience.headers).await;
         if spoke.load(Ordering::Relaxed) {
@@ -139,7 +143,7 @@ fn builder(patience: Patience) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.headers)
+        .header_read_timeout(patience.idle)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
     builder

@@ -204,6 +204,17 @@ async fn silent_and_slow_clients_are_let_go() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_kept_for_a_while() {
+    let server = start().await;
+    let mut stream = server.send(GET).await;
+    until(&mut stream, "hello").await;
+    sleep(Duration::from_secs(90)).await;
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    until(&mut stream, "hello").await;
+    assert_eq!(rest(&mut stream).await, "", "closed in the end, without a word");
+}
+
 #[tokio::test]
 async fn a_client_that_goes_away_drops_its_request() {
     let server = start().await;
