@@ -100,12 +100,15 @@ enum Body {
 impl Job {
     /// The values that the mapping's templates see in an answer.
     pub fn view<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> View<'a> {
-        let upstream = self
-            .upstream_doc
-            .get_or_init(|| Doc::parse(self.upstream.clone()).unwrap_or_else(|_| Doc::null()));
+        // It may be large, and hardly any mapping reads it.
+        let is_read = self.mapping.as_ref().is_some_and(|mapping| mapping.reads_upstream);
+        let upstream = is_read.then(|| {
+            self.upstream_doc
+                .get_or_init(|| Doc::parse(self.upstream.clone()).unwrap_or_else(|_| Doc::null()))
+        });
         View {
             request: Some(&self.request),
-            upstream: Some(upstream),
+            upstream,
             provider: Some(&self.provider_doc),
             header: Some(headers),
             status: Some(status),
@@ -154,6 +157,9 @@ impl Exchange {
 
     /// Bytes of the body have arrived. After the commit: always [`Progress::More`]; see [`Exchange::take_output`].
     pub fn feed(&mut self, bytes: &[u8]) -> Progress {
+        if self.finished {
+            return Progress::More;
+        }
         if self.phase == Phase::FirstByte {
             self.phase = Phase::Content;
         }

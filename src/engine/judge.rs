@@ -40,6 +40,13 @@ pub struct Rule {
     pub down: bool,
 }
 
+impl Rule {
+    /// Does it put the provider aside?
+    pub fn puts_aside(&self) -> bool {
+        self.cooling.is_some() || self.down
+    }
+}
+
 /// The rules for one provider's outcomes: its own, then those of all.
 pub type Rules = Arc<[Arc<Rule>]>;
 

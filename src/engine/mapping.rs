@@ -35,6 +35,8 @@ pub struct Mapping {
     pub stream: Option<Arc<StreamProgram>>,
     /// Further headers for the provider.
     pub headers: Headers,
+    /// Whether any template reads the body that was sent.
+    pub reads_upstream: bool,
     /// How many names the templates see.
     pub slots: usize,
 }

@@ -17,6 +17,7 @@ pub mod event;
 mod outcome;
 mod quoted;
 mod request;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ use super::failure::Failure;
 use super::health::Health;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
-use super::{Engine, Ms, Timeouts};
+use super::{Engine, Ms, Provider, Timeouts};
 use crate::text::json::Doc;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -182,6 +183,7 @@ pub struct Plan {
     last_rule: Option<String>,
     /// A provider that was put aside has been asked because nobody else was left.
     last_resort: bool,
+    /// The place of the probe that this plan is.
     probe: Option<usize>,
     events: Vec<Event>,
     trace: bool,
@@ -270,9 +272,18 @@ impl Plan {
         self.streaming
     }
 
-    /// Only this provider is asked, put aside or not.
-    pub(super) fn only(&mut self, provider: usize) {
-        self.probe = Some(provider);
+    /// Makes a probe of the plan: only its provider is asked, put aside or not.
+    pub(super) fn be_probe(&mut self, place: usize) {
+        self.probe = Some(place);
+    }
+
+    /// The only provider that may be asked, if this is a probe.
+    fn only(&self) -> Option<usize> {
+        self.engine.probes.get(self.probe?).map(|probe| probe.provider)
+    }
+
+    fn provider_at(&self, way: usize) -> Option<&Provider> {
+        self.engine.providers.get(self.way(way)?.provider)
     }
 
     fn route(&self) -> Option<&Route> {
@@ -284,8 +295,7 @@ impl Plan {
     }
 
     fn provider_name(&self, way: usize) -> String {
-        let provider = self.way(way).and_then(|way| self.engine.providers.get(way.provider));
-        provider.map(|provider| provider.name.clone()).unwrap_or_default()
+        self.provider_at(way).map(|provider| provider.name.clone()).unwrap_or_default()
     }
 }
 

@@ -89,8 +89,9 @@ impl Plan {
             now,
             seed,
         };
+        let place = engine.probes.iter().position(|other| std::ptr::eq(other, probe));
         let mut plan = Plan::begin(engine, incoming)?;
-        plan.only(probe.provider);
+        plan.be_probe(place.unwrap_or(usize::MAX));
         Ok(plan)
     }
 }

@@ -72,7 +72,7 @@ record! {
         /// One event of a stream.
         event: ByteSize = ByteSize(16 << 20),
         /// What is held back of a stream until its content begins.
-        held: ByteSize = ByteSize(1 << 20),
+        held: ByteSize = ByteSize(256 << 10),
         /// How long streams may go on when the router has been told to stop.
         shutdown: Duration = Duration::from_secs(30),
     }
@@ -110,7 +110,7 @@ impl Limits {
             body: ByteSize(32 << 20),
             answer: ByteSize(64 << 20),
             event: ByteSize(16 << 20),
-            held: ByteSize(1 << 20),
+            held: ByteSize(256 << 10),
             shutdown: Duration::from_secs(30),
         }
     }

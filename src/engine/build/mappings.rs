@@ -9,7 +9,7 @@ use crate::engine::protocol::Protocol;
 use crate::language::scope::Scope;
 use crate::language::stream::{Framing, StreamProgram};
 use crate::text::diagnostic::Diagnostics;
-use crate::text::yaml::Node;
+use crate::text::yaml::{Kind, Node};
 use std::sync::Arc;
 
 /// The code of the warning about a fragment that nothing uses.
@@ -25,6 +25,7 @@ impl Build<'_> {
             from: from.mapping.from.value.clone(),
             to: from.mapping.to.value.clone(),
             parameters: parameters(from),
+            reads_upstream: parts(from).any(|node| mentions(node, "$upstream")),
             slots: scope.len(),
             ..Mapping::default()
         };
@@ -90,6 +91,23 @@ impl Build<'_> {
             headers.extend(self.header_name(&name.text, name.span).zip(template));
         }
         Some(MappedError { status, body: body?, headers })
+    }
+}
+
+/// All templates of a mapping.
+fn parts(from: &model::Mapping) -> impl Iterator<Item = &Node> {
+    [&from.fragments, &from.response, &from.error, &from.stream].into_iter().flatten()
+}
+
+/// Does a name stand anywhere in a template?
+fn mentions(node: &Node, name: &str) -> bool {
+    match &node.kind {
+        Kind::String(text) => text.contains(name),
+        Kind::List(items) => items.iter().any(|item| mentions(item, name)),
+        Kind::Map(entries) => {
+            entries.iter().any(|(key, value)| key.text.contains(name) || mentions(value, name))
+        }
+        _ => false,
     }
 }
 

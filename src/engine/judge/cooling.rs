@@ -22,6 +22,8 @@ pub struct Cooling {
     pub at_least: Option<Duration>,
     /// No more than this.
     pub at_most: Option<Duration>,
+    /// Whether all providers with the same key are meant.
+    pub by_key: bool,
 }
 
 /// One place in an answer that may say when.

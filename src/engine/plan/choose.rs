@@ -45,7 +45,7 @@ impl Plan {
                 continue;
             };
             let reason = match &provider.key {
-                _ if self.probe.is_some_and(|only| only != way.provider) => continue,
+                _ if self.only().is_some_and(|only| only != way.provider) => continue,
                 _ if self.rehearsal => {
                     able.push(place);
                     continue;

@@ -55,7 +55,7 @@ impl Plan {
         };
         let request = OutRequest {
             method: way.protocol.method.clone(),
-            url: self.url(provider, &way.protocol, &view),
+            url: self.url(provider, way, &view),
             headers: self.headers(provider, way, &view, &kept),
             body: body.clone(),
             timeouts: provider.timeouts,
@@ -96,14 +96,14 @@ impl Plan {
         }
     }
 
-    fn url(&self, provider: &Provider, protocol: &Protocol, view: &View<'_>) -> String {
+    fn url(&self, provider: &Provider, way: &Way, view: &View<'_>) -> String {
         let mut env = view.env(OUTGOING, OUTGOING.len());
-        let path = protocol.path.as_ref().and_then(|path| path.value(&mut env).ok());
+        let path = way.protocol.path.as_ref().and_then(|path| path.value(&mut env).ok());
         let path = path.as_ref().and_then(|path| path.to_text()).unwrap_or_default();
         let mut url = join(&provider.url, &path);
-        if let Some(query) =
-            self.incoming.query.as_ref().filter(|it| protocol.forward_query && !it.is_empty())
-        {
+        // Another protocol's parameters mean nothing to the provider.
+        let is_forwarded = way.mapping.is_none() && way.protocol.forward_query;
+        if let Some(query) = self.incoming.query.as_ref().filter(|it| is_forwarded && !it.is_empty()) {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(query);
         }
