@@ -70,14 +70,10 @@ async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended
         let progress = tokio::select! {
             chunk = body.next() => match chunk {
                 Some(Ok(bytes)) => exchange.feed(&bytes),
-                Some(Err(fault)) => return finish(exchange.broke(fault.into())),
-                None => match exchange.eof() {
-                    // A whole answer that is to be given as a stream is translated when it has come.
-                    Progress::Commit => return committed(exchange, Rest { body, timers }),
-                    end => return finish(end),
-                },
+                Some(Err(fault)) => return last(exchange.broke(fault.into()), exchange, Rest { body, timers }),
+                None => return last(exchange.eof(), exchange, Rest { body, timers }),
             },
-            failure = timers.failure() => return finish(exchange.broke(failure)),
+            failure = timers.failure() => return last(exchange.broke(failure), exchange, Rest { body, timers }),
         };
         timers.read(exchange.phase());
         match progress {
@@ -90,6 +86,15 @@ async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended
 
 fn committed(exchange: Exchange, rest: Rest) -> Ended {
     Ended { outcome: Outcome::Streaming(Box::new(exchange)), rest: Some(rest) }
+}
+
+/// Nothing more comes. A whole answer that is to be given as a stream is translated now, and a stream whose
+/// good end came just before its connection broke is answered with.
+fn last(progress: Progress, exchange: Exchange, rest: Rest) -> Ended {
+    match progress {
+        Progress::Commit => committed(exchange, rest),
+        end => finish(end),
+    }
 }
 
 /// The exchange was told that nothing more comes, so it has to say what that means.
