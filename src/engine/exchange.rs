@@ -1,26 +1,22 @@
 //! One attempt's answer, read as it arrives and turned into the client's protocol. No I/O: bytes in, bytes out.
 
 pub mod frames;
+mod job;
 mod passing;
 pub mod sniff;
 mod translating;
 mod whole;
 
+pub use job::Job;
+
 use super::failure::{Failure, FailureKind, Phase};
-use super::mapping::{Kept, Mapping};
-use super::names::{MAPPING, Name, View};
 use super::plan::Outcome;
-use super::protocol::{Protocol, Wording};
-use super::{Limits, Ms};
-use crate::language::scope::Slot;
-use crate::language::value::Val;
-use crate::text::json::Doc;
+use super::protocol::Wording;
 use bytes::Bytes;
 use http::HeaderMap;
 use passing::Passing;
 use sniff::{Sniffed, sniff};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use translating::Translating;
 
 /// How much of an error's body is read, in bytes.
@@ -36,36 +32,6 @@ pub enum Progress {
     Commit,
     /// The attempt is over: observe this.
     Done(Outcome),
-}
-
-/// What an exchange has to know of the request and of the two protocols.
-pub struct Job {
-    /// What the client speaks.
-    pub client: Arc<Protocol>,
-    /// What the provider speaks.
-    pub provider: Arc<Protocol>,
-    /// The mapping in between; `None` if both speak the same.
-    pub mapping: Option<Arc<Mapping>>,
-    /// The values that the mapping kept of the request.
-    pub kept: Kept,
-    /// Does the client want a stream?
-    pub streaming: bool,
-    /// The client's body.
-    pub request: Doc,
-    /// The body that was sent.
-    pub upstream: Bytes,
-    /// `$provider`.
-    pub provider_doc: Doc,
-    /// The model that the client asked for.
-    pub model: String,
-    /// The request's id.
-    pub id: String,
-    /// When the request arrived.
-    pub now: Ms,
-    /// How much is too much.
-    pub limits: Limits,
-    /// The body that was sent, parsed if anyone looks.
-    pub upstream_doc: OnceLock<Doc>,
 }
 
 /// The reader and translator of one answer.
@@ -95,39 +61,6 @@ enum Body {
     Translating(Box<Translating>),
     /// Nothing more is read.
     Over,
-}
-
-impl Job {
-    /// The values that the mapping's templates see in an answer.
-    pub fn view<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> View<'a> {
-        // It may be large, and hardly any mapping reads it.
-        let is_read = self.mapping.as_ref().is_some_and(|mapping| mapping.reads_upstream);
-        let upstream = is_read.then(|| {
-            self.upstream_doc
-                .get_or_init(|| Doc::parse(self.upstream.clone()).unwrap_or_else(|_| Doc::null()))
-        });
-        View {
-            request: Some(&self.request),
-            upstream,
-            provider: Some(&self.provider_doc),
-            header: Some(headers),
-            status: Some(status),
-            model: Some(&self.model),
-            now: Some(self.now),
-            id: Some(&self.id),
-            ..View::default()
-        }
-    }
-
-    /// The same values slot by slot, for stream programs.
-    pub fn base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
-        let view = self.view(headers, status);
-        let given = |name: &Name| !matches!(name, Name::Doc | Name::Event | Name::Error);
-        let roots = MAPPING.iter().enumerate().filter(|(_, name)| given(name));
-        let mut base: Vec<(Slot, Val<'a>)> = roots.map(|(slot, name)| (slot, view.value(*name))).collect();
-        base.extend(self.kept.iter().cloned());
-        base
-    }
 }
 
 impl Exchange {

@@ -228,3 +228,22 @@ fn what_the_mapping_refuses_is_told_in_its_words() {
     assert_eq!(seen.body, r#"{"trouble":{"kind":"bad","text":"beta cannot do that"}}"#);
     assert!(world.asked().is_empty());
 }
+
+#[test]
+fn a_limit_of_a_key_parks_all_that_use_it_at_the_same_place() {
+    let rules = r#"
+providers:
+  one: { speaks: alpha.chat, url: "http://same.test/a", key: shared }
+  two: { speaks: alpha.chat, url: "http://same.test/b", key: shared }
+  three: { speaks: alpha.chat, url: "http://same.test/b", key: own }
+  four: { speaks: alpha.chat, url: "http://other.test", key: shared }
+routes: [ { path: /alpha, protocol: alpha.chat } ]
+failover: [ { name: limit, when: { status: 429 }, do: next, cool_down: { for: 1h, scope: key } } ]
+"#;
+    let mut world = World::new(engine(rules));
+    world.replies("one", [Reply::status(429, "")]).replies("three", [Reply::ok(HELLO)]);
+    world.send(ASK);
+    assert_eq!(world.asked(), ["one", "three"]);
+    let usable = ["one", "two", "three", "four"].map(|name| world.health.is_usable(name, world.now));
+    assert_eq!(usable, [false, false, true, true]);
+}

@@ -170,10 +170,19 @@ impl Plan {
     }
 }
 
-/// Do both take the same key, out of the rules?
+/// Do both take the same key, out of the rules, at the same place? (The same key elsewhere is another account,
+/// or none: simulated providers take anything.)
 fn same_key(one: &Provider, other: &Provider) -> bool {
-    match (&one.key, &other.key) {
+    let same = match (&one.key, &other.key) {
         (KeySource::Value(one), KeySource::Value(other)) => one == other,
         _ => false,
-    }
+    };
+    same && origin(&one.url) == origin(&other.url)
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |at| host + at);
+    url.get(..end).unwrap_or(url)
 }
