@@ -15,8 +15,8 @@ pub(super) const TABLE: &[Directive] = &[
     Directive {
         name: "$for",
         needs: &["$as", "$emit"],
-        takes: &["$at", "$where", "$group"],
-        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; `$at` numbers the turns from 0; without any turn it gives nothing",
+        takes: &["$at", "$where", "$group", "$before", "$after"],
+        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; `$at` numbers the turns from 0; `$before` and `$after` name the turns beside this one for `$emit`, nothing at the ends; without any turn it gives nothing",
         examples: &[
             example("{ $for: $.a, $as: x, $emit: { v: $x } }", r#"{"a":[1,2]}"#, r#"[{"v":1},{"v":2}]"#),
             example(
@@ -29,6 +29,11 @@ pub(super) const TABLE: &[Directive] = &[
                 r#"{"a":[{"k":1},{"k":1},{"k":2}]}"#,
                 "[2,1]",
             ),
+            example(
+                "{ $for: $.a, $as: x, $where: { $x: { above: 0 } }, $before: b, $after: n, $emit: { at: $x, b: $b, n: $n } }",
+                r#"{"a":[1,0,2]}"#,
+                r#"[{"at":1,"n":2},{"at":2,"b":1}]"#,
+            ),
             example("{ $for: $.a, $as: x, $emit: $.b }", r#"{"a":[1,2],"b":7}"#, "[7,7]"),
             nothing("{ $for: $.a, $as: x, $emit: $x }", r#"{"a":[]}"#),
         ],
@@ -36,13 +41,15 @@ pub(super) const TABLE: &[Directive] = &[
         compile: |c, args| {
             let over = c.template(args.word);
             let item = c.name(args.need("$as"), "`$as`");
-            let at = match args.get("$at") {
-                Some(node) => Some(c.name(node, "`$at`")?),
-                None => None,
+            let mut named = |word: &str| match args.get(word) {
+                Some(node) => c.name(node, &format!("`{word}`")),
+                None => Some(UNNAMED),
             };
-            let (over, item) = (over?, item?);
-            c.with_locals(&[item, at.unwrap_or(UNNAMED)], |c, slots| {
-                let (item, at) = (slots.first().copied()?, slots.get(1).copied()?);
+            let (at, before, after) = (named("$at"), named("$before"), named("$after"));
+            let (over, item, at, before, after) = (over?, item?, at?, before?, after?);
+            c.with_locals(&[item, at, before, after], |c, slots| {
+                let &[item, at, left, right] = slots else { return None };
+                let beside = (before != UNNAMED || after != UNNAMED).then_some((left, right));
                 let only = args.get("$where").map(|node| c.condition(node));
                 let group = args.get("$group").map(|node| c.template(node));
                 let node = args.need("$emit");
@@ -58,7 +65,7 @@ pub(super) const TABLE: &[Directive] = &[
                     Some(template) => Some(template?),
                     None => None,
                 };
-                Some(Template::op(For { over, item, at, only, group, emit: emit? }))
+                Some(Template::op(For { over, item, at, beside, only, group, emit: emit? }))
             })
         },
     },
@@ -144,6 +151,8 @@ struct For {
     over: Template,
     item: Slot,
     at: Slot,
+    /// The slots of the turns before and after this one, if either has a name.
+    beside: Option<(Slot, Slot)>,
     only: Option<Condition>,
     group: Option<Template>,
     emit: Vec<Template>,
@@ -153,17 +162,28 @@ impl For {
     /// Runs the loop; each turn's items go to `items`.
     fn run(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
         let mut values = self.over.value(env)?.items();
+        self.set_beside(env, &[], 0);
         if self.only.is_some() || self.group.is_some() {
             values = self.turns(env, values)?;
         }
-        for (count, value) in values.into_iter().enumerate() {
-            env.set(self.item, value);
+        for (count, value) in values.iter().enumerate() {
+            env.set(self.item, value.clone());
             env.set(self.at, Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))));
+            self.set_beside(env, &values, count);
             for template in &self.emit {
                 template.items(env, items)?;
             }
         }
         Ok(())
+    }
+
+    /// Gives the names of the neighbours of turn `at` their values.
+    fn set_beside<'a>(&self, env: &mut Env<'a>, turns: &[Val<'a>], at: usize) {
+        if let Some((before, after)) = self.beside {
+            let turn = |at: Option<usize>| at.and_then(|at| turns.get(at)).cloned().unwrap_or_default();
+            env.set(before, turn(at.checked_sub(1)));
+            env.set(after, turn(at.checked_add(1)));
+        }
     }
 
     /// The values of the turns: what `$where` lets through, in groups if asked.

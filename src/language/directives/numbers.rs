@@ -30,6 +30,19 @@ pub(super) const TABLE: &[Directive] = &[
         compile: |c, args| templates(c, args.word, "$minus").map(|list| arithmetic(list, Kind::Minus)),
     },
     Directive {
+        name: "$divide",
+        needs: &[],
+        takes: &[],
+        doc: "how many times the others go into the first number, rounded down; nothing if the first is nothing, or one of the others zero",
+        examples: &[
+            example("{ $divide: [$.ms, 1000] }", r#"{"ms":1767225600999}"#, "1767225600"),
+            example("{ $divide: [$.a, 2] }", r#"{"a":-7.5}"#, "-4"),
+            nothing("{ $divide: [$.a, 0] }", r#"{"a":1}"#),
+        ],
+        can_fail: never,
+        compile: |c, args| templates(c, args.word, "$divide").map(|list| arithmetic(list, Kind::Divide)),
+    },
+    Directive {
         name: "$min",
         needs: &[],
         takes: &[],
@@ -69,6 +82,7 @@ pub(super) const TABLE: &[Directive] = &[
 enum Kind {
     Sum,
     Minus,
+    Divide,
     Min,
     Max,
 }
@@ -91,7 +105,7 @@ impl Op for Arithmetic {
         let mut result: Option<Num> = None;
         for (at, template) in self.list.iter().enumerate() {
             let Some(number) = template.value(env)?.as_num() else {
-                if at == 0 && matches!(self.kind, Kind::Minus) {
+                if at == 0 && matches!(self.kind, Kind::Minus | Kind::Divide) {
                     return Ok(Val::Nothing);
                 }
                 continue;
@@ -111,6 +125,8 @@ impl Kind {
             let whole = match self {
                 Kind::Sum => x.checked_add(y),
                 Kind::Minus => x.checked_sub(y),
+                Kind::Divide if y > 0 => x.checked_div_euclid(y),
+                Kind::Divide => None,
                 Kind::Min => Some(x.min(y)),
                 Kind::Max => Some(x.max(y)),
             };
@@ -122,6 +138,7 @@ impl Kind {
         Num::Float(match self {
             Kind::Sum => x + y,
             Kind::Minus => x - y,
+            Kind::Divide => (x / y).floor(),
             Kind::Min => x.min(y),
             Kind::Max => x.max(y),
         })
