@@ -14,6 +14,7 @@ mod edge_requests;
 mod failover;
 mod new_provider;
 mod program;
+mod recorded_bodies;
 mod recordings;
 mod reload;
 mod rules;
