@@ -204,6 +204,7 @@ macro_rules! record {
         #[derive(Clone, Debug)]
         pub struct $Name {
             /// Where it stands: its first key.
+            #[allow(dead_code, reason = "not every record has a use for it")]
             pub span: $crate::text::diagnostic::Span,
             $( $(#[doc = $fdoc])* pub $field: $ty, )*
         }
@@ -265,6 +266,7 @@ macro_rules! words {
 
         impl $Name {
             /// All of them, in the order of declaration.
+            #[allow(dead_code, reason = "not every set of words has a use for it")]
             pub const ALL: &'static [$Name] = &[$( $Name::$Variant ),*];
 
             /// The word that stands for it in YAML.

@@ -107,7 +107,7 @@ impl Build<'_> {
             Fact::Any(parts) => Test::Any(self.whens(parts, scope)?),
             Fact::All(parts) => Test::All(self.whens(parts, scope)?),
             Fact::Not(part) => Test::Not(Box::new(self.when(part, scope)?)),
-            Fact::Status(sets) => Test::Status(sets.clone()),
+            Fact::Status(sets) => Test::Status(*sets),
             Fact::Text(patterns) => {
                 Test::Text(patterns.iter().map(|pattern| self.texts.add(&pattern.regex)).collect())
             }

@@ -29,23 +29,17 @@ impl Plan {
     pub(super) fn whole(&mut self, way: usize, whole: Whole) -> Answer {
         let status = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
         let headers = self.provider_headers(way, &whole.headers, "application/json");
-        self.from_provider(way, status, headers, AnswerBody::Whole(whole.body))
+        self.provided(way, status, headers, AnswerBody::Whole(whole.body))
     }
 
     /// A provider's stream.
     pub(super) fn stream(&mut self, way: usize, exchange: Box<Exchange>) -> Answer {
         let mut headers = self.provider_headers(way, exchange.headers(), "text/event-stream");
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        self.from_provider(way, StatusCode::OK, headers, AnswerBody::Stream(exchange))
+        self.provided(way, StatusCode::OK, headers, AnswerBody::Stream(exchange))
     }
 
-    fn from_provider(
-        &mut self,
-        way: usize,
-        status: StatusCode,
-        headers: HeaderMap,
-        body: AnswerBody,
-    ) -> Answer {
+    fn provided(&mut self, way: usize, status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Answer {
         let answer = Answer { status, headers, body, provider: None, attempts: 0, rule: None };
         let answer = self.signed(answer, Some(self.provider_name(way)));
         self.answered(answer)

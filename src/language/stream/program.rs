@@ -120,7 +120,7 @@ impl StreamProgram {
             fields: &places.fields,
         };
         parser.c.infallible = true;
-        let mut handler = |parser: &mut Parser<'_, '_>, name: &str| match node.get(name) {
+        let handler = |parser: &mut Parser<'_, '_>, name: &str| match node.get(name) {
             Some(node) => parser.steps(node).map(Some),
             None => Some(None),
         };

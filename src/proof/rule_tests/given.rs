@@ -33,7 +33,7 @@ impl Script {
         if let Some((kind, limit)) = too_late(after, timeouts) {
             return (Script { pieces: VecDeque::from([Piece::Break(kind)]) }, limit);
         }
-        let failure = given.failure.as_ref().and_then(|word| kind(word));
+        let failure = given.failure.as_ref().and_then(kind);
         let mut pieces = VecDeque::new();
         let says_something =
             given.status.is_some() || given.body.is_some() || given.file.is_some() || given.stream.is_some();
