@@ -208,4 +208,14 @@ fn the_schemas_refuse_what_has_the_wrong_shape() {
     }
     let directive = serde_json::json!({ "routes": [{ "path": "/a", "answer": { "$if": 1, "$than": 2 } }] });
     assert!(!rules.is_valid(&directive));
+    let mapping = validator("mapping.schema.json");
+    for (stream, right) in [
+        (serde_json::json!({ "event": { "when": "$.a", "emit": "$" }, "done": "end" }), true),
+        (serde_json::json!({ "event": { "when": { "$.a": { "iz": "null" } } } }), false),
+        (serde_json::json!({ "evnt": [] }), false),
+        (serde_json::json!({ "event": [{ "emitt": "$" }] }), false),
+    ] {
+        let file = serde_json::json!({ "mapping": { "from": "a", "to": "b" }, "stream": stream });
+        assert_eq!(mapping.is_valid(&file), right, "{file}");
+    }
 }

@@ -1,6 +1,8 @@
 //! JSON Schemas of the files, for editors; made from the same declarations that read the files.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+mod language;
 
 use super::model::{Mapping, Protocol, RulesFile};
 use super::record::{FromNode, Schemas};
@@ -26,6 +28,8 @@ fn document<T: FromNode>(file: &'static str, title: &str) -> Document {
     let mut schemas = Schemas::default();
     let root = T::schema(&mut schemas);
     let mut definitions = schemas.into_definitions();
+    language::complete(&mut definitions);
+    reachable(&root, &mut definitions);
     definitions.sort_keys();
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -36,6 +40,28 @@ fn document<T: FromNode>(file: &'static str, title: &str) -> Document {
         schema.insert("$defs".into(), Value::Object(definitions));
     }
     Document { file, schema }
+}
+
+/// Leaves out the definitions that nothing points to.
+fn reachable(root: &Value, definitions: &mut Map<String, Value>) {
+    let mut kept = Vec::new();
+    let mut next = vec![root.clone()];
+    while let Some(value) = next.pop() {
+        match value {
+            Value::Object(members) => {
+                let named = members.get("$ref").and_then(Value::as_str);
+                let named = named.and_then(|path| path.strip_prefix("#/$defs/"));
+                if let Some(name) = named.filter(|name| !kept.iter().any(|known| known == name)) {
+                    kept.push(name.to_string());
+                    next.extend(definitions.get(name).cloned());
+                }
+                next.extend(members.into_iter().map(|(_, member)| member));
+            }
+            Value::Array(items) => next.extend(items),
+            _ => {}
+        }
+    }
+    definitions.retain(|name, _| kept.contains(name));
 }
 
 impl Document {

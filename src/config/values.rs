@@ -2,10 +2,9 @@
 
 use std::ops::Deref;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::record::{FromNode, Schemas, wrong_type};
-use crate::language::directives;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::text::yaml::{Kind, Node};
 
@@ -55,38 +54,9 @@ impl FromNode for Node {
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        schemas.define("Template", |_| template_schema())
+        // The definition is made of the tables of the language, when all others are there.
+        schemas.define("Template", |_| Value::Bool(true))
     }
-}
-
-/// What editors can know of templates: the directives, with their companions. Where a template may stand, a
-/// condition, a patch or plain JSON may stand as well, so that everything else is open.
-fn template_schema() -> Value {
-    let (mut properties, mut dependent) = (Map::new(), Map::new());
-    for directive in directives::all() {
-        for companion in directive.needs.iter().chain(directive.takes) {
-            properties.entry(*companion).or_insert_with(|| json!({ "$ref": "#/$defs/Template" }));
-        }
-    }
-    for directive in directives::all() {
-        properties.insert(
-            directive.name.to_string(),
-            json!({ "description": directive.doc, "$ref": "#/$defs/Template" }),
-        );
-        let names: Vec<&str> =
-            [directive.name].iter().chain(directive.needs).chain(directive.takes).copied().collect();
-        dependent.insert(
-            directive.name.to_string(),
-            json!({ "required": directive.needs, "propertyNames": { "enum": names } }),
-        );
-    }
-    json!({
-        "description": "A value of the mapping language: YAML with holes and directives.",
-        "properties": properties,
-        "dependentSchemas": dependent,
-        "additionalProperties": { "$ref": "#/$defs/Template" },
-        "items": { "$ref": "#/$defs/Template" },
-    })
 }
 
 impl<T: FromNode> FromNode for Option<T> {
