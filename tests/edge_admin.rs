@@ -67,7 +67,7 @@ async fn health_tells_who_is_well_and_why_not() {
     assert_eq!(after["providers"]["second"], "available");
     assert_eq!(after["current_provider"], "second");
     assert_eq!(after["details"]["first"]["rule"], "busy");
-    assert!(after["details"]["first"]["until"].as_i64() > after["details"]["first"]["since"].as_i64());
+    assert!(after["details"]["first"]["until"].as_str() > after["details"]["first"]["since"].as_str());
 }
 
 #[tokio::test]

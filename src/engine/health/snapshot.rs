@@ -2,31 +2,26 @@
 
 use super::{Health, Standing};
 use crate::engine::{Engine, Ms};
+use crate::text::units::instant_text;
 use serde_json::{Map, Value, json};
 
 impl Health {
     /// The body of `GET /v1/health`: `{status, current_provider, manual, providers: {name: standing},
-    /// details: {name: {...}}, rules_version}`. Times are epoch milliseconds. `status` is `healthy` while every
-    /// provider with a key is usable, `degraded` while some are, else `unhealthy`.
+    /// details: {name: {...}}, rules_version}`. Times are RFC 3339. `status` is `healthy` while some provider can
+    /// answer, else `unhealthy`.
     pub fn snapshot(&self, engine: &Engine, now: Ms) -> Value {
         let mut providers = Map::new();
         let mut details = Map::new();
-        let (mut ready, mut usable) = (0, 0);
+        let mut usable = false;
         for provider in &engine.providers {
             let has_key = provider.has_key();
             let standing = if has_key { self.standing(&provider.name, now) } else { Standing::Down };
-            ready += usize::from(has_key);
-            usable += usize::from(has_key && self.is_usable(&provider.name, now));
+            usable |= has_key && self.is_usable(&provider.name, now);
             providers.insert(provider.name.clone(), json!(standing.name()));
             details.insert(provider.name.clone(), self.detail(provider, standing, now));
         }
-        let status = match (usable, ready) {
-            (0, _) => "unhealthy",
-            (some, all) if some < all => "degraded",
-            _ => "healthy",
-        };
         json!({
-            "status": status,
+            "status": if usable { "healthy" } else { "unhealthy" },
             "current_provider": self.current(engine, now),
             "manual": self.switch.as_ref().map(|switch| &switch.provider),
             "providers": providers,
@@ -40,15 +35,15 @@ impl Health {
         let pause = self.pause(&provider.name, now);
         let mut detail = json!({
             "status": standing.name(),
-            "since": pause.map(|pause| pause.since).or(known.and_then(|known| known.since)),
-            "until": pause.and_then(|pause| pause.until),
+            "since": pause.map(|pause| pause.since).or(known.and_then(|known| known.since)).map(instant_text),
+            "until": pause.and_then(|pause| pause.until).map(instant_text),
             "rule": pause.map(|pause| &pause.rule),
             "attempts": known.map_or(0, |known| known.attempts),
             "failures": known.map_or(0, |known| known.failures),
-            "last_success": known.and_then(|known| known.last_success),
-            "last_probe": known.and_then(|known| known.last_probe),
+            "last_success": known.and_then(|known| known.last_success).map(instant_text),
+            "last_probe": known.and_then(|known| known.last_probe).map(instant_text),
             "last_error": known.and_then(|known| known.last_error.as_ref()).map(|error| json!({
-                "at": error.at,
+                "at": instant_text(error.at),
                 "kind": error.kind,
                 "status": error.status,
                 "message": error.message,
