@@ -1,12 +1,11 @@
-//! Probes: a provider that is down is asked on its schedule, and comes back when it answers well. In virtual
-//! time: the clock only moves while nothing else does, so that an hour is as short as a second.
+//! Probes: a provider that is down is asked on its schedule, and comes back when it answers well.
 
 use std::time::Duration;
 
 use rulegate::edge::clock::Clock;
-use tokio::time::sleep;
+use serde_json::Value;
 
-use crate::support::{Reply, Serving, Upstream};
+use crate::support::{Reply, Serving, Time, Upstream};
 
 const REQUEST: &str = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
 const MESSAGE: &str =
@@ -28,96 +27,122 @@ health:
     )
 }
 
-async fn ask(router: &Serving) -> Option<String> {
-    let answer = router.client().post("/v1/messages", REQUEST).await;
-    answer.header("x-rulegate-provider").map(str::to_owned)
-}
-
-async fn standing(router: &Serving, provider: &str) -> String {
-    let page = router.client().get("/v1/health").await.json();
-    page["providers"][provider].as_str().unwrap_or_default().to_owned()
-}
-
 /// 2025-11-23 10:00:30 UTC.
 const HALF_PAST: i64 = 1_763_892_030_000;
 
-async fn start(rules: &str) -> Serving {
-    let router = Serving::with(rules, |options| {
-        options.clock = Clock::timer(HALF_PAST);
-        options.follow = false;
-    });
-    router.await.unwrap_or_else(|error| panic!("{error}"))
+/// A router at 30 seconds past ten, with all the time in the test's hands.
+struct Scene {
+    first: Upstream,
+    second: Upstream,
+    router: Serving,
+    time: Time,
 }
 
-async fn seconds(seconds: u64) {
-    sleep(Duration::from_secs(seconds)).await;
+impl Scene {
+    /// The first provider answers this status, the second answers well.
+    async fn set(status: u16, health: &str) -> Scene {
+        let time = Time::hold();
+        let first = Upstream::always(Reply::json(status, "{}")).await;
+        let second = Upstream::always(Reply::json(200, MESSAGE)).await;
+        let rules = rules(&first.url(), &second.url(), health);
+        let router = Serving::with(&rules, |options| {
+            options.clock = Clock::timer(HALF_PAST);
+            options.follow = false;
+        });
+        let router = router.await.unwrap_or_else(|error| panic!("{error}"));
+        Scene { first, second, router, time }
+    }
+
+    async fn ask(&self) -> Option<String> {
+        let answer = self.router.client().post("/v1/messages", REQUEST).await;
+        answer.header("x-rulegate-provider").map(str::to_owned)
+    }
+
+    async fn details(&self) -> Value {
+        self.router.client().get("/v1/health").await.json()["details"]["first"].clone()
+    }
+
+    async fn standing(&self) -> String {
+        self.details().await["status"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Lets time pass, and waits until the first provider has been asked so often and its answer judged.
+    async fn until_asked(&self, seconds: u64, times: usize) {
+        self.time.pass(Duration::from_secs(seconds)).await;
+        self.first.request(times).await;
+        let judged =
+            |details: &Value| details["attempts"] == times && details["last_probe"].as_i64() >= self.now();
+        while !judged(&self.details().await) {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The latest moment at which a probe can have begun, a minute given.
+    fn now(&self) -> Option<i64> {
+        let now = self.router.running.router().world().clock.now();
+        Some(now - 60_000)
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_is_down_is_asked_until_it_is_well_and_is_then_the_first_choice_again() {
-    let first = Upstream::always(Reply::json(529, "{}")).await;
-    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
-    let router = start(&rules(&first.url(), &second.url(), "every: 30m, recovered_after: 2")).await;
-    assert_eq!(ask(&router).await.as_deref(), Some("second"));
-    assert_eq!(standing(&router, "first").await, "down");
-    seconds(31 * 60).await;
-    let probe = first.request(2).await;
-    assert_eq!(probe.json()["model"], "small");
-    assert_eq!(standing(&router, "first").await, "down", "a probe that fails changes nothing");
-    first.afterwards(Reply::json(200, MESSAGE));
-    seconds(30 * 60).await;
-    assert_eq!(
-        (first.count(), standing(&router, "first").await),
-        (3, "down".to_owned()),
-        "once is not enough"
+    let scene = Scene::set(529, "every: 30m, recovered_after: 2").await;
+    assert_eq!(scene.ask().await.as_deref(), Some("second"));
+    assert_eq!(scene.standing().await, "down");
+    scene.until_asked(30 * 60, 2).await;
+    assert_eq!(scene.first.request(2).await.json()["model"], "small");
+    assert_eq!(scene.standing().await, "down", "a probe that fails changes nothing");
+    scene.first.afterwards(Reply::json(200, MESSAGE));
+    scene.until_asked(30 * 60, 3).await;
+    assert_eq!(scene.standing().await, "down", "once is not enough");
+    scene.until_asked(30 * 60, 4).await;
+    assert_eq!(scene.standing().await, "available");
+    assert_eq!(scene.ask().await.as_deref(), Some("first"));
+    for _ in 0..8 {
+        scene.time.pass(Duration::from_secs(3600)).await;
+        assert_eq!(scene.standing().await, "available");
+    }
+    assert_eq!(scene.first.count(), 5, "who is well is left alone");
+    assert!(
+        scene.second.received().iter().all(|sent| sent.json()["model"] != "small"),
+        "nobody else is probed"
     );
-    seconds(30 * 60).await;
-    assert_eq!((first.count(), standing(&router, "first").await), (4, "available".to_owned()));
-    assert_eq!(ask(&router).await.as_deref(), Some("first"));
-    seconds(8 * 3600).await;
-    assert_eq!(first.count(), 5, "who is well is left alone");
-    assert!(second.received().iter().all(|sent| sent.json()["model"] != "small"), "nobody else is probed");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cron_expression_says_when_and_a_good_answer_ends_a_cool_down_early() {
-    let first = Upstream::always(Reply::json(429, "{}")).await;
-    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
-    let health = "schedule: \"15 * * * *\", time_zone: Europe/Berlin";
-    let router = start(&rules(&first.url(), &second.url(), health)).await;
-    assert_eq!(ask(&router).await.as_deref(), Some("second"));
-    first.afterwards(Reply::json(200, MESSAGE));
-    seconds(14 * 60 + 20).await;
-    assert_eq!((first.count(), standing(&router, "first").await), (1, "cooling".to_owned()));
-    seconds(20).await;
-    assert_eq!((first.count(), standing(&router, "first").await), (2, "available".to_owned()));
+    let scene = Scene::set(429, "schedule: \"15 * * * *\", time_zone: Europe/Berlin").await;
+    assert_eq!(scene.ask().await.as_deref(), Some("second"));
+    scene.first.afterwards(Reply::json(200, MESSAGE));
+    scene.time.pass(Duration::from_secs(14 * 60 + 20)).await;
+    assert_eq!((scene.standing().await.as_str(), scene.first.count()), ("cooling", 1));
+    scene.until_asked(20, 2).await;
+    assert_eq!(scene.standing().await, "available");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_gets_no_answer_gives_up_and_comes_again() {
-    let first = Upstream::always(Reply::json(529, "{}")).await;
-    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
-    let router = start(&rules(&first.url(), &second.url(), "every: 1m, timeout: 5s")).await;
-    assert_eq!(ask(&router).await.as_deref(), Some("second"));
+    let scene = Scene::set(529, "every: 1m, timeout: 5s").await;
+    assert_eq!(scene.ask().await.as_deref(), Some("second"));
     let never = crate::support::Gate::new();
-    first.afterwards(Reply::json(200, MESSAGE).after(&never));
-    seconds(61).await;
-    let probe = first.request(2).await;
+    scene.first.afterwards(Reply::json(200, MESSAGE).after(&never));
+    scene.time.pass(Duration::from_secs(60)).await;
+    let probe = scene.first.request(2).await;
+    scene.time.pass(Duration::from_secs(5)).await;
     probe.hung_up().await;
-    seconds(66).await;
-    assert_eq!((first.count(), standing(&router, "first").await), (3, "down".to_owned()));
+    scene.first.afterwards(Reply::json(200, MESSAGE));
+    scene.until_asked(60, 3).await;
+    assert_eq!(scene.standing().await, "available");
 }
 
 #[tokio::test(start_paused = true)]
 async fn new_rules_bring_their_own_schedule() {
-    let first = Upstream::always(Reply::json(529, "{}")).await;
-    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
-    let with = |every: &str| rules(&first.url(), &second.url(), every);
-    let router = start(&with("every: 8h")).await;
-    assert_eq!(ask(&router).await.as_deref(), Some("second"));
-    first.afterwards(Reply::json(200, MESSAGE));
-    router.folder.replace("rules.yaml", &with("every: 10s"));
-    assert_eq!(router.client().post("/-/reload", "").await.status, 200);
-    seconds(11).await;
-    assert_eq!(standing(&router, "first").await, "available");
+    let scene = Scene::set(529, "every: 8h").await;
+    assert_eq!(scene.ask().await.as_deref(), Some("second"));
+    scene.first.afterwards(Reply::json(200, MESSAGE));
+    let often = rules(&scene.first.url(), &scene.second.url(), "every: 10s");
+    scene.router.folder.replace("rules.yaml", &often);
+    assert_eq!(scene.router.client().post("/-/reload", "").await.status, 200);
+    scene.until_asked(10, 2).await;
+    assert_eq!(scene.standing().await, "available");
 }

@@ -304,36 +304,43 @@ async fn stopping_lets_a_stream_end() {
     assert_eq!(stopping.await.unwrap(), 0);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_connection_to_a_provider_is_used_again_after_a_stream() {
+    use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // A provider that takes one connection only, and sends the end of a body a moment after the last event.
+    let (complete, closed) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (client_has_all, body_has_ended) = (complete.clone(), closed.clone());
+    // A provider that takes one connection only, and ends each body long after its last event.
     let provider = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         for _ in 0..3 {
             let mut seen = Vec::new();
-            while !seen.ends_with(b"]}") {
+            while !seen.ends_with(b"true}}") {
                 assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
             }
-            let body = format!(
-                "event: x\ndata: {}\n\nevent: y\ndata: {{\"type\":\"message_stop\"}}\n\n",
-                delta("one")
-            );
+            let event = json!({ "id": "a", "choices": [{ "index": 0, "delta": { "content": "x" }, "finish_reason": "stop" }] });
+            let body = format!("data: {event}\n\ndata: [DONE]\n\n");
             let head =
                 "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
             stream.write_all(format!("{head}{:x}\r\n{body}\r\n", body.len()).as_bytes()).await.unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            client_has_all.notified().await;
             stream.write_all(b"0\r\n\r\n").await.unwrap();
+            body_has_ended.notify_one();
         }
     });
-    let router = Serving::start(&rules(&url, &url)).await;
+    let router =
+        Serving::start(&rules(&url, &url).replace("speaks: anthropic.messages", "speaks: openai.chat")).await;
     for _ in 0..3 {
         let answer = router.client().post("/v1/messages", request(true)).await;
         assert!(answer.complete && answer.text().contains("message_stop"), "{}", answer.text());
-        // The connection is free when its end has come.
-        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        complete.notify_one();
+        closed.notified().await;
+        // All of this is one thread: while these are answered, the end of the body is read.
+        for _ in 0..3 {
+            router.client().get("/v1/health").await;
+        }
     }
     provider.await.unwrap();
 }

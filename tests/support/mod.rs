@@ -7,6 +7,7 @@ mod reply;
 mod router;
 pub mod rules;
 mod serving;
+mod time;
 mod upstream;
 
 use std::future::Future;
@@ -19,6 +20,8 @@ pub use reply::{Gate, Reply};
 pub use router::{Router, Settings, program};
 #[allow(unused_imports)]
 pub use serving::Serving;
+#[allow(unused_imports)]
+pub use time::Time;
 pub use upstream::Upstream;
 
 /// The longest that any single step of a test may take; only a failing test waits this long.
