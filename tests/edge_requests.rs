@@ -306,41 +306,50 @@ async fn stopping_lets_a_stream_end() {
 
 #[tokio::test]
 async fn a_connection_to_a_provider_is_used_again_after_a_stream() {
-    use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (complete, closed) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
-    let (client_has_all, body_has_ended) = (complete.clone(), closed.clone());
-    // A provider that takes one connection only, and ends each body long after its last event.
-    let provider = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        for _ in 0..3 {
-            let mut seen = Vec::new();
-            while !seen.ends_with(b"true}}") {
-                assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
-            }
-            let event = json!({ "id": "a", "choices": [{ "index": 0, "delta": { "content": "x" }, "finish_reason": "stop" }] });
-            let body = format!("data: {event}\n\ndata: [DONE]\n\n");
-            let head =
-                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-            stream.write_all(format!("{head}{:x}\r\n{body}\r\n", body.len()).as_bytes()).await.unwrap();
-            client_has_all.notified().await;
-            stream.write_all(b"0\r\n\r\n").await.unwrap();
-            body_has_ended.notify_one();
+    let (client_has_all, answers) = tokio::sync::watch::channel(0);
+    // A provider that ends a body only when the client has had its last event, and says on which connection it is.
+    let provider = async move {
+        for connection in 1.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut answers = answers.clone();
+            tokio::spawn(async move {
+                loop {
+                    let mut seen = Vec::new();
+                    while !seen.ends_with(b"true}}") {
+                        if stream.read_buf(&mut seen).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    let before = *answers.borrow();
+                    let event = json!({ "id": "a", "choices": [{ "index": 0, "finish_reason": "stop",
+                        "delta": { "content": format!("on connection {connection}") } }] });
+                    let body = format!("data: {event}\n\ndata: [DONE]\n\n");
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+                    let _ =
+                        stream.write_all(format!("{head}{:x}\r\n{body}\r\n", body.len()).as_bytes()).await;
+                    let _ = answers.wait_for(|now| *now > before).await;
+                    let _ = stream.write_all(b"0\r\n\r\n").await;
+                }
+            });
         }
-    });
+    };
+    let provider = tokio::spawn(provider);
     let router =
         Serving::start(&rules(&url, &url).replace("speaks: anthropic.messages", "speaks: openai.chat")).await;
-    for _ in 0..3 {
+    // A request may come before the router has read the end of the last body, so that not every one finds a free
+    // connection; but were none used again, there would be one for each.
+    const ASKED: usize = 20;
+    let mut last = String::new();
+    for _ in 0..ASKED {
         let answer = router.client().post("/v1/messages", request(true)).await;
-        assert!(answer.complete && answer.text().contains("message_stop"), "{}", answer.text());
-        complete.notify_one();
-        closed.notified().await;
-        // All of this is one thread: while these are answered, the end of the body is read.
-        for _ in 0..3 {
-            router.client().get("/v1/health").await;
-        }
+        last = answer.text();
+        assert!(answer.complete && last.contains("message_stop"), "{last}");
+        client_has_all.send_modify(|answers| *answers += 1);
+        router.client().get("/v1/health").await;
     }
-    provider.await.unwrap();
+    assert!(!last.contains(&format!("on connection {ASKED}")), "a connection for each request");
+    provider.abort();
 }
