@@ -6,6 +6,7 @@ mod examine;
 mod health;
 mod init;
 mod log;
+mod map;
 mod run;
 mod style;
 mod test;
@@ -23,6 +24,7 @@ Examples:
   rulegate run --rules my/rules.yaml     run with a file; save it and the router follows
   rulegate check my/rules.yaml           say all that is wrong with it, with line and column
   rulegate test my/rules.yaml            run the tests that stand in it
+  rulegate map --mapping my.yaml --request ask.json   show what a mapping makes of a request
   rulegate demo                          see it work in a minute, without a key or an account
   rulegate init                          write the built-in rules to ./rules, to edit them
 
@@ -53,6 +55,9 @@ enum Command {
     /// Run the tests that stand in rules and mappings, with simulated providers
     #[command(after_help = TEST_EXAMPLES)]
     Test(FilesArguments),
+    /// Show what a mapping makes of a request, an answer, an error or a stream
+    #[command(after_help = map::EXAMPLES)]
+    Map(map::MapArguments),
     /// Show failover at work: three simulated providers and the router in front of them
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
@@ -185,6 +190,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Test(arguments) => test::test(&arguments),
+        Command::Map(arguments) => map::map(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
         Command::Health(arguments) => health::health(&arguments),
@@ -240,6 +246,7 @@ mod tests {
             RUN_EXAMPLES,
             CHECK_EXAMPLES,
             TEST_EXAMPLES,
+            map::EXAMPLES,
             DEMO_EXAMPLES,
             INIT_EXAMPLES,
             HEALTH_EXAMPLES,
