@@ -103,7 +103,11 @@ impl StreamProgram {
         let fields = once_names(kinds);
         let places = Places {
             document: scope.root(""),
-            event: scope.declare("event"),
+            // Whoever provides `$event` for all templates has a place for it already.
+            event: match scope.root("event") {
+                Some(slot) => slot,
+                None => scope.declare("event"),
+            },
             part: scope.declare("part"),
             blocks: scope.declare("blocks"),
             state: scope.space("state", state.iter().map(|(name, _)| name.clone())),
