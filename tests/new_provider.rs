@@ -1,18 +1,18 @@
-//! A provider with its own protocol and its own error text, added by YAML alone (the files in `tests/acme/`).
+//! A provider with its own protocol and its own error text, added by YAML alone: the files of the tutorial.
 
 use serde_json::json;
 
 use crate::support::rules::{ask, ask_stream, message, told};
-use crate::support::{Folder, Reply, Router, Settings, Upstream};
+use crate::support::{Folder, Reply, Router, Settings, Upstream, lay_out, tutorial};
 
 async fn router(acme: &Upstream, spare: &Upstream) -> Router {
     let folder = Folder::new();
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/acme");
-    for name in ["rules.yaml", "acme.protocol.yaml", "acme.mapping.yaml"] {
-        std::fs::copy(source.join(name), folder.file(name)).unwrap();
-    }
-    let settings =
-        Settings::rules(folder.read("rules.yaml")).env("ACME_URL", acme.url()).env("SPARE_URL", spare.url());
+    tutorial().blocks().iter().for_each(|block| lay_out(block, &folder));
+    let urls = [("ACME_URL", acme.url()), ("SPARE_URL", spare.url())];
+    let keys = [("ACME_KEY", "acme-key"), ("SPARE_KEY", "spare-key")];
+    let settings = Settings::rules(folder.read("rules.yaml"));
+    let settings = urls.into_iter().fold(settings, |settings, (name, url)| settings.env(name, url));
+    let settings = keys.into_iter().fold(settings, |settings, (name, key)| settings.env(name, key));
     Router::inside(folder, settings).await
 }
 
@@ -40,8 +40,12 @@ async fn it_is_asked_and_answers_in_its_own_words() {
 
 #[tokio::test]
 async fn it_streams() {
-    let acme =
-        Upstream::always(Reply::events([r#"{"w":"Beep "}"#, r#"{"w":"beep!"}"#, r#"{"over":2}"#])).await;
+    let acme = Upstream::always(Reply::events([
+        r#"{"w":"Beep "}"#,
+        r#"{"w":"beep!"}"#,
+        r#"{"over":{"heard":4,"spoken":2}}"#,
+    ]))
+    .await;
     let spare = Upstream::start().await;
     let router = router(&acme, &spare).await;
     let answer = router.client().post("/v1/messages", ask_stream()).await;

@@ -26,7 +26,7 @@ Examples:
   rulegate map --mapping my.yaml --response answer.json        the client's answer
   rulegate map --mapping my.yaml --stream answer.sse --steps   each event, and what it caused
   rulegate map --mapping my.yaml --error error.json --status 429
-  rulegate map --mapping my.yaml --request ask.json --provider deepseek --rules rules.yaml
+  rulegate map --mapping my.yaml --request ask.json --provider fast --rules rules.yaml
 
 The protocols come from the rules, as do a provider's models and parameters (`with`); without --provider the
 mapping's defaults count. Beside --response, --error or --stream, --request is the request that went before.

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 mod client;
+mod document;
 mod folder;
 mod reply;
 mod router;
@@ -14,6 +15,8 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use client::{Answer, Client};
+#[allow(unused_imports)]
+pub use document::{Block, Document, lay_out, tutorial};
 pub use folder::Folder;
 pub use reply::{Gate, Reply};
 #[allow(unused_imports)]
