@@ -233,7 +233,7 @@ fn written(template: &Template, env: &mut Env<'_>) -> String {
 /// Runs an example for each of its inputs.
 fn over_inputs(block: &Block, run: impl Fn(&Doc, &mut Env<'_>) -> String, scope: &Scope) {
     let marks = marks(block);
-    assert!(!marks.is_empty() && marks.len() % 2 == 0, "line {}: inputs and outputs", block.line);
+    assert!(!marks.is_empty() && marks.len().is_multiple_of(2), "line {}: inputs and outputs", block.line);
     for pair in marks.chunks(2) {
         let [("$ = ", input), ("→ ", output)] = pair else { panic!("line {}: {pair:?}", block.line) };
         let doc = Doc::parse(input.as_bytes().to_vec()).unwrap();
