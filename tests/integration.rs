@@ -21,6 +21,7 @@ mod recordings;
 mod reload;
 mod rules;
 mod server;
+mod shipped;
 mod streams;
 mod switching;
 mod tidy;
