@@ -44,8 +44,9 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 fn ask(address: SocketAddr) -> std::io::Result<(u16, String)> {
     let mut connection = TcpStream::connect_timeout(&address, PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;
-    // HTTP/1.0: the answer comes unchunked, and ends with the connection.
-    write!(connection, "GET /v1/health HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
+    // HTTP/1.0: the answer comes unchunked, and ends with the connection. In one piece, so that a server that
+    // answers at the first bytes does not break the rest.
+    connection.write_all(format!("GET /v1/health HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
