@@ -126,6 +126,11 @@ fn a_stream_without_its_end_gets_none() {
     // One whole answer is taken for a stream.
     let (code, out, _) = map(&folder, "--mapping acme.mapping.yaml --stream answer.json", "");
     assert!(code == 0 && out.contains("\"stop_reason\":\"max_tokens\""), "{out}");
+    // But not by a mapping that does not know of them: no empty answer is made up.
+    let unaware = folder.read("acme.mapping.yaml").replace("any: [ $.over, $.words ]", "any: [ $.over ]");
+    folder.write("unaware.yaml", &unaware.replace("$first: [ $.w, $.words ]", "$first: [ $.w ]"));
+    let (code, out, err) = map(&folder, "--mapping unaware.yaml --stream answer.json", "");
+    assert!(code == 1 && err.contains("finds nothing in a whole answer"), "{out}{err}");
 }
 
 #[test]

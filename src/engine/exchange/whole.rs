@@ -52,7 +52,16 @@ pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Re
     let base = job.base(headers, status);
     machine.document(&base, None, &doc);
     if !machine.ended() && machine.failure().is_none() {
-        machine.done(&base);
+        if machine.committed() {
+            machine.done(&base);
+        } else {
+            // Nothing was taken from it: an end now would make an empty answer up, unless the program knows better.
+            machine.eof(&base);
+            if !machine.ended() {
+                let message = "the mapping's stream finds nothing in a whole answer";
+                return Err(malformed(message, headers, body));
+            }
+        }
     }
     match machine.failure() {
         Some(fail) => Err(with_body(from_fail(fail, FailureKind::Malformed, &body), headers)),
