@@ -11,6 +11,7 @@ mod edge_log;
 mod edge_probes;
 mod edge_reload;
 mod edge_requests;
+mod errors_page;
 mod failover;
 mod language_page;
 mod map;
