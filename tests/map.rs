@@ -105,6 +105,7 @@ fn a_stream_is_shown_as_bytes_or_step_by_step() {
         "-> content_block_stop",
         "-> message_delta",
         "-> message_stop",
+        "$state.over =",
     ];
     assert_eq!((code, happened), (0, expected.map(str::to_owned).to_vec()), "{out}");
 }

@@ -27,11 +27,10 @@ const READERS: [&str; 2] = ["edge/access.rs", "engine/plan/request.rs"];
 const TABLES: [&str; 2] = ["language/directives/", "language/matchers.rs"];
 
 /// Files that are longer than they should be, and how long they may stay until they are divided. Nothing is added here.
-const STILL_LONG: [(&str, usize); 5] = [
+const STILL_LONG: [(&str, usize); 4] = [
     ("config/values.rs", 425),
     ("engine/exchange.rs", 417),
     ("engine/plan/outcome.rs", 410),
-    ("language/stream/program.rs", 455),
     ("language/value.rs", 391),
 ];
 

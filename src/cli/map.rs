@@ -192,6 +192,7 @@ fn stream(page: &mut Page, asked: Asked, status: u16, bytes: &Bytes) -> Exit {
                 shown = held.len();
             }
         }
+        page.state(exchange.state());
         if exchange.finished() {
             break;
         }

@@ -208,6 +208,14 @@ impl Exchange {
         }
     }
 
+    /// The state of the mapping's stream program, for people who look: names, and values as JSON.
+    pub fn state(&self) -> Vec<(String, Option<String>)> {
+        match &self.body {
+            Body::Translating(machine) => machine.state(),
+            _ => Vec::new(),
+        }
+    }
+
     fn has_content(&self) -> bool {
         matches!(&self.body, Body::Translating(machine) if machine.has_content())
     }

@@ -11,13 +11,15 @@ pub(super) struct Page {
     style: Style,
     steps: bool,
     inputs: usize,
+    /// The stream program's state as it was shown last.
+    state: Vec<(String, Option<String>)>,
     text: String,
 }
 
 impl Page {
     /// An empty page; `steps`: also show how things came about.
     pub fn new(style: Style, steps: bool) -> Page {
-        Page { style, steps, inputs: 0, text: String::new() }
+        Page { style, steps, inputs: 0, state: Vec::new(), text: String::new() }
     }
 
     /// All that is to be printed.
@@ -107,6 +109,20 @@ impl Page {
         events(bytes, |name, data| found.push(event(name, data)));
         for event in &found {
             self.line(&format!("   -> {event}"));
+        }
+    }
+
+    /// What a step has changed in the state of the stream program.
+    pub fn state(&mut self, state: Vec<(String, Option<String>)>) {
+        if !self.steps || state.is_empty() {
+            return;
+        }
+        let known = std::mem::replace(&mut self.state, state.clone());
+        for (name, value) in state.into_iter().filter(|now| !known.contains(now)) {
+            // What begins as nothing has not changed.
+            if value.is_some() || !known.is_empty() {
+                self.value(&format!("$state.{name}"), value.as_deref().unwrap_or("(nothing)"));
+            }
         }
     }
 

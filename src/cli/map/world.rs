@@ -200,10 +200,9 @@ fn reduce(
     for (name, side) in [(from, &mapping.mapping.from), (to, &mapping.mapping.to)] {
         if rules.protocol(name).is_none() {
             let known = rules.protocols.iter().map(|it| it.protocol.value.as_str());
-            let mut unknown =
-                Diagnostic::error("unknown-name", format!("no protocol is called `{name}`"))
-                    .at(side.span)
-                    .help("the rules include the files of the protocols; `--rules FILE` names the rules");
+            let mut unknown = Diagnostic::error("unknown-name", format!("no protocol is called `{name}`"))
+                .at(side.span)
+                .help("the rules include the files of the protocols; `--rules FILE` names the rules");
             if let Some(near) = did_you_mean(name, known) {
                 unknown = unknown.help(format!("did you mean `{near}`?"));
             }

@@ -60,6 +60,15 @@ impl Translating {
         &self.output
     }
 
+    /// The state of the stream program: names, and values as JSON; nothing is `None`.
+    pub fn state(&self) -> Vec<(String, Option<String>)> {
+        let shown = |value: &Val<'_>| {
+            let mut out = Vec::new();
+            value.write(&mut out).then(|| String::from_utf8_lossy(&out).into_owned())
+        };
+        self.machine.state().map(|(name, value)| (name.to_owned(), shown(value))).collect()
+    }
+
     /// Takes bytes in.
     pub fn feed(&mut self, job: &Job, headers: &HeaderMap, status: u16, bytes: &[u8]) -> Seen {
         self.taken_in += bytes.len();

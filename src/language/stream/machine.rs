@@ -28,7 +28,7 @@ pub struct StreamMachine {
 impl StreamMachine {
     /// A machine at the beginning of a stream.
     pub fn new(program: Arc<StreamProgram>) -> StreamMachine {
-        let state = program.state.clone();
+        let state = program.state.iter().map(|(_, value)| value.clone()).collect();
         let blocks = Blocks::new(program.kinds.len());
         StreamMachine {
             program,
@@ -55,6 +55,11 @@ impl StreamMachine {
     /// Why the stream failed, if it did.
     pub fn failure(&self) -> Option<&Fail> {
         self.failure.as_ref()
+    }
+
+    /// The state by name, for people who look.
+    pub fn state(&self) -> impl Iterator<Item = (&str, &Val<'static>)> {
+        self.program.state.iter().map(|(name, _)| name.as_str()).zip(&self.state)
     }
 
     /// The bytes made so far, and none of them twice.
