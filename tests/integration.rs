@@ -21,6 +21,8 @@ mod recorded_bodies;
 mod recordings;
 mod reload;
 mod rules;
+mod second_door;
+mod second_door_streams;
 mod server;
 mod shipped;
 mod streams;
