@@ -49,6 +49,24 @@ fn the_built_in_rules_check_and_pass_in_an_empty_folder() {
     }
 }
 
+/// The rules that the README shows, completed with what it leaves out.
+#[test]
+fn the_rules_in_the_readme_pass_their_own_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["README.md", "README.zh-CN.md"] {
+        let readme = std::fs::read_to_string(root.join(name)).unwrap();
+        let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let folder = Folder::new();
+        let routes = "routes: [ { path: /v1/messages, protocol: anthropic.messages } ]";
+        folder.write(
+            "rules.yaml",
+            &format!("include: [ 'builtin:protocols/*.yaml', 'builtin:mappings/*.yaml' ]\n{routes}\n{shown}"),
+        );
+        let (code, out, err) = run(&folder, &["test", "rules.yaml"]);
+        assert_eq!(code, 0, "{name}\n{out}\n{err}");
+    }
+}
+
 #[test]
 fn six_mistakes_are_six_located_diagnostics() {
     let folder = Folder::new();

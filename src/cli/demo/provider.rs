@@ -99,11 +99,11 @@ fn chunks(read: &mut BufReader<TcpStream>) -> std::io::Result<Vec<u8>> {
 
 fn whole(write: &mut TcpStream, reply: &Reply) -> std::io::Result<()> {
     let (status, length) = (reply.status, reply.body.len());
-    write!(
-        write,
+    let answer = format!(
         "HTTP/1.1 {status} Simulated\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{}",
         reply.body
-    )
+    );
+    write.write_all(answer.as_bytes())
 }
 
 fn chunk(write: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
