@@ -105,7 +105,7 @@ impl Life {
 
     fn next(&mut self) -> Step {
         let now = self.now();
-        let step = self.plan.next(&mut self.world.stores.health(), now);
+        let step = self.plan.next(&mut &self.world.stores, now);
         self.tell();
         step
     }

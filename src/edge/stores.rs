@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::health::Health;
+use crate::engine::health::{Health, Shared};
 
 /// Everything that is known about providers and not written in the rules.
 #[derive(Debug, Default)]
@@ -20,5 +20,11 @@ impl Stores {
     pub fn health(&self) -> MutexGuard<'_, Health> {
         // A panic elsewhere leaves a cool down unset at worst; that is no reason to stop answering.
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared for &Stores {
+    fn with<R>(&mut self, use_it: impl FnOnce(&mut Health) -> R) -> R {
+        use_it(&mut self.health())
     }
 }

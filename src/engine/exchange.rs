@@ -24,6 +24,7 @@ const ERROR_BODY: usize = 1 << 20;
 
 /// What the edge does after giving the exchange something.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once per attempt, and moved at once")]
 pub enum Progress {
     /// Feed more.
     More,
@@ -262,12 +263,12 @@ impl Exchange {
                     self.output = output;
                     self.ended(Seen::Ended)
                 }
-                Err(failure) => self.failed(failure),
+                Err(failure) => self.failed(*failure),
             };
         }
         match whole::answer(&self.job, self.status, &self.headers, body) {
             Ok(whole) => Progress::Done(Outcome::Whole(whole)),
-            Err(failure) => self.failed(failure),
+            Err(failure) => self.failed(*failure),
         }
     }
 

@@ -115,6 +115,19 @@ pub struct Health {
     switch: Option<Switch>,
 }
 
+/// Health as the plan reaches it: its own, or, behind a lock, that of all requests. A plan asks for it for
+/// moments only, and never while it writes a request.
+pub trait Shared {
+    /// Looks at the health, or changes it.
+    fn with<R>(&mut self, use_it: impl FnOnce(&mut Health) -> R) -> R;
+}
+
+impl Shared for Health {
+    fn with<R>(&mut self, use_it: impl FnOnce(&mut Health) -> R) -> R {
+        use_it(self)
+    }
+}
+
 impl Health {
     /// Nothing known yet.
     pub fn new() -> Self {

@@ -26,7 +26,7 @@ pub use event::{Event, Level};
 
 use super::exchange::Exchange;
 use super::failure::Failure;
-use super::health::Health;
+use super::health::Shared;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
@@ -236,10 +236,10 @@ impl Plan {
     }
 
     /// What is to be done now. After [`Step::Send`] the outcome must be observed before the next call.
-    pub fn next(&mut self, health: &mut Health, now: Ms) -> Step {
+    pub fn next(&mut self, health: &mut impl Shared, now: Ms) -> Step {
         loop {
             match std::mem::replace(&mut self.state, State::Over) {
-                State::Choosing => self.state = self.choose(health, now),
+                State::Choosing => self.state = health.with(|health| self.choose(health, now)),
                 State::Asking(way, at) if at > now => {
                     self.state = State::Asking(way, at);
                     return Step::Wait(at);

@@ -41,7 +41,7 @@ pub struct Probe {
 /// When a probe runs.
 pub enum Schedule {
     /// At the moments of a cron expression.
-    Cron(Cron),
+    Cron(Box<Cron>),
     /// So often.
     Every(Duration),
 }
@@ -148,7 +148,7 @@ fn schedule(from: &model::Probe, diags: &mut Diagnostics) -> Option<Schedule> {
     };
     let zone = from.time_zone.as_ref().map(|zone| zone.value.as_str());
     match Cron::parse(&text.value, zone) {
-        Ok(cron) => Some(Schedule::Cron(cron)),
+        Ok(cron) => Some(Schedule::Cron(Box::new(cron))),
         Err(message) => {
             diags.error("bad-schedule", text.span, message);
             None

@@ -27,7 +27,7 @@ pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failur
 }
 
 /// A good answer, in the client's protocol.
-pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Whole, Failure> {
+pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Whole, Box<Failure>> {
     let doc = document(job, status, headers, &body)?;
     let response = job.mapping.as_ref().and_then(|mapping| Some((mapping, mapping.response.as_ref()?)));
     let mapped = match response {
@@ -35,14 +35,16 @@ pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Resul
         Some((mapping, template)) => {
             let view = View { doc: Some(&doc), ..job.view(headers, status) };
             let mapped = mapping::body(template, &mut mapping.env(&view, &job.kept));
-            mapped.map_err(|fail| with_body(from_fail(&fail, FailureKind::Malformed, &body), headers))?.into()
+            mapped
+                .map_err(|fail| with_headers(from_fail(&fail, FailureKind::Malformed, &body), headers))?
+                .into()
         }
     };
     Ok(Whole { status, headers: headers.clone(), raw: body, body: mapped })
 }
 
 /// A whole answer where a stream was asked for: the stream program takes it as its only event.
-pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Failure> {
+pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Box<Failure>> {
     let doc = document(job, status, headers, &body)?;
     let Some(program) = job.mapping.as_ref().and_then(|mapping| mapping.stream.clone()) else {
         let message = "one whole answer came where a stream was asked for";
@@ -64,15 +66,16 @@ pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Re
         }
     }
     match machine.failure() {
-        Some(fail) => Err(with_body(from_fail(fail, FailureKind::Malformed, &body), headers)),
+        Some(fail) => Err(with_headers(from_fail(fail, FailureKind::Malformed, &body), headers)),
         None => Ok(machine.take_output()),
     }
 }
 
 /// The body as what the provider's protocol promises.
-fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result<Doc, Failure> {
+fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result<Doc, Box<Failure>> {
     if significant(body).is_empty() {
-        return Err(Failure { headers: headers.clone(), ..Failure::new(FailureKind::Empty, "") });
+        let failure = Failure { headers: headers.clone(), ..Failure::new(FailureKind::Empty, "") };
+        return Err(Box::new(failure));
     }
     let doc = Doc::parse(body.clone()).map_err(|error| {
         let message = match (headers.get(CONTENT_ENCODING), sniff(body)) {
@@ -90,12 +93,12 @@ fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result
     Err(malformed(&message, headers, body.clone()))
 }
 
-fn malformed(message: &str, headers: &HeaderMap, body: Bytes) -> Failure {
-    Failure { headers: headers.clone(), body, ..Failure::new(FailureKind::Malformed, message) }
+fn malformed(message: &str, headers: &HeaderMap, body: Bytes) -> Box<Failure> {
+    Box::new(Failure { headers: headers.clone(), body, ..Failure::new(FailureKind::Malformed, message) })
 }
 
-fn with_body(failure: Failure, headers: &HeaderMap) -> Failure {
-    Failure { headers: headers.clone(), ..failure }
+fn with_headers(failure: Failure, headers: &HeaderMap) -> Box<Failure> {
+    Box::new(Failure { headers: headers.clone(), ..failure })
 }
 
 /// The data of an error that is framed as an event.

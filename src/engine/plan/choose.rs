@@ -2,7 +2,7 @@
 
 use super::{Answer, Attempt, Current, Event, Plan, State};
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::health::{Health, KeptError};
+use crate::engine::health::{Health, KeptError, Shared};
 use crate::engine::protocol::{ErrorText, Wording};
 use crate::engine::provider::KeySource;
 use crate::engine::{Ms, worded};
@@ -103,7 +103,7 @@ impl Plan {
     }
 
     /// Makes the attempt. `None` if the request cannot be put in the provider's words: then that is judged.
-    pub(super) fn ask(&mut self, way: usize, health: &mut Health, now: Ms) -> Option<Attempt> {
+    pub(super) fn ask(&mut self, way: usize, health: &mut impl Shared, now: Ms) -> Option<Attempt> {
         let again = self.current.take().filter(|current| current.way == way);
         let number = again.as_ref().map_or(1, |current| current.number + 1);
         let repaired =
@@ -112,7 +112,7 @@ impl Plan {
             Ok((request, job)) => {
                 self.attempts += 1;
                 let name = self.provider_name(way);
-                health.asked(&name);
+                health.with(|health| health.asked(&name));
                 let provider_doc = job.provider_doc.clone();
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
@@ -128,7 +128,7 @@ impl Plan {
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
                 self.current = Some(Current { way, number, body: bytes::Bytes::new(), provider_doc });
-                self.failed(failure, health, now);
+                health.with(|health| self.failed(*failure, health, now));
                 None
             }
         }

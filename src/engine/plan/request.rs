@@ -29,8 +29,12 @@ impl Plan {
     }
 
     /// Puts the request in the words of a way's provider. `repaired`: the body to send instead of a new one.
-    pub(super) fn prepare(&self, way: usize, repaired: Option<Bytes>) -> Result<(OutRequest, Job), Failure> {
-        let nothing = || Failure::new(FailureKind::Mapping, "the route has no such provider");
+    pub(super) fn prepare(
+        &self,
+        way: usize,
+        repaired: Option<Bytes>,
+    ) -> Result<(OutRequest, Job), Box<Failure>> {
+        let nothing = || Box::new(Failure::new(FailureKind::Mapping, "the route has no such provider"));
         let route = self.route().ok_or_else(nothing)?;
         let way = route.ways.get(way).ok_or_else(nothing)?;
         let provider = self.engine.providers.get(way.provider).ok_or_else(nothing)?;
@@ -51,7 +55,7 @@ impl Plan {
         let kept = way.mapping.as_ref().map(|mapping| mapping.keep(&view)).unwrap_or_default();
         let body = match repaired {
             Some(body) => body,
-            None => self.body(way, &client, &model, &view, &kept).map_err(|fail| refused(&fail))?,
+            None => self.body(way, &client, &model, &view, &kept).map_err(|fail| Box::new(refused(&fail)))?,
         };
         let request = OutRequest {
             method: way.protocol.method.clone(),
