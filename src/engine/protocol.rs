@@ -12,6 +12,7 @@ use crate::text::path::Path;
 use crate::text::units::{Glob, StatusSet};
 use http::header::HeaderName;
 use http::{HeaderMap, Method};
+use memchr::memmem::Finder;
 
 /// What a protocol is.
 #[derive(Default)]
@@ -68,6 +69,8 @@ pub struct StreamShape {
     pub content: Option<Condition>,
     /// The event after which the stream is complete.
     pub end: Option<Condition>,
+    /// A text that every event of that kind contains, if the condition tells: events without it are not parsed.
+    pub end_hint: Option<Finder<'static>>,
     /// An event that is an error.
     pub error: Option<Condition>,
     /// An event that means nothing.
@@ -143,6 +146,14 @@ impl StreamShape {
         } else {
             EventKind::Other
         }
+    }
+
+    /// Is the event, whose data is these bytes, the good end? Looks only where that is cheap to find out, so a
+    /// `false` is no proof; at the end of the bytes the condition itself decides.
+    pub fn is_seen_to_end(&self, data: &[u8]) -> bool {
+        let is_worth_a_look = self.end_hint.as_ref().is_some_and(|hint| hint.find(data).is_some());
+        is_worth_a_look
+            && Doc::parse(data.to_vec()).is_ok_and(|doc| self.classify(&doc, None) == EventKind::End)
     }
 
     /// Is the event an error?

@@ -85,6 +85,8 @@ pub enum Reply {
     Whole(u16, Vec<(&'static str, String)>, String),
     /// A stream of status 200 that ends in good order.
     Stream(String),
+    /// A stream whose connection stays open after it.
+    Open(String),
     /// A stream that breaks off.
     Cut(String, FailureKind),
     /// No answer.
@@ -292,6 +294,7 @@ enum Piece {
     Head(u16, HeaderMap),
     Bytes(Vec<u8>),
     Eof,
+    Silence,
     Broken(FailureKind),
 }
 
@@ -301,6 +304,7 @@ impl Piece {
             Piece::Head(status, headers) => exchange.head(status, &headers),
             Piece::Bytes(bytes) => exchange.feed(&bytes),
             Piece::Eof => exchange.eof(),
+            Piece::Silence => panic!("the answer is still waited for"),
             Piece::Broken(kind) => exchange.broke(Failure::new(kind, "")),
         }
     }
@@ -311,6 +315,7 @@ fn pieces(reply: Reply, size: usize) -> VecDeque<Piece> {
     let (status, headers, body, end) = match reply {
         Reply::Whole(status, headers, body) => (status, headers, body, Piece::Eof),
         Reply::Stream(body) => (200, Vec::new(), body, Piece::Eof),
+        Reply::Open(body) => (200, Vec::new(), body, Piece::Silence),
         Reply::Cut(body, kind) => (200, Vec::new(), body, Piece::Broken(kind)),
         Reply::Fails(kind) => return VecDeque::from([Piece::Broken(kind)]),
     };

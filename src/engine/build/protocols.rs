@@ -9,7 +9,8 @@ use crate::language::Condition;
 use crate::language::scope::Scope;
 use crate::text::path::{self, Path};
 use crate::text::units::{Glob, StatusSet};
-use crate::text::yaml::{Key, Node};
+use crate::text::yaml::{Key, Kind, Node};
+use memchr::memmem::Finder;
 
 impl Build<'_> {
     pub(super) fn protocol(&mut self, from: &model::Protocol) -> Protocol {
@@ -60,6 +61,7 @@ impl Build<'_> {
             write_done: from.write_done,
             content: self.condition(from.content.as_ref(), incoming),
             end: self.condition(from.end.as_ref(), incoming),
+            end_hint: from.end.as_ref().and_then(hint),
             error: self.condition(from.error.as_ref(), incoming),
             ping: self.template(from.ping.as_ref(), wording),
             failed: self.template(from.failed.as_ref(), wording),
@@ -126,4 +128,21 @@ impl Build<'_> {
             }
         }
     }
+}
+
+/// A text that stands in every document for which a condition holds: the longest one that a path must equal.
+fn hint(condition: &Node) -> Option<Finder<'static>> {
+    let Kind::Map(entries) = &condition.kind else {
+        return None;
+    };
+    let equal =
+        entries.iter().filter(|(key, _)| key.text.starts_with('$')).filter_map(|(_, value)| value.as_str());
+    // What JSON may write in several ways is of no use.
+    let plain = |text: &&str| {
+        !text.starts_with('$')
+            && !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(&byte))
+    };
+    let text = equal.filter(plain).max_by_key(|text| text.len())?;
+    Some(Finder::new(text).into_owned())
 }

@@ -44,7 +44,7 @@ impl Passing {
             let read = decoder.push(whole, &mut |event| {
                 if committed || matches!(seen, Seen::Content | Seen::Ended) {
                     remember(last, event.data);
-                    *ended |= is_done(shape, event.data);
+                    *ended |= is_done(shape, event.data) || shape.is_seen_to_end(event.data);
                 } else if matches!(seen, Seen::Nothing) {
                     remember(last, event.data);
                     seen = look(shape, &event);

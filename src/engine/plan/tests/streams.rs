@@ -184,3 +184,19 @@ fn what_is_held_back_is_bounded() {
     assert_eq!((seen.status, seen.provider.as_deref()), (200, Some("one")));
     assert!(seen.body.ends_with(&alpha_stream(&[TROUBLE])));
 }
+
+#[test]
+fn the_good_end_ends_the_answer_though_the_connection_stays_open() {
+    // The end of the bytes never comes; the harness would complain about a stream without an end.
+    for piece in [1, 9, 10_000] {
+        let mut world = only("one", piece);
+        let stream = alpha_stream(&[HELLO, WORD, BYE]);
+        world.replies("one", [Reply::Open(stream.clone())]);
+        if piece == 10_000 {
+            // All in one piece: the first content is where the answer begins, and the rest is in it as well.
+            world.replies("one", [Reply::Open(stream.clone())]);
+            assert_eq!(world.send(ASK).body, stream);
+        }
+        assert_eq!(world.send(ASK).body, stream);
+    }
+}
