@@ -45,6 +45,7 @@ kinds! {
     Malformed "malformed" true 502 "the provider's answer was not what its protocol promises",
     CutOff "cut_off" true 502 "the provider's answer ended before it was complete",
     Mapping "mapping" false 400 "the request cannot be expressed in the provider's protocol",
+    Lossy "lossy" true 400 "the provider would not get all of the request, and a rule minds",
     InStream "in_stream" false 502 "the provider reported an error inside its answer",
     Status "status" false 502 "the provider answered with an error status",
 }

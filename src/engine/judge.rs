@@ -32,6 +32,8 @@ pub struct Rule {
     pub when: Test,
     /// Whether it also judges good answers: its condition names a status.
     pub sees_good: bool,
+    /// Whether it also judges requests before they are sent: its condition names what is dropped.
+    pub sees_losses: bool,
     /// What to do.
     pub action: Do,
     /// For how long to leave the provider alone.
@@ -73,6 +75,8 @@ pub struct Facts<'a> {
     pub provider: &'a str,
     /// The number of the attempt at this provider, from 1.
     pub attempt: u32,
+    /// What the mapping dropped from the request.
+    pub dropped: &'a [String],
     /// When it was seen.
     pub now: Ms,
 }
@@ -180,13 +184,19 @@ pub fn judge<'r>(
     is_spent: impl Fn(&Rule) -> bool,
     mut said: Option<&mut Vec<Said>>,
 ) -> Option<&'r Arc<Rule>> {
-    let is_good = judged.facts.failure.is_none();
+    let failure = judged.facts.failure;
     for rule in rules {
-        let applies = !is_good || rule.sees_good;
+        let applies = match failure {
+            None => rule.sees_good,
+            Some(FailureKind::Lossy) => rule.sees_losses,
+            Some(_) => true,
+        };
         let fired = applies && rule.when.holds(judged) && !is_spent(rule);
         if let Some(said) = said.as_deref_mut() {
-            let why = if !applies {
+            let why = if !applies && failure.is_none() {
                 "it names no status, so good answers are not its business".to_owned()
+            } else if !applies {
+                "nothing has been sent yet, and it does not ask what is dropped".to_owned()
             } else if fired || !rule.when.holds(judged) {
                 rule.when.why(judged)
             } else {

@@ -4,11 +4,11 @@ use super::failure::Failure;
 use super::headers;
 use super::names::{MAPPING, View};
 use super::protocol::{ErrorText, Headers};
-use crate::language::Template;
 use crate::language::scope::{Env, Slot};
 use crate::language::stream::StreamProgram;
 use crate::language::template::Fail;
 use crate::language::value::Val;
+use crate::language::{Condition, Template};
 use crate::text::json::{Doc, write_str};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -33,6 +33,8 @@ pub struct Mapping {
     pub error: Option<MappedError>,
     /// From the provider's stream to the client's.
     pub stream: Option<Arc<StreamProgram>>,
+    /// What of a request the provider does not get, and when.
+    pub losses: Vec<(String, Condition)>,
     /// Further headers for the provider.
     pub headers: Headers,
     /// Whether any template reads the body that was sent.
@@ -68,6 +70,15 @@ impl Mapping {
             kept.push((*slot, value));
         }
         kept
+    }
+
+    /// What of this request the provider does not get.
+    pub fn dropped(&self, view: &View<'_>, kept: &Kept) -> Vec<String> {
+        if self.losses.is_empty() {
+            return Vec::new();
+        }
+        let env = self.env(view, kept);
+        self.losses.iter().filter(|(_, when)| when.test(&env)).map(|(name, _)| name.clone()).collect()
     }
 
     /// An environment for the mapping's templates.

@@ -215,6 +215,8 @@ struct Current {
     body: Bytes,
     /// `$provider`.
     provider_doc: Doc,
+    /// What the mapping dropped from the request.
+    dropped: Vec<String>,
 }
 
 /// A provider that was given up for this request.

@@ -62,6 +62,7 @@ const MAPPING: &str = r#"
 mapping: { from: alpha.chat, to: beta.talk }
 parameters: { tone: { default: plain } }
 keep: { asked: $.ask }
+losses: { mood: { $.mood: { is: present } }, colour: $.colour }
 request: { engine: $provider.model, q: $.ask, tone: $provider.tone, flow: $.stream, need: { $if: $.forbidden, $then: { $fail: { status: 400, type: bad, message: beta cannot do that } } } }
 response: { answer: $.said, about: $keep.asked }
 error: { status: { $if: { $error.code: busy }, $then: 529, $else: $status }, body: { trouble: { kind: { $first: [ $error.type, unknown ] }, text: "beta says {$error.message}" } } }

@@ -17,6 +17,9 @@ record! {
         request: Option<Node>,
         /// Values over the client's request, read later as `$keep.NAME`.
         keep: Option<Node>,
+        /// What of a client's request the provider does not get, by name: conditions over the request. Told in
+        /// `x-rulegate-dropped`; a failover rule with `dropped` can ask another provider instead.
+        losses: Table<Node>,
         /// From the provider's whole answer to the client's.
         response: Option<Node>,
         /// From the provider's error to the client's.

@@ -42,6 +42,8 @@ pub enum Fact {
     Provider(Several<Spanned<String>>),
     /// The number of this attempt at the same provider, from 1, satisfies a matcher.
     Attempt(Node),
+    /// The mapping had to drop one of these from the request.
+    Dropped(Several<Glob>),
     /// A path, or one path with its matcher: a condition of the mapping language.
     Path(Node),
 }
@@ -84,6 +86,10 @@ pub const FACTS: &[(&str, &str)] = &[
     ("model", "The model that the client asked for: a name or a pattern."),
     ("provider", "The provider's name."),
     ("attempt", "The number of this attempt at the same provider, from 1."),
+    (
+        "dropped",
+        "What the mapping had to drop from the request, by the names of its `losses`; judged before the request is sent.",
+    ),
 ];
 
 words! {
@@ -151,7 +157,7 @@ impl FromNode for When {
                     "text" => Several::<Pattern>::schema(schemas),
                     "failure" => Several::<FailureKind>::schema(schemas),
                     "header" => Table::<Node>::schema(schemas),
-                    "model" => Several::<Glob>::schema(schemas),
+                    "model" | "dropped" => Several::<Glob>::schema(schemas),
                     "provider" => Several::<String>::schema(schemas),
                     _ => Node::schema(schemas),
                 };
@@ -182,6 +188,7 @@ fn fact(key: &Key, value: &Node, diags: &mut Diagnostics) -> Option<Fact> {
         "model" => Several::from_node(value, diags).map(Fact::Model),
         "provider" => Several::from_node(value, diags).map(Fact::Provider),
         "attempt" => Some(Fact::Attempt(value.clone())),
+        "dropped" => Several::from_node(value, diags).map(Fact::Dropped),
         path if path.starts_with('$') => {
             let kind = Kind::Map(vec![(key.clone(), value.clone())]);
             Some(Fact::Path(Node { span: key.span, kind }))

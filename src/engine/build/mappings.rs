@@ -34,6 +34,10 @@ impl Build<'_> {
         made.response = self.template(from.response.as_ref(), &scope);
         made.error = from.error.as_ref().and_then(|node| self.mapped_error(node, &scope));
         made.headers = self.headers(&from.headers, &scope);
+        for (name, node) in from.losses.iter() {
+            let condition = compile::condition(node, &scope, self.diags);
+            made.losses.extend(condition.map(|condition| (name.text.clone(), condition)));
+        }
         if let Some(entries) = from.keep.as_ref().and_then(Node::as_map) {
             let first = scope.len() - entries.len();
             for (place, (_, node)) in entries.iter().enumerate() {

@@ -35,6 +35,7 @@ impl Build<'_> {
         Some(Rule {
             name: from.name.value.clone(),
             sees_good: when.names_status(),
+            sees_losses: when.names_dropped(),
             when,
             action: action?,
             cooling,
@@ -124,6 +125,7 @@ impl Build<'_> {
             }
             Fact::Model(globs) => Test::Model(globs.to_vec()),
             Fact::Provider(names) => Test::Provider(names.iter().map(|name| name.value.clone()).collect()),
+            Fact::Dropped(globs) => Test::Dropped(globs.to_vec()),
             Fact::Attempt(matcher) => self.matched("$attempt", matcher.span, matcher, scope)?,
             Fact::Path(node) => {
                 let written = match &node.kind {

@@ -31,6 +31,8 @@ pub struct Job {
     pub provider_doc: Doc,
     /// The model that the client asked for.
     pub model: String,
+    /// What the mapping dropped from the request.
+    pub dropped: Vec<String>,
     /// The request's id.
     pub id: String,
     /// When the request arrived.

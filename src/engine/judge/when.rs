@@ -27,6 +27,8 @@ pub enum Test {
     Model(Vec<Glob>),
     /// The provider is one of these.
     Provider(Vec<String>),
+    /// The mapping dropped one of these from the request.
+    Dropped(Vec<Glob>),
     /// A condition of the mapping language, and how it is written.
     Path(Condition, String),
 }
@@ -45,17 +47,29 @@ impl Test {
             Test::Failure(kinds) => facts.failure.is_some_and(|kind| kinds.contains(&kind)),
             Test::Model(globs) => globs.iter().any(|glob| glob.matches(facts.model)),
             Test::Provider(names) => names.iter().any(|name| name == facts.provider),
+            Test::Dropped(globs) => {
+                facts.dropped.iter().any(|name| globs.iter().any(|glob| glob.matches(name)))
+            }
             Test::Path(condition, _) => condition.test(judged.env()),
         }
     }
 
     /// Does the condition name a status anywhere?
     pub fn names_status(&self) -> bool {
+        self.has(&|test| matches!(test, Test::Status(_)))
+    }
+
+    /// Does the condition name anywhere what is dropped?
+    pub fn names_dropped(&self) -> bool {
+        self.has(&|test| matches!(test, Test::Dropped(_)))
+    }
+
+    /// Is there such a test in it?
+    fn has(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
         match self {
-            Test::Status(_) => true,
-            Test::All(parts) | Test::Any(parts) => parts.iter().any(Test::names_status),
-            Test::Not(part) => part.names_status(),
-            _ => false,
+            Test::All(parts) | Test::Any(parts) => parts.iter().any(|part| part.has(wanted)),
+            Test::Not(part) => part.has(wanted),
+            test => wanted(test),
         }
     }
 
@@ -98,6 +112,10 @@ impl Test {
             }
             Test::Model(globs) => format!("model {} {is} {}", facts.model, listed(globs)),
             Test::Provider(names) => format!("provider {} {is} {}", facts.provider, names.join(" or ")),
+            Test::Dropped(globs) if facts.dropped.is_empty() => {
+                format!("nothing was dropped, so not {}", listed(globs))
+            }
+            Test::Dropped(globs) => format!("dropped {} {is} {}", facts.dropped.join(", "), listed(globs)),
             Test::Path(_, written) => format!("{written} {}", if holds { "holds" } else { "does not hold" }),
             _ => String::new(),
         }

@@ -19,6 +19,8 @@ const PROVIDER: HeaderName = HeaderName::from_static("x-rulegate-provider");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-rulegate-attempts");
 /// The last rule that decided something.
 const RULE: HeaderName = HeaderName::from_static("x-rulegate-rule");
+/// What of the request the provider did not get, by the names that the mapping gives it.
+const DROPPED: HeaderName = HeaderName::from_static("x-rulegate-dropped");
 /// The rules in force.
 const VERSION: HeaderName = HeaderName::from_static("x-rulegate-rules-version");
 /// A provider's finer form of `retry-after`.
@@ -73,6 +75,11 @@ impl Plan {
         if let Some(rule) = &self.last_rule {
             put(RULE, rule);
         }
+        let current = self.current.as_ref().filter(|_| provider.is_some());
+        let dropped = current.map(|current| current.dropped.join(", ")).unwrap_or_default();
+        if !dropped.is_empty() {
+            put(DROPPED, &dropped);
+        }
         put(ATTEMPTS, &self.attempts.to_string());
         put(VERSION, &self.engine.version);
         answer.provider = provider;
@@ -95,7 +102,9 @@ impl Plan {
         let status = failure.client_status();
         let said = read.message.as_deref().unwrap_or(&failure.message);
         let message = match failure.kind {
-            FailureKind::Status | FailureKind::InStream | FailureKind::Mapping => said.to_owned(),
+            FailureKind::Status | FailureKind::InStream | FailureKind::Mapping | FailureKind::Lossy => {
+                said.to_owned()
+            }
             _ => format!("{name}: {said}"),
         };
         let wording = Wording {

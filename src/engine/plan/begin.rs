@@ -153,6 +153,7 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
         provider_doc: &null,
         provider: "",
         attempt: 1,
+        dropped: &[],
         now: incoming.now,
     };
     let texts: &Texts = &engine.texts;

@@ -1,5 +1,6 @@
 //! Which provider is asked next.
 
+use super::verdict::Case;
 use super::{Answer, Attempt, Current, Event, Plan, State};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::health::{Health, KeptError, Shared};
@@ -110,14 +111,19 @@ impl Plan {
             again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
         match self.prepare(way, repaired) {
             Ok((request, job)) => {
-                self.attempts += 1;
                 let name = self.provider_name(way);
-                health.with(|health| health.asked(&name));
                 let provider_doc = job.provider_doc.clone();
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
-                self.events.push(Event::Attempt { number: self.attempts, provider: name, model });
-                self.current = Some(Current { way, number, body: request.body.clone(), provider_doc });
+                let (body, dropped) = (request.body.clone(), job.dropped.clone());
+                self.current = Some(Current { way, number, body, provider_doc, dropped });
+                if self.minds_losses(way, number, health, now) {
+                    return None;
+                }
+                self.attempts += 1;
+                health.with(|health| health.asked(&name));
+                let dropped = job.dropped.clone();
+                self.events.push(Event::Attempt { number: self.attempts, provider: name, model, dropped });
                 Some(Attempt {
                     number: self.attempts,
                     provider: self.way(way).map(|way| way.provider).unwrap_or_default(),
@@ -127,11 +133,27 @@ impl Plan {
             }
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
-                self.current = Some(Current { way, number, body: bytes::Bytes::new(), provider_doc });
+                let (body, dropped) = (bytes::Bytes::new(), Vec::new());
+                self.current = Some(Current { way, number, body, provider_doc, dropped });
                 health.with(|health| self.failed(*failure, health, now));
                 None
             }
         }
+    }
+
+    /// Lets the rules see what a first attempt would lose. True if one of them minds; then the plan goes on.
+    fn minds_losses(&mut self, way: usize, number: u32, health: &mut impl Shared, now: Ms) -> bool {
+        let dropped = self.current.as_ref().map(|current| current.dropped.join(", ")).unwrap_or_default();
+        if dropped.is_empty() || number > 1 {
+            return false;
+        }
+        let message = format!("{} would not get all of the request: {dropped}", self.provider_name(way));
+        let (failure, read) = (Failure::new(FailureKind::Lossy, message), ErrorText::default());
+        let Some(rule) = self.judge(&Case::of(way, &failure, &read, now)) else {
+            return false;
+        };
+        health.with(|health| self.decide(way, failure, read, Some(rule), health, now));
+        true
     }
 
     /// The answer when nobody is left to be asked.

@@ -28,6 +28,8 @@ pub enum Event {
         provider: String,
         /// The provider's own name of the model.
         model: Option<String>,
+        /// What of the request the provider does not get.
+        dropped: Vec<String>,
     },
     /// A provider was passed over.
     Skipped {
@@ -164,9 +166,10 @@ impl fmt::Display for By<'_> {
 impl fmt::Display for Event {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Attempt { number, provider, model } => {
+            Event::Attempt { number, provider, model, dropped } => {
                 write!(out, "attempt {number}: asking {provider}")?;
-                model.as_ref().map_or(Ok(()), |model| write!(out, " for {model}"))
+                model.as_ref().map_or(Ok(()), |model| write!(out, " for {model}"))?;
+                if dropped.is_empty() { Ok(()) } else { write!(out, ", without {}", dropped.join(", ")) }
             }
             Event::Skipped { provider, reason } => write!(out, "{provider} is passed over: {reason}"),
             Event::Outcome { provider, what } => write!(out, "{provider}: {what}"),

@@ -132,7 +132,7 @@ impl Plan {
     }
 
     /// Does what the rule says, or what is usual if there is none.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         way: usize,
         failure: Failure,
@@ -154,7 +154,8 @@ impl Plan {
             action = last_action(&action);
         }
         // What a rule simply gives back is the caller's affair, not the provider's.
-        let is_callers = action == Do::Return && rule.as_ref().is_some_and(|rule| !rule.puts_aside());
+        let is_callers = failure.kind == FailureKind::Lossy
+            || action == Do::Return && rule.as_ref().is_some_and(|rule| !rule.puts_aside());
         if !is_callers {
             self.remember(&case, &failure, rule.as_deref(), health);
         }

@@ -57,6 +57,7 @@ impl Plan {
             Some(body) => body,
             None => self.body(way, &client, &model, &view, &kept).map_err(|fail| Box::new(refused(&fail)))?,
         };
+        let dropped = way.mapping.as_ref().map(|mapping| mapping.dropped(&view, &kept)).unwrap_or_default();
         let request = OutRequest {
             method: way.protocol.method.clone(),
             url: self.url(provider, way, &view),
@@ -74,6 +75,7 @@ impl Plan {
             upstream: body,
             provider_doc,
             model: self.model.clone(),
+            dropped,
             id: self.incoming.id.clone(),
             now: self.incoming.now,
             limits: self.engine.limits,

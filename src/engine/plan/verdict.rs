@@ -77,6 +77,7 @@ impl Plan {
             provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),
             provider,
             attempt: current.map_or(1, |current| current.number),
+            dropped: current.map_or(&[], |current| current.dropped.as_slice()),
             now: case.now,
         }
     }

@@ -94,6 +94,7 @@ impl<'t> Fixture<'t> {
             request: request.clone(),
             provider_doc,
             model: asked,
+            dropped: Vec::new(),
             id: ID.to_owned(),
             now: NOW,
             limits: engine.limits,

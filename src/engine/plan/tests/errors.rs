@@ -12,6 +12,8 @@ routes:
 models: [ m1, m2 ]
 "#;
 
+const SAID: &str = r#"{"said":"so"}"#;
+
 #[test]
 fn without_any_key_the_answer_says_what_to_set() {
     let mut world = World::new(engine(KEYS));
@@ -194,4 +196,26 @@ health: [ { provider: one, every: 30s, when_down_only: true, request: { ask: pin
         assert_eq!(world.health.is_usable("one", world.now), well);
     }
     assert!(world.events.iter().any(|event| matches!(event, Event::Recovered { .. })));
+}
+
+#[test]
+fn what_a_mapping_drops_is_told_and_a_rule_can_make_it_the_next_provider() {
+    let others_down = |mut world: World| {
+        world.health.down("one", "test", START);
+        world.health.down("two", "test", START);
+        world.replies("three", [Reply::ok(SAID), Reply::ok(SAID)]);
+        world
+    };
+    let mut told = others_down(world(RULES));
+    let seen = told.send(r#"{"model":"m","ask":"why?","mood":"blue","colour":"blue"}"#);
+    assert_eq!((seen.status, seen.header("x-rulegate-dropped")), (200, "mood, colour"));
+    assert_eq!(told.send(r#"{"model":"m","ask":"why?"}"#).header("x-rulegate-dropped"), "");
+
+    let rule = "failover:\n  - { name: moody, when: { dropped: moo* }, do: next }\n";
+    let mut minds = others_down(world(&RULES.replacen("failover:\n", rule, 1)));
+    let seen = minds.send(r#"{"model":"m","ask":"why?","mood":"blue"}"#);
+    assert!(!minds.asked().contains(&"three".to_owned()));
+    assert_eq!(seen.rule.as_deref(), Some("moody"), "{}", seen.body);
+    assert_eq!(minds.health.standing("three", minds.now), Standing::Unknown, "it is nobody's failure");
+    assert_eq!(minds.send(r#"{"model":"m","ask":"why?","colour":"red"}"#).status, 200);
 }
