@@ -122,6 +122,7 @@ impl StreamProgram {
             c: Compiler::new(&scope, diags),
             framing: &framing,
             state: state.iter().map(|(name, _)| name.clone()).collect(),
+            set: vec![false; state.len()],
             kinds: kinds.iter().map(|(key, _)| key.text.clone()).collect(),
             fields: &places.fields,
         };
@@ -136,6 +137,14 @@ impl StreamProgram {
         parser.c.reserve_locals();
         let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
         let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
+        let set = parser.set;
+        let declared = node.get("state").and_then(Node::as_map).unwrap_or_default();
+        for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set) {
+            sound = false;
+            diags
+                .error("state-never-set", key.span, format!("no step sets the state `{}`", key.text))
+                .help(format!("add a step `set: {{ {}: template }}`, or leave the state out", key.text));
+        }
         if node.get("event").is_none() {
             sound = false;
             diags.error("missing-event", node.span, "a stream program needs an `event:` handler");

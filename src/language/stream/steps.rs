@@ -14,6 +14,8 @@ pub(super) struct Parser<'p, 'c> {
     pub c: Compiler<'c>,
     pub framing: &'p Framing,
     pub state: Vec<String>,
+    /// Which of the states some step sets.
+    pub set: Vec<bool>,
     pub kinds: Vec<String>,
     pub fields: &'p [(String, Slot)],
 }
@@ -195,7 +197,11 @@ impl Parser<'_, '_> {
         let mut sound = true;
         for (key, value) in map(node, "`set`", self.c.diags)? {
             let value = self.c.template(value);
-            match (self.state.iter().position(|name| *name == key.text), value) {
+            let place = self.state.iter().position(|name| *name == key.text);
+            if let Some(set) = place.and_then(|place| self.set.get_mut(place)) {
+                *set = true;
+            }
+            match (place, value) {
                 (Some(state), Some(value)) => out.push(Step::Set { state, value }),
                 (Some(_), None) => sound = false,
                 (None, _) => {
