@@ -37,6 +37,8 @@ pub struct Mapping {
     pub losses: Vec<(String, Condition)>,
     /// Further headers for the provider.
     pub headers: Headers,
+    /// Headers of a good answer for the client.
+    pub returned: Headers,
     /// Whether any template reads the body that was sent.
     pub reads_upstream: bool,
     /// How many names the templates see.

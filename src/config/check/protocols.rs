@@ -24,7 +24,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         }
         parts(rules, mapping, diags);
         parameters(mapping, diags);
-        for (name, _) in mapping.headers.iter() {
+        for (name, _) in mapping.headers.iter().chain(mapping.returned.iter()) {
             header(&name.text, false, name.span, diags);
         }
     }
@@ -87,7 +87,7 @@ fn parameters(mapping: &Mapping, diags: &mut Diagnostics) {
         &mapping.error,
         &mapping.stream,
     ];
-    let headers = mapping.headers.iter().map(|(_, node): (_, &Node)| node);
+    let headers = mapping.headers.iter().chain(mapping.returned.iter()).map(|(_, node): (_, &Node)| node);
     let mut used = Vec::new();
     parts.into_iter().flatten().chain(headers).for_each(|node| uses(node, "$provider.", &mut used));
     let mut told = Vec::new();

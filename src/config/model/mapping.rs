@@ -28,6 +28,8 @@ record! {
         stream: Option<Node>,
         /// Further headers for the provider.
         headers: Table<Node>,
+        /// Headers of a good answer for the client; templates over `$header`, the provider's.
+        returned("return"): Table<Node>,
         /// Examples.
         tests: Vec<MappingTest>,
     }

@@ -38,6 +38,7 @@ impl Build<'_> {
             let condition = compile::condition(node, &scope, self.diags);
             made.losses.extend(condition.map(|condition| (name.text.clone(), condition)));
         }
+        made.returned = self.headers(&from.returned, &scope);
         if let Some(entries) = from.keep.as_ref().and_then(Node::as_map) {
             let first = scope.len() - entries.len();
             for (place, (_, node)) in entries.iter().enumerate() {

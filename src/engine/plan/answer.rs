@@ -3,8 +3,9 @@
 use super::{Answer, AnswerBody, Event, Plan, Whole};
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::headers;
 use crate::engine::mapping::{ErrorParts, error_doc};
-use crate::engine::names::View;
+use crate::engine::names::{MAPPING, View};
 use crate::engine::protocol::{ErrorText, Wording};
 use crate::engine::route::Way;
 use crate::engine::worded;
@@ -168,8 +169,22 @@ impl Plan {
 
     fn provider_headers(&self, way: usize, from: &HeaderMap, content_type: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Some(way) = self.way(way).filter(|way| way.mapping.is_none()) {
-            way.protocol.returned.copy(from, &mut headers);
+        if let Some(way) = self.way(way) {
+            match &way.mapping {
+                None => way.protocol.returned.copy(from, &mut headers),
+                Some(mapping) if mapping.returned.is_empty() => {}
+                Some(mapping) => {
+                    let view = View {
+                        request: Some(&self.doc),
+                        header: Some(from),
+                        model: Some(&self.model),
+                        now: Some(self.incoming.now),
+                        id: Some(&self.incoming.id),
+                        ..View::default()
+                    };
+                    headers::write(&mapping.returned, &mut view.env(MAPPING, mapping.slots), &mut headers);
+                }
+            }
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers
