@@ -95,6 +95,7 @@ fn what_the_project_ships_is_found_good() {
             .map(|entry| Path::new("examples").join(entry.unwrap().file_name()).join("rules.yaml")),
     );
     paths.extend(rules_in("tests/rules"));
+    paths.extend(rules_in("rules/catalog"));
     for path in paths {
         let (text, diagnostics) = said(&path);
         let worse = diagnostics.iter().any(|found| found.code != "no-key");
@@ -192,6 +193,8 @@ fn the_schemas_accept_what_is_right() {
     let mut all = vec![(PathBuf::from("rules/rules.yaml"), "rules.schema.json")];
     all.extend(rules_in("tests/good").into_iter().map(|path| (path, "rules.schema.json")));
     all.extend(rules_in("rules/protocols").into_iter().map(|path| (path, "protocol.schema.json")));
+    all.extend(rules_in("rules/catalog").into_iter().map(|path| (path, "catalog.schema.json")));
+    all.extend(rules_in("tests/good/catalog").into_iter().map(|path| (path, "catalog.schema.json")));
     all.extend(rules_in("rules/mappings").into_iter().map(|path| (path, "mapping.schema.json")));
     for (path, schema) in all {
         if let Err(error) = validator(schema).validate(&json(&path)) {

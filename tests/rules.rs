@@ -11,12 +11,28 @@ use rulegate::engine::{Engine, build};
 use rulegate::proof::rule_tests;
 use rulegate::text::diagnostic::Sources;
 
-/// The shipped rules, the tests of their failover rules, and every example.
+/// The shipped rules, the tests of their failover rules, the catalogue, and every example.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![root.join("rules/rules.yaml"), root.join("tests/rules/failover.yaml")];
+    files.extend(catalog());
+    files.push(root.join("tests/good/uses.yaml"));
     files.extend(examples().iter().map(|folder| folder.join("rules.yaml")));
     files
+}
+
+/// What is known of providers.
+fn catalog() -> Vec<PathBuf> {
+    yaml_in("rules/catalog")
+}
+
+fn yaml_in(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "yaml")).collect();
+    found.sort();
+    found
 }
 
 fn examples() -> Vec<PathBuf> {
@@ -74,6 +90,27 @@ fn every_shipped_failover_rule_has_a_test() {
     let names = rules.failover.iter().map(|rule| rule.name.value.as_str());
     let untested: Vec<&str> = names.filter(|name| !tested(name)).collect();
     assert_eq!(untested, Vec::<&str>::new());
+}
+
+#[test]
+fn every_file_of_the_catalogue_shows_that_each_of_its_rules_fires() {
+    for file in catalog() {
+        let (_, rules, _) = compiled(&file);
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let provider = rules.providers.get(name).expect("the file and its provider have the same name");
+        let tests = rules.tests.iter().chain(rules.catalog.iter().flat_map(|used| &used.tests));
+        let tested: Vec<&str> = tests
+            .filter_map(|test| test.expect.facts.rule.as_ref())
+            .map(|rule| rule.value.as_str())
+            .collect();
+        for rule in &provider.failover {
+            assert!(
+                tested.contains(&rule.name.value.as_str()),
+                "{name}: nothing shows `{}`",
+                rule.name.value
+            );
+        }
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         tests: Vec::new(),
         protocols: unique(parts.protocols, "the protocol", protocol_name, &inside, diags),
         mappings: unique(parts.mappings, "the mapping", mapping_name, &inside, diags),
+        catalog: Vec::new(),
         files: BTreeMap::new(),
         incomplete: false,
         unset: Vec::new(),

@@ -24,6 +24,11 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     failover::check(rules, &mut found);
     health::check(rules, &mut found);
     rule_tests::check(rules, &mut found);
+    for catalog in &rules.catalog {
+        if let Some(alone) = catalog.alone(rules, false, &mut Diagnostics::new()) {
+            rule_tests::names(&alone, &mut found);
+        }
+    }
     let broken = diags.has_errors();
     let mut news = Diagnostics::new();
     news.extend(found.into_vec().into_iter().filter(|found| match found.code {

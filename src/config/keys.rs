@@ -8,7 +8,8 @@ use crate::text::yaml::Node;
 pub fn all(node: &Node) -> Vec<&Node> {
     let providers = node.get("providers").and_then(Node::as_map).unwrap_or_default();
     let of_providers = providers.iter().filter_map(|(_, provider)| provider.get("key"));
-    of_providers.chain(of_clients(node)).collect()
+    let of_catalog = node.get("provider").and_then(|provider| provider.get("key"));
+    of_providers.chain(of_catalog).chain(of_clients(node)).collect()
 }
 
 /// The keys that clients and the admin prove themselves with.

@@ -3,19 +3,21 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::assemble::{Parts, assemble};
 use super::builtin;
 use super::files::{Files, Place, is_pattern, matching};
 use super::keys;
-use super::model::{Body, FoundFile, Mapping, Protocol, Rules, RulesFile, Spanned};
+use super::model::{Mapping, Protocol, Rules, RulesFile, Spanned};
 use super::record::FromNode;
 use super::secrets;
 use super::substitute::Substitution;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
 use crate::text::yaml::{self, Node};
+
+mod named;
+mod uses;
 
 /// What came of loading.
 pub struct Loaded {
@@ -45,6 +47,9 @@ pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>
         keys: Vec::new(),
         incomplete: false,
         seen: Vec::new(),
+        main: Place::of(path),
+        catalog: Vec::new(),
+        unfinished: Vec::new(),
     };
     let rules = loader.all(Place::of(path));
     loader.finish(rules)
@@ -65,6 +70,12 @@ struct Loader<'l> {
     incomplete: bool,
     /// Files that have been included, so that none is twice.
     seen: Vec<Place>,
+    /// The file that was asked for.
+    main: Place,
+    /// Catalogue files that have been read.
+    catalog: Vec<uses::Known>,
+    /// Providers that use what is not there: much is missing in them, and nobody need be told.
+    unfinished: Vec<Span>,
 }
 
 impl Loader<'_> {
@@ -79,6 +90,10 @@ impl Loader<'_> {
             }
         };
         let start = Span { file: file.0, start: 0, end: 0 };
+        if file.1.get("catalog").is_some() {
+            let rules = self.catalog_alone(&main, start, file.1);
+            return self.complete_rules(rules?);
+        }
         let mut parts = Parts::default();
         self.take(&main, file.1, &mut parts);
         if parts.rules.is_empty() {
@@ -93,10 +108,16 @@ impl Loader<'_> {
         let inside = |span: Span| {
             self.places.iter().any(|(file, place)| *file == span.file && matches!(place, Place::Builtin(_)))
         };
-        let mut rules = assemble(start, parts, inside, &mut self.diagnostics);
+        let rules = assemble(start, parts, inside, &mut self.diagnostics);
+        self.complete_rules(rules)
+    }
+
+    /// Adds to the rules what is known when all has been read.
+    fn complete_rules(&mut self, mut rules: Rules) -> Option<Rules> {
         rules.incomplete = self.incomplete;
-        rules.unset = self.substitution.incomplete();
         self.unset();
+        rules.catalog = self.catalogs();
+        rules.unset = self.substitution.incomplete();
         self.named_files(&mut rules);
         Some(rules)
     }
@@ -106,8 +127,12 @@ impl Loader<'_> {
         let mut diagnostics = Diagnostics::new();
         // A scalar without its variable is wrong in one way only, whatever else its reader thought.
         diagnostics.extend(self.diagnostics.into_vec().into_iter().filter(|found| {
-            matches!(found.code, "unset-variable" | "bad-variable")
-                || !found.span.is_some_and(|span| incomplete.contains(&span))
+            let is_at = |places: &[Span]| found.span.is_some_and(|span| places.contains(&span));
+            match found.code {
+                "unset-variable" | "bad-variable" => true,
+                "missing-key" => !is_at(&incomplete) && !is_at(&self.unfinished),
+                _ => !is_at(&incomplete),
+            }
         }));
         let hash = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Loaded { rules, sources: self.sources, diagnostics, files: self.watched, hash }
@@ -213,6 +238,7 @@ impl Loader<'_> {
             self.substitution.apply(&mut node, &mut self.sources, &mut self.diagnostics);
         } else {
             self.secrets(place, &node);
+            self.uses(place, &mut node);
             self.keys(&node);
             self.substitution.apply(&mut node, &mut self.sources, &mut self.diagnostics);
         }
@@ -297,36 +323,6 @@ impl Loader<'_> {
                 let message = format!("the variable `{name}` is not set, or empty");
                 let diagnostic = Diagnostic::error("unset-variable", message).at(*span).label("needed here");
                 self.diagnostics.push(diagnostic.help(format!("write `${{{name}:-...}}` to give a default")));
-            }
-        }
-    }
-
-    /// Reads the files that tests name.
-    fn named_files(&mut self, rules: &mut Rules) {
-        let mut named = Vec::new();
-        for test in &rules.tests {
-            if let Body::File(path) = &test.request {
-                named.push(path.clone());
-            }
-            let given = test.given.iter().flat_map(|(_, answers)| answers.iter());
-            named.extend(given.filter_map(|answer| answer.file.clone()));
-        }
-        for path in named {
-            let key = (path.span.file, path.value.clone());
-            if rules.files.contains_key(&key) {
-                continue;
-            }
-            let from = self.places.iter().find(|(file, _)| *file == path.span.file);
-            let Some(place) = from.map(|(_, place)| place.beside(&path)) else { continue };
-            match self.read(&place) {
-                Ok(bytes) => {
-                    rules.files.insert(key, FoundFile { path: place.shown(), bytes: Bytes::from(bytes) });
-                }
-                Err(error) => {
-                    let message = format!("{} cannot be read: {error}", place.shown());
-                    let diagnostic = Diagnostic::error("unreadable-file", message).at(path.span);
-                    self.diagnostics.push(diagnostic.label("named here"));
-                }
             }
         }
     }

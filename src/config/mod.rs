@@ -7,6 +7,7 @@ pub mod files;
 pub mod keys;
 pub mod load;
 pub mod model;
+pub mod overlay;
 pub mod record;
 pub mod schema;
 pub mod secrets;

@@ -3,6 +3,7 @@
 //! Templates, conditions and patches stay YAML nodes here; they are compiled when the engine is built.
 
 mod access;
+mod catalog;
 mod failover;
 mod health;
 mod mapping;
@@ -15,13 +16,14 @@ mod when;
 
 pub use super::values::{ByteSize, Pattern, Several, Spanned, Table};
 pub use access::{Access, ClientKey, Key, Keys};
+pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
     Action, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, Repair, RepairThen, Retry, Then,
 };
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
-pub use provider::{ModelRule, Models, Provider};
+pub use provider::{ListEdit, ModelRule, Models, Provider};
 pub use route::{Method, Route};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, RuleTest};
 pub use rules::{FoundFile, Limits, Rules, RulesFile, Timeouts};

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 mod language;
 
-use super::model::{Mapping, Protocol, RulesFile};
+use super::model::{Catalog, Mapping, Protocol, RulesFile};
 use super::record::{FromNode, Schemas};
 
 /// A schema and the name of its file in `schemas/`.
@@ -21,6 +21,7 @@ pub fn documents() -> Vec<Document> {
         document::<RulesFile>("rules.schema.json", "rulegate: rules.yaml"),
         document::<Mapping>("mapping.schema.json", "rulegate: a mapping file"),
         document::<Protocol>("protocol.schema.json", "rulegate: a protocol file"),
+        document::<Catalog>("catalog.schema.json", "rulegate: a catalogue file"),
     ]
 }
 
@@ -29,6 +30,7 @@ fn document<T: FromNode>(file: &'static str, title: &str) -> Document {
     let root = T::schema(&mut schemas);
     let mut definitions = schemas.into_definitions();
     language::complete(&mut definitions);
+    either_uses(&mut definitions);
     reachable(&root, &mut definitions);
     definitions.sort_keys();
     let mut schema = json!({
@@ -40,6 +42,14 @@ fn document<T: FromNode>(file: &'static str, title: &str) -> Document {
         schema.insert("$defs".into(), Value::Object(definitions));
     }
     Document { file, schema }
+}
+
+/// A provider that uses a catalogue file needs nothing else.
+fn either_uses(definitions: &mut Map<String, Value>) {
+    let Some(Value::Object(provider)) = definitions.get_mut("Provider") else { return };
+    if let Some(required) = provider.remove("required") {
+        provider.insert("anyOf".into(), json!([{ "required": ["uses"] }, { "required": required }]));
+    }
 }
 
 /// Leaves out the definitions that nothing points to.

@@ -200,7 +200,9 @@ pub fn unknown_name<'a>(
     name: &Spanned<String>,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Diagnostic {
-    let known: Vec<&str> = known.into_iter().collect();
+    let mut known: Vec<&str> = known.into_iter().collect();
+    let mut seen = std::collections::BTreeSet::new();
+    known.retain(|name| seen.insert(*name));
     let diagnostic = Diagnostic::error("unknown-name", format!("there is no {what} `{}`", name.value))
         .at(name.span)
         .label(format!("no such {what}"));

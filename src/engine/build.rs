@@ -6,6 +6,7 @@ mod mappings;
 mod protocols;
 mod rules;
 
+use super::headers::ListEdit;
 use super::judge::when::Texts;
 use super::mapping::Mapping;
 use super::names::{self, OUTGOING, ROUTING};
@@ -14,8 +15,8 @@ use super::provider::{KeySource, Provider};
 use super::route::{Route, Way};
 use super::{Engine, Limits, Repair, probe};
 use crate::config::model;
-use crate::language::Template;
 use crate::language::scope::Scope;
+use crate::language::{Patch, Template};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::json::{Doc, write_str};
 use crate::text::yaml::{Kind, Node};
@@ -29,16 +30,16 @@ const VERSION: usize = 12;
 pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Option<Engine> {
     let mut found = Diagnostics::new();
     let mut build = Build { rules, diags: &mut found, texts: Texts::default(), repairs: Vec::new() };
-    build.repairs();
+    let repairs = build.repairs(&rules.repairs);
     let protocols: Vec<Arc<Protocol>> =
         rules.protocols.iter().map(|it| Arc::new(build.protocol(it))).collect();
     let mappings: Vec<Arc<Mapping>> =
         rules.mappings.iter().map(|it| Arc::new(build.mapping(it, &protocols))).collect();
-    let common = build.failover(&rules.failover);
+    let common = build.failover(&rules.failover, &[&repairs]);
     let providers: Vec<Provider> = rules
         .providers
         .iter()
-        .map(|(name, it)| build.provider(&name.text, it, &protocols, &common))
+        .map(|(name, it)| build.provider(&name.text, it, &protocols, &common, &repairs))
         .collect();
     let routes: Vec<Route> =
         rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings)).collect();
@@ -70,6 +71,9 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     })
 }
 
+/// Repairs by name, and their places; none for one that does not compile, which has been told.
+type Repairs = Vec<(String, Option<usize>)>;
+
 /// The state of one build.
 struct Build<'b> {
     rules: &'b model::Rules,
@@ -79,14 +83,17 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
-    fn repairs(&mut self) {
+    /// Compiles repairs, and says where they are: a rule looks for its own before the common ones.
+    fn repairs(&mut self, table: &model::Table<Node>) -> Repairs {
         let scope = names::scope(ROUTING);
-        for (name, node) in self.rules.repairs.iter() {
-            if let Some(patch) = compile::patch(node, &scope, self.diags) {
-                self.repairs.push(Repair { name: name.text.clone(), patch });
-            }
+        let mut places = Vec::new();
+        for (name, node) in table.iter() {
+            let patch = compile::patch(node, &scope, self.diags);
+            places.push((name.text.clone(), patch.is_some().then_some(self.repairs.len())));
+            self.repairs.extend(patch.map(|patch| Repair { name: name.text.clone(), patch }));
         }
         scope.finish(self.diags);
+        places
     }
 
     fn provider(
@@ -95,8 +102,10 @@ impl Build<'_> {
         from: &model::Provider,
         protocols: &[Arc<Protocol>],
         common: &super::judge::Rules,
+        repairs: &Repairs,
     ) -> Provider {
-        let own = self.failover(&from.failover);
+        let own_repairs = self.repairs(&from.repairs);
+        let own = self.failover(&from.failover, &[&own_repairs, repairs]);
         let rules: super::judge::Rules = own.iter().chain(common.iter()).cloned().collect();
         let scope = names::scope(OUTGOING);
         let auth = from.auth.as_ref().and_then(|auth| self.auth(auth, &scope));
@@ -105,6 +114,11 @@ impl Build<'_> {
         for rule in &from.models.0 {
             let to = compile::template(&rule.to, &scope, self.diags);
             models.extend(to.map(|to| (rule.from.clone(), to)));
+        }
+        let mut paths = Vec::new();
+        for (protocol, path) in from.paths.iter() {
+            let path = self.text(&path.value, path.span, &scope);
+            paths.extend(path.map(|path| (protocol.text.clone(), path)));
         }
         scope.finish(self.diags);
         let timeouts = match &from.timeouts {
@@ -124,14 +138,37 @@ impl Build<'_> {
             key: key(&from.key.value),
             timeouts: super::protocol::timeouts(&timeouts),
             proxy: proxy.map(|proxy| proxy.value.clone()),
+            paths,
             models,
             with,
             auth,
             headers,
             drop_headers: self.header_list(&from.drop_headers),
+            header_lists: self.list_edits(&from.header_lists),
+            patch: self.patch(from.patch.as_ref()),
             judges_good: rules.iter().any(|rule| rule.sees_good),
             rules,
         }
+    }
+
+    fn patch(&mut self, node: Option<&Node>) -> Option<Patch> {
+        let scope = names::scope(ROUTING);
+        let patch = compile::patch(node?, &scope, self.diags);
+        scope.finish(self.diags);
+        patch
+    }
+
+    fn list_edits(&mut self, table: &model::Table<model::ListEdit>) -> Vec<ListEdit> {
+        let mut edits = Vec::new();
+        for (name, from) in table.iter() {
+            edits.extend(self.header_name(&name.text, name.span).map(|name| ListEdit {
+                name,
+                add: from.add.iter().map(|item| item.value.clone()).collect(),
+                drop: from.drop.clone(),
+                keep: from.keep.clone(),
+            }));
+        }
+        edits
     }
 
     fn route(

@@ -136,7 +136,7 @@ pub const PLACES: &[(&str, Names)] = &[
     ("a protocol's `errors` and `error_headers`, `ping` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
     ("`cool_down.until`", COOLING),
-    ("`when`, `answer` and `otherwise` of a route; a repair's patch", ROUTING),
+    ("`when`, `answer` and `otherwise` of a route; a provider's `patch`; a repair's patch", ROUTING),
 ];
 
 /// A compile-time scope with these names.

@@ -1,10 +1,11 @@
 //! A provider in compiled form: where it is, what it speaks, whose key it takes, which rules judge it.
 
 use super::Timeouts;
+use super::headers::ListEdit;
 use super::judge::Rules;
 use super::names::{OUTGOING, View};
 use super::protocol::{Auth, HeaderList, Headers, Protocol};
-use crate::language::Template;
+use crate::language::{Patch, Template};
 use crate::text::json::{Doc, write_str};
 use crate::text::units::{Glob, Secret};
 use std::borrow::Cow;
@@ -25,11 +26,16 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// The proxy on the way to it, as the rules write it.
     pub proxy: Option<String>,
+    /// By protocol, where it is not the protocol's own. Over [`OUTGOING`].
+    pub(super) paths: Vec<(String, Template)>,
     pub(super) models: Vec<(Glob, Template)>,
     pub(super) with: Vec<(String, Vec<u8>)>,
     pub(super) auth: Option<Auth>,
     pub(super) headers: Headers,
     pub(super) drop_headers: HeaderList,
+    pub(super) header_lists: Vec<ListEdit>,
+    /// For bodies that are passed on as they came. It sees what repairs see.
+    pub(super) patch: Option<Patch>,
     pub(super) rules: Rules,
     /// Whether any rule also judges good answers.
     pub(super) judges_good: bool,

@@ -13,8 +13,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::config::model::Rules;
-use crate::engine::{Engine, Ms};
+use crate::config::model::{Catalog, Rules};
+use crate::engine::{Engine, Ms, build};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// When a test takes place that does not say so: 2026-01-01T00:00:00Z.
@@ -61,7 +61,7 @@ impl Wrong {
     }
 }
 
-/// Runs all tests of the rules and of their mappings. `engine` must have been built from `rules`. Providers
+/// Runs all tests of the rules, of their mappings and of the catalogue files in use. `engine` must have been built from `rules`. Providers
 /// without a key take part all the same, and no key's value is ever used.
 pub fn run(engine: &Arc<Engine>, rules: &Rules) -> Report {
     let mut report = Report::default();
@@ -72,6 +72,9 @@ pub fn run(engine: &Arc<Engine>, rules: &Rules) -> Report {
     }
     for test in &rules.tests {
         report.add(&test.name, rehearsal::run(engine, rules, test));
+    }
+    for catalog in rules.catalog.iter().filter(|catalog| !catalog.tests.is_empty()) {
+        report.add_catalog(catalog, rules);
     }
     report
 }
@@ -91,6 +94,23 @@ impl Report {
             let Findings { wrong, trail } = found;
             self.failed.push(Failure { name: name.value.clone(), at: name.span, wrong, trail });
         }
+    }
+
+    /// Runs the tests of a catalogue file: by itself, whatever the rules that use it add.
+    fn add_catalog(&mut self, catalog: &Catalog, rules: &Rules) {
+        let mut diags = Diagnostics::new();
+        let alone = catalog.alone(rules, false, &mut diags);
+        let built = alone.as_ref().and_then(|alone| build(alone, "", &mut diags));
+        if let (Some(alone), Some(engine)) = (&alone, built.map(Arc::new)) {
+            for test in &alone.tests {
+                self.add(&test.name, rehearsal::run(&engine, alone, test));
+            }
+            return;
+        }
+        let reason = diags.iter().map(|found| found.message.as_str()).next().unwrap_or_default();
+        let wrong =
+            vec![Wrong::new(catalog.catalog.span, format!("this file is no good by itself: {reason}"))];
+        self.add(&catalog.catalog, Findings { wrong, trail: Vec::new() });
     }
 
     /// Did all pass?

@@ -247,9 +247,17 @@ impl Diagnostics {
         self.found.extend(later.found.into_iter().filter(news));
     }
 
-    /// Puts the findings in the order of files and places; those without a place come first.
+    /// Puts the findings in the order of files and places, those without a place first, and keeps each once:
+    /// what several use is looked at several times.
     pub fn sort(&mut self) {
         self.found.sort_by_key(|found| found.span.map(|span| (span.file, span.start)));
+        let same = |one: &Diagnostic, other: &Diagnostic| {
+            one.code == other.code
+                && one.span.is_some()
+                && one.span == other.span
+                && one.message == other.message
+        };
+        self.found.dedup_by(|one, other| same(one, other));
     }
 
     /// The findings as people read them in a terminal: place, line, mark, reason, way out.

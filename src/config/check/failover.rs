@@ -4,25 +4,38 @@ use std::time::Duration;
 
 use super::names::uses;
 use super::providers::known;
-use crate::config::model::{Action, CoolDown, Fact, FailoverRule, Provider, Rules, When};
+use crate::config::model::{Action, CoolDown, Fact, FailoverRule, Provider, Rules, Table, When};
 use crate::config::values::unknown_name;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::text::yaml::Node;
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
-    list(rules, &rules.failover, diags);
+    let no_own = Table::default();
+    list(rules, &rules.failover, &no_own, diags);
     for (_, provider) in rules.providers.iter() {
-        list(rules, &provider.failover, diags);
-    }
-    for name in rules.repairs.names() {
-        let used =
-            all(rules).any(|rule| matches!(&rule.action, Action::Repair(it) if it.name.value == name.text));
-        if !used && !rules.incomplete {
-            let diagnostic =
-                Diagnostic::warning("unused", format!("no rule uses the repair `{}`", name.text));
-            diags.push(diagnostic.at(name.span).label("never used"));
+        list(rules, &provider.failover, &provider.repairs, diags);
+        if !rules.incomplete {
+            unused(&provider.repairs, provider.failover.iter(), diags);
         }
     }
+    if !rules.incomplete {
+        unused(&rules.repairs, all(rules), diags);
+    }
     probes(rules, diags);
+}
+
+/// Repairs that no rule uses.
+fn unused<'r>(repairs: &Table<Node>, by: impl Iterator<Item = &'r FailoverRule>, diags: &mut Diagnostics) {
+    let used: Vec<&str> = by
+        .filter_map(|rule| match &rule.action {
+            Action::Repair(repair) => Some(repair.name.value.as_str()),
+            _ => None,
+        })
+        .collect();
+    for name in repairs.names().filter(|name| !used.contains(&name.text.as_str())) {
+        let diagnostic = Diagnostic::warning("unused", format!("no rule uses the repair `{}`", name.text));
+        diags.push(diagnostic.at(name.span).label("never used"));
+    }
 }
 
 /// All rules, of providers too.
@@ -31,7 +44,7 @@ pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
     rules.failover.iter().chain(own)
 }
 
-fn list(rules: &Rules, list: &[FailoverRule], diags: &mut Diagnostics) {
+fn list(rules: &Rules, list: &[FailoverRule], own: &Table<Node>, diags: &mut Diagnostics) {
     super::twice("the rule", list.iter().map(|rule| (rule.name.value.as_str(), rule.name.span)), diags);
     let mut always: Option<&FailoverRule> = None;
     for rule in list {
@@ -47,7 +60,7 @@ fn list(rules: &Rules, list: &[FailoverRule], diags: &mut Diagnostics) {
         if let Some(when) = &rule.when {
             providers(rules, when, diags);
         }
-        action(rules, &rule.action, diags);
+        action(rules, own, &rule.action, diags);
         if let Some(cool_down) = &rule.cool_down {
             times(cool_down, diags);
             captures(rule, cool_down, diags);
@@ -65,10 +78,10 @@ fn providers(rules: &Rules, when: &When, diags: &mut Diagnostics) {
     });
 }
 
-fn action(rules: &Rules, action: &Action, diags: &mut Diagnostics) {
+fn action(rules: &Rules, own: &Table<Node>, action: &Action, diags: &mut Diagnostics) {
     match action {
         Action::Repair(repair) if !rules.incomplete => {
-            let names = || rules.repairs.names().map(|name| name.text.as_str());
+            let names = || own.names().chain(rules.repairs.names()).map(|name| name.text.as_str());
             if !names().any(|name| name == repair.name.value) {
                 diags.push(unknown_name("repair", &repair.name, names()));
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::names::{header, url, uses};
+use super::names::{header, url, url_path, uses};
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
@@ -13,19 +13,26 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("no-providers", "there are no providers").at(rules.span);
         diags.push(diagnostic.help("write `providers:` with at least one"));
     }
+    let mut seen = Vec::new();
     for (name, provider) in rules.providers.iter() {
         name_of(name, diags);
+        paths(rules, provider, diags);
         speaks(rules, provider, diags);
         address(rules, provider, diags);
         key(rules, name, provider, diags);
         models(provider, diags);
-        parameters(rules, name, provider, diags);
+        // What came through an alias has been looked at where it was written.
+        if !seen.contains(&provider.span) {
+            parameters(rules, name, provider, diags);
+        }
+        seen.push(provider.span);
         for (name, _) in provider.headers.iter() {
             header(&name.text, false, name.span, diags);
         }
         for name in &provider.drop_headers {
             header(name, true, name.span, diags);
         }
+        lists(provider, diags);
         if let Some(auth) = &provider.auth {
             header(&auth.header, false, auth.header.span, diags);
         }
@@ -96,12 +103,21 @@ fn speaks(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
     super::twice("the protocol", provider.speaks.iter().map(|it| (it.value.as_str(), it.span)), diags);
 }
 
+/// Paths, and the protocols that they are for.
+fn paths(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
+    for (protocol, path) in provider.paths.iter() {
+        known_protocol(rules, &Spanned { value: protocol.text.clone(), span: protocol.span }, diags);
+        url_path(path, diags);
+    }
+}
+
 /// The url, and whether it already has the beginning of the path that the protocol adds.
 fn address(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
     let Some(uri) = url(&provider.url, &["http", "https"], diags) else { return };
     let base = uri.path().trim_end_matches('/');
     let Some(last) = base.rsplit('/').next().filter(|last| !last.is_empty()) else { return };
-    let protocols = provider.speaks.iter().filter_map(|name| rules.protocol(name));
+    let spoken = provider.speaks.iter().filter(|name| provider.paths.get(name).is_none());
+    let protocols = spoken.filter_map(|name| rules.protocol(name));
     for path in protocols.map(|protocol| protocol.send.path.value.as_str()) {
         if path.trim_start_matches('/').split('/').next() == Some(last) {
             let diagnostic =
@@ -136,6 +152,21 @@ fn key(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnos
     }
 }
 
+/// Headers that are lists, and what is put into them.
+fn lists(provider: &Provider, diags: &mut Diagnostics) {
+    for (name, edit) in provider.header_lists.iter() {
+        header(&name.text, false, name.span, diags);
+        for item in &edit.add {
+            let sound = !item.trim().is_empty() && item.chars().all(|c| c.is_ascii_graphic() && c != ',');
+            if !sound {
+                let message = format!("`{}` cannot be an item of a header's list", item.value);
+                let diagnostic = Diagnostic::error("bad-header", message).at(item.span);
+                diags.push(diagnostic.label("one word, without commas"));
+            }
+        }
+    }
+}
+
 /// Patterns after one that fits everything.
 fn models(provider: &Provider, diags: &mut Diagnostics) {
     let rules = &provider.models.0;
@@ -162,7 +193,8 @@ fn parameters(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut 
     let auths =
         spoken_protocols().filter_map(|protocol| protocol.auth.as_ref()).chain(provider.auth.as_ref());
     let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
-    let templates = templates.chain(auths.map(|auth| &auth.value));
+    let templates = templates.chain(auths.map(|auth| &auth.value)).chain(&provider.patch);
+    let templates = templates.chain(provider.repairs.iter().map(|(_, node)| node));
     let mut used = Vec::new();
     templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));
     let mut read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();

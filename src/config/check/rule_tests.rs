@@ -1,7 +1,7 @@
 //! Tests beside the rules: the names they use.
 
 use super::failover;
-use super::providers::{known, names};
+use super::providers::{self, known};
 use crate::config::model::{Given, RuleTest, Rules};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
@@ -11,14 +11,7 @@ use crate::text::yaml::Key;
 const STATES: &[&str] = &["available", "unknown", "cooling", "down"];
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
-    super::twice(
-        "the test",
-        rules.tests.iter().map(|test| (test.name.value.as_str(), test.name.span)),
-        diags,
-    );
-    for test in &rules.tests {
-        one(rules, test, diags);
-    }
+    names(rules, diags);
     for mapping in &rules.mappings {
         let names = mapping.tests.iter().map(|test| (test.name.value.as_str(), test.name.span));
         super::twice("the test", names, diags);
@@ -30,6 +23,18 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
                 diags.push(diagnostic.label("this one has none"));
             }
         }
+    }
+}
+
+/// The tests of the rules themselves.
+pub fn names(rules: &Rules, diags: &mut Diagnostics) {
+    super::twice(
+        "the test",
+        rules.tests.iter().map(|test| (test.name.value.as_str(), test.name.span)),
+        diags,
+    );
+    for test in &rules.tests {
+        one(rules, test, diags);
     }
 }
 
@@ -66,10 +71,10 @@ fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
 
 /// A key of `expect` that is none of its own is a provider's name, or a slip of either.
 fn expected_name(rules: &Rules, name: &Key, diags: &mut Diagnostics) {
-    if rules.incomplete || names(rules).any(|known| known == name.text) {
+    if rules.incomplete || providers::names(rules).any(|known| known == name.text) {
         return;
     }
-    let known = names(rules).chain(crate::config::model::ExpectFacts::KEYS.iter().copied());
+    let known = providers::names(rules).chain(crate::config::model::ExpectFacts::KEYS.iter().copied());
     let message = format!("`expect` has no key `{}`, and there is no such provider", name.text);
     let diagnostic = Diagnostic::error("unknown-key", message).at(name.span).label("unknown");
     diags.push(match did_you_mean(&name.text, known) {

@@ -11,10 +11,16 @@ use crate::text::yaml::Node;
 record! {
     /// Somebody who answers requests.
     pub struct Provider: "a provider" {
+        /// A catalogue file that knows this provider, as `catalog/NAME`: whatever is not said here, it says.
+        /// Entries of `with`, `headers`, `header_lists`, `timeouts` and `repairs` take the place of its
+        /// entries of the same name; in `models` and `failover` its entries come after those that stand here.
+        uses: Option<Spanned<String>>,
         /// The protocols that it speaks.
         speaks: Several<Spanned<String>>,
         /// Where it is, without the path that the protocol adds.
         url: Spanned<String>,
+        /// The path of its requests, by protocol, where it is not the protocol's own.
+        paths: Table<Spanned<String>>,
         /// Its key, usually `${NAME}`; `client` passes the caller's own credential on; `none` sends none.
         key: Spanned<Key>,
         /// How models are called here: from a name or pattern that clients use to this provider's name.
@@ -29,12 +35,32 @@ record! {
         headers: Table<Node>,
         /// Headers of the client that are not passed on to this provider.
         drop_headers: Vec<Spanned<String>>,
+        /// Headers that are lists with commas, by name: what is put in and taken out. All else that the client
+        /// sent stays in them.
+        header_lists: Table<ListEdit>,
+        /// What is changed in a body that is passed on as it came, since the client speaks the same protocol:
+        /// a patch, as under `repairs`. All other bytes stay.
+        patch: Option<Node>,
         /// How long to wait for what.
         timeouts: Option<Timeouts>,
         /// Rules for this provider's answers; they come before the common ones.
         failover: Vec<FailoverRule>,
+        /// Patches of a request for its rules, by name; they come before the common ones.
+        repairs: Table<Node>,
         /// A proxy on the way to it; `env` obeys the usual variables, `none` uses none.
         proxy: Option<Spanned<String>>,
+    }
+}
+
+record! {
+    /// What is put into a header that is a list, and taken out of it.
+    pub struct ListEdit: "an edit of a header's list" {
+        /// Put at the end unless it is there.
+        add: Vec<Spanned<String>>,
+        /// Taken out: names or patterns.
+        drop: Vec<Glob>,
+        /// Only these are left of what the client sent: names or patterns.
+        keep: Option<Vec<Glob>>,
     }
 }
 

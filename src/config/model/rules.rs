@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Access, ByteSize, FailoverRule, Key, Mapping, Probe, Protocol, Provider, Route, RuleTest, Spanned, Table,
+    Access, ByteSize, Catalog, FailoverRule, Key, Mapping, Probe, Protocol, Provider, Route, RuleTest,
+    Spanned, Table,
 };
 use crate::config::record::record;
 use crate::text::diagnostic::{FileId, Span};
@@ -160,6 +161,8 @@ pub struct Rules {
     pub protocols: Vec<Protocol>,
     /// Mappings between protocols.
     pub mappings: Vec<Mapping>,
+    /// The catalogue files that providers use, each once.
+    pub catalog: Vec<Catalog>,
     /// The files that tests name: by the file that names them and the path as written there.
     pub files: BTreeMap<(FileId, String), FoundFile>,
     /// Whether a file could not be read: then a name may be unknown without being wrong.

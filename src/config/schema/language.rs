@@ -14,6 +14,8 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("StreamShape", "end", "Condition"),
     ("StreamShape", "error", "Condition"),
     ("Probe", "recovered_when", "Condition"),
+    ("Provider", "patch", "Patch"),
+    ("ProviderPart", "patch", "Patch"),
 ];
 
 fn to(name: &str) -> Value {
@@ -29,10 +31,11 @@ pub fn complete(definitions: &mut Map<String, Value>) {
             point(property, to(shape));
         }
     }
-    if let Some(repairs) =
-        definitions.get_mut("RulesFile").and_then(|it| it.pointer_mut("/properties/repairs"))
-    {
-        point(repairs, json!({ "type": "object", "additionalProperties": to("Patch") }));
+    for file in ["RulesFile", "Provider", "ProviderPart"] {
+        if let Some(repairs) = definitions.get_mut(file).and_then(|it| it.pointer_mut("/properties/repairs"))
+        {
+            point(repairs, json!({ "type": "object", "additionalProperties": to("Patch") }));
+        }
     }
     if let Some(facts) = definitions.get_mut("When").and_then(|it| it.pointer_mut("/anyOf/2")) {
         if let Some(paths) = facts.pointer_mut("/patternProperties") {

@@ -1,6 +1,6 @@
 //! Compiles failover rules and the conditions of routes.
 
-use super::Build;
+use super::{Build, Repairs};
 use crate::config::model::{self, Fact};
 use crate::engine::actions::Do;
 use crate::engine::build::compile;
@@ -15,21 +15,32 @@ use crate::text::yaml::{Key, Kind, Node};
 use std::sync::Arc;
 
 impl Build<'_> {
-    pub(super) fn failover(&mut self, rules: &[model::FailoverRule]) -> Rules {
+    /// Compiles failover rules. A repair is looked for in one of `repairs` after the other.
+    pub(super) fn failover(&mut self, rules: &[model::FailoverRule], repairs: &[&Repairs]) -> Rules {
         let scope = names::scope(FAILOVER);
         let cooling = names::scope(COOLING);
-        let made = rules.iter().filter_map(|rule| self.rule(rule, &scope, &cooling)).map(Arc::new).collect();
+        let made = rules
+            .iter()
+            .filter_map(|rule| self.rule(rule, &scope, &cooling, repairs))
+            .map(Arc::new)
+            .collect();
         scope.finish(self.diags);
         cooling.finish(self.diags);
         made
     }
 
-    fn rule(&mut self, from: &model::FailoverRule, scope: &Scope, cooling: &Scope) -> Option<Rule> {
+    fn rule(
+        &mut self,
+        from: &model::FailoverRule,
+        scope: &Scope,
+        cooling: &Scope,
+        repairs: &[&Repairs],
+    ) -> Option<Rule> {
         let when = match &from.when {
             Some(when) => self.when(when, scope),
             None => Some(Test::Is(true)),
         };
-        let action = self.action(&from.action);
+        let action = self.action(&from.action, repairs);
         let cooling = from.cool_down.as_ref().map(|it| self.cooling(it, cooling));
         let when = when?;
         Some(Rule {
@@ -43,7 +54,7 @@ impl Build<'_> {
         })
     }
 
-    fn action(&mut self, from: &model::Action) -> Option<Do> {
+    fn action(&mut self, from: &model::Action, repairs: &[&Repairs]) -> Option<Do> {
         let then = |then: model::Then| match then {
             model::Then::Next => Do::Next,
             model::Then::Return => Do::Return,
@@ -58,18 +69,14 @@ impl Build<'_> {
             },
             model::Action::Repair(repair) => {
                 let name = &repair.name;
-                let Some(patch) = self.repairs.iter().position(|it| it.name == name.value) else {
-                    // One that is there but does not compile has been reported.
-                    if self.rules.repairs.get(&name.value).is_none() {
-                        self.diags.error(
-                            "unknown-repair",
-                            name.span,
-                            format!("there is no repair `{}`", name.value),
-                        );
-                    }
+                let found =
+                    repairs.iter().flat_map(|table| table.iter()).find(|(known, _)| *known == name.value);
+                let Some((_, place)) = found else {
+                    let message = format!("there is no repair `{}`", name.value);
+                    self.diags.error("unknown-repair", name.span, message);
                     return None;
                 };
-                Do::Repair { patch, otherwise: repair.otherwise.map(|it| Box::new(then(it))) }
+                Do::Repair { patch: (*place)?, otherwise: repair.otherwise.map(|it| Box::new(then(it))) }
             }
         })
     }

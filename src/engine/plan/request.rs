@@ -5,7 +5,7 @@ use crate::engine::exchange::Job;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::headers;
 use crate::engine::mapping::{self, Kept};
-use crate::engine::names::{OUTGOING, View};
+use crate::engine::names::{OUTGOING, ROUTING, View};
 use crate::engine::protocol::Protocol;
 use crate::engine::provider::{KeySource, Provider};
 use crate::engine::route::Way;
@@ -55,7 +55,10 @@ impl Plan {
         let kept = way.mapping.as_ref().map(|mapping| mapping.keep(&view)).unwrap_or_default();
         let body = match repaired {
             Some(body) => body,
-            None => self.body(way, &client, &model, &view, &kept).map_err(|fail| Box::new(refused(&fail)))?,
+            None => {
+                let made = self.body(way, provider, &client, &view, &kept);
+                made.map_err(|fail| Box::new(refused(&fail)))?
+            }
         };
         let dropped = way.mapping.as_ref().map(|mapping| mapping.dropped(&view, &kept)).unwrap_or_default();
         let request = OutRequest {
@@ -87,8 +90,8 @@ impl Plan {
     fn body(
         &self,
         way: &Way,
+        provider: &Provider,
         client: &Arc<Protocol>,
-        model: &str,
         view: &View<'_>,
         kept: &Kept,
     ) -> Result<Bytes, Fail> {
@@ -97,14 +100,31 @@ impl Plan {
             Some((mapping, template)) => {
                 mapping::body(template, &mut mapping.env(view, kept)).map(Bytes::from)
             }
-            None if model == self.model => Ok(self.incoming.body.clone()),
-            None => Ok(renamed(&self.doc, client, model).unwrap_or_else(|| self.incoming.body.clone())),
+            None => {
+                let model = provider.model(&self.model);
+                let renamed = (model != self.model).then(|| renamed(&self.doc, client, &model)).flatten();
+                self.patched(provider, renamed, view)
+            }
         }
+    }
+
+    /// The client's body (`renamed`, if its model has another name), with the provider's own patch applied.
+    fn patched(&self, provider: &Provider, renamed: Option<Bytes>, view: &View<'_>) -> Result<Bytes, Fail> {
+        let body = renamed.clone().unwrap_or_else(|| self.incoming.body.clone());
+        let Some(patch) = &provider.patch else {
+            return Ok(body);
+        };
+        // An edit leaves JSON as it was: a body that could be read can be read again.
+        let doc = renamed.and_then(|body| Doc::parse(body).ok()).unwrap_or_else(|| self.doc.clone());
+        let view = View { doc: Some(&doc), ..view.clone() };
+        patch.apply(&doc, &mut view.env(ROUTING, ROUTING.len())).map(Bytes::from)
     }
 
     fn url(&self, provider: &Provider, way: &Way, view: &View<'_>) -> String {
         let mut env = view.env(OUTGOING, OUTGOING.len());
-        let path = way.protocol.path.as_ref().and_then(|path| path.value(&mut env).ok());
+        let own = provider.paths.iter().find(|(protocol, _)| *protocol == way.protocol.name);
+        let path = own.map(|(_, path)| path).or(way.protocol.path.as_ref());
+        let path = path.and_then(|path| path.value(&mut env).ok());
         let path = path.as_ref().and_then(|path| path.to_text()).unwrap_or_default();
         let mut url = join(&provider.url, &path);
         // Another protocol's parameters mean nothing to the provider.
@@ -144,6 +164,7 @@ impl Plan {
             headers::write(&mapping.headers, &mut mapping.env(&view, kept), &mut made);
         }
         headers::write(&provider.headers, &mut env, &mut made);
+        provider.header_lists.iter().for_each(|list| list.apply(&mut made));
         match &provider.key {
             KeySource::Client => {
                 for name in [AUTHORIZATION, API_KEY] {

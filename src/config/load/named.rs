@@ -1,0 +1,39 @@
+//! The files that tests name: a request or an answer that is too long to stand in the rules.
+
+use bytes::Bytes;
+
+use super::Loader;
+use crate::config::model::{Body, FoundFile, Rules};
+use crate::text::diagnostic::Diagnostic;
+
+impl Loader<'_> {
+    /// Reads the files that tests name.
+    pub(super) fn named_files(&mut self, rules: &mut Rules) {
+        let mut named = Vec::new();
+        for test in rules.tests.iter().chain(rules.catalog.iter().flat_map(|catalog| &catalog.tests)) {
+            if let Body::File(path) = &test.request {
+                named.push(path.clone());
+            }
+            let given = test.given.iter().flat_map(|(_, answers)| answers.iter());
+            named.extend(given.filter_map(|answer| answer.file.clone()));
+        }
+        for path in named {
+            let key = (path.span.file, path.value.clone());
+            if rules.files.contains_key(&key) {
+                continue;
+            }
+            let from = self.places.iter().find(|(file, _)| *file == path.span.file);
+            let Some(place) = from.map(|(_, place)| place.beside(&path)) else { continue };
+            match self.read(&place) {
+                Ok(bytes) => {
+                    rules.files.insert(key, FoundFile { path: place.shown(), bytes: Bytes::from(bytes) });
+                }
+                Err(error) => {
+                    let message = format!("{} cannot be read: {error}", place.shown());
+                    let diagnostic = Diagnostic::error("unreadable-file", message).at(path.span);
+                    self.diagnostics.push(diagnostic.label("named here"));
+                }
+            }
+        }
+    }
+}
