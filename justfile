@@ -44,7 +44,8 @@ format:
 clients:
     cargo build --locked
     python3 -m venv target/clients/python
-    target/clients/python/bin/pip install --quiet anthropic
+    target/clients/python/bin/pip install --quiet anthropic openai
     npm install --silent --prefix target/clients @anthropic-ai/sdk
     cp tests/clients/sdk.mjs target/clients/sdk.mjs
     target/clients/python/bin/python tests/clients/run.py target/clients/sdk.mjs
+    target/clients/python/bin/python tests/clients/second_door.py

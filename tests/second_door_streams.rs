@@ -294,3 +294,32 @@ fn made_up_streams_become_chunks() {
         judge(&engine, &made_up(&mut Dice::new(seed)), &format!("number {seed}"));
     }
 }
+
+/// Bug 53 and its sisters: what breaks after content began is told in the client's words, and nothing follows it.
+#[test]
+fn a_stream_that_breaks_is_told_in_the_clients_words() {
+    let engine = engine();
+    let start = json!({ "type": "message_start", "message": { "id": "msg_1" } });
+    let text = json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "Hel" } });
+    let other = json!({ "type": "message_start", "message": { "id": "msg_2" } });
+    let error = |kind: &str| json!({ "type": "error", "error": { "type": kind, "message": "told" } });
+    let broken = [
+        (vec![&start, &text], "server_error", json!(null)),
+        (vec![&start, &text, &other], "server_error", json!(null)),
+        (vec![&start, &text, &error("overloaded_error")], "server_error", json!("overloaded")),
+        (vec![&start, &text, &error("rate_limit_error")], "rate_limit_error", json!("rate_limit_exceeded")),
+    ]
+    .map(|(events, kind, code)| {
+        let framed = events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>();
+        (framed, kind, code)
+    });
+    for (sent, kind, code) in broken {
+        let out = through(&engine, sent.as_bytes(), 50).unwrap();
+        let (said, complete) = read(&out);
+        assert!(!complete && said.text == "Hel" && said.finish.is_none(), "{out}");
+        let last: Value = serde_json::from_str(data(&out).last().unwrap()).unwrap();
+        assert_eq!((&last["error"]["type"], &last["error"]["code"]), (&json!(kind), &code), "{out}");
+    }
+    let early = format!("data: {start}\n\ndata: {}\n\n", error("overloaded_error"));
+    assert_eq!(through(&engine, early.as_bytes(), 50), None, "before content the next provider is asked");
+}

@@ -150,7 +150,8 @@ async fn tokens_are_counted_by_who_can_and_estimated_otherwise() {
 #[tokio::test]
 async fn models_are_those_of_the_rules() {
     let shipped = shipped().await;
-    let models = shipped.router.client().with("anthropic-version", "2023-06-01").get("/v1/models").await.json();
+    let models =
+        shipped.router.client().with("anthropic-version", "2023-06-01").get("/v1/models").await.json();
     let names: Vec<_> =
         models["data"].as_array().unwrap().iter().filter_map(|model| model["id"].as_str()).collect();
     assert!(names.iter().any(|name| name.starts_with("claude-")), "{names:?}");
