@@ -10,7 +10,8 @@ const MESSAGE: &str =
 
 fn rules(first: &str, second: &str) -> String {
     format!(
-        "providers:
+        "include: [ \"builtin:protocols/anthropic.messages.yaml\" ]
+providers:
   first: {{ speaks: anthropic.messages, url: {first}, key: first-key }}
   second: {{ speaks: anthropic.messages, url: {second}, key: second-key }}
   third: {{ speaks: anthropic.messages, url: https://three.example, key: \"${{NOT_SET_ANYWHERE}}\" }}

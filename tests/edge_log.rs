@@ -45,7 +45,8 @@ impl Log {
 
 fn rules(first: &str, second: &str) -> String {
     format!(
-        "providers:
+        "include: [ \"builtin:protocols/anthropic.messages.yaml\" ]
+providers:
   first: {{ speaks: anthropic.messages, url: {first}, key: first-secret-key }}
   second: {{ speaks: anthropic.messages, url: {second}, key: second-secret-key }}
 access: {{ keys: [ client-secret-key ] }}
@@ -123,7 +124,7 @@ async fn a_refused_request_and_a_refused_reload_say_why() {
     router.folder.write("rules.yaml", &text.replace("do: next }", "do: nxet }"));
     router.running.reload().await.unwrap();
     let warned = log.lines("WARN").join("\n");
-    assert!(warned.contains("the new rules were refused") && warned.contains("rules.yaml:9:"), "{warned}");
+    assert!(warned.contains("the new rules were refused") && warned.contains("rules.yaml:10:"), "{warned}");
     assert!(warned.contains("do: nxet"), "the line itself: {warned}");
     router.folder.write("rules.yaml", &text.replace("1h", "2h"));
     router.running.reload().await.unwrap();

@@ -13,7 +13,8 @@ const MESSAGE: &str =
 
 fn rules(first: &str, second: &str, health: &str) -> String {
     format!(
-        "providers:
+        "include: [ \"builtin:protocols/anthropic.messages.yaml\" ]
+providers:
   first: {{ speaks: anthropic.messages, url: {first}, key: k }}
   second: {{ speaks: anthropic.messages, url: {second}, key: k }}
 routes:

@@ -12,7 +12,8 @@ const MESSAGE: &str =
 
 fn rules(name: &str, url: &str) -> String {
     format!(
-        "providers:
+        "include: [ \"builtin:protocols/anthropic.messages.yaml\" ]
+providers:
   {name}: {{ speaks: anthropic.messages, url: {url}, key: k }}
 routes:
   - {{ path: /v1/messages, protocol: anthropic.messages }}
@@ -72,7 +73,7 @@ async fn an_included_file_is_followed_too() {
             upstream.url()
         )
     };
-    let main = "include: [ more/*.yaml, \"builtin:protocols/*.yaml\" ]\nroutes:\n  - { path: /v1/messages, protocol: anthropic.messages }\n";
+    let main = "include: [ more/*.yaml, \"builtin:protocols/anthropic.messages.yaml\" ]\nroutes:\n  - { path: /v1/messages, protocol: anthropic.messages }\n";
     let folder = crate::support::Folder::new();
     folder.write("more/providers.yaml", &folder_rules("one"));
     let mut options = rulegate::edge::Options::new(folder.write("rules.yaml", main));
@@ -96,7 +97,7 @@ async fn a_broken_file_changes_nothing_and_says_where_it_is_wrong() {
     let page = answer.json();
     assert_eq!((answer.status, page["status"].as_str()), (422, Some("refused")), "{page:#}");
     let found = &page["diagnostics"][0];
-    assert_eq!((found["line"].as_u64(), found["severity"].as_str()), (Some(2), Some("error")), "{page:#}");
+    assert_eq!((found["line"].as_u64(), found["severity"].as_str()), (Some(3), Some("error")), "{page:#}");
     assert!(found["file"].as_str().unwrap().ends_with("rules.yaml"));
     assert!(found["source_line"].as_str().unwrap().contains("speeks"));
     assert_eq!(version(&router).await, before);
@@ -153,7 +154,8 @@ async fn a_choice_by_hand_and_a_cool_down_outlive_a_reload() {
     let second = upstream().await;
     let text = |extra: &str| {
         format!(
-            "providers:
+            "include: [ \"builtin:protocols/anthropic.messages.yaml\" ]
+providers:
   first: {{ speaks: anthropic.messages, url: {}, key: k }}
   second: {{ speaks: anthropic.messages, url: {}, key: k }}
 routes:

@@ -8,7 +8,8 @@ use crate::support::{Client, Gate, Reply, Serving, Upstream, refusing};
 /// Rules with two providers that speak the clients' own protocol.
 fn rules(first: &str, second: &str) -> String {
     format!(
-        "providers:
+        "include: [ \"builtin:protocols/anthropic.messages.yaml\" ]
+providers:
   first: {{ speaks: anthropic.messages, url: {first}, key: first-key }}
   second: {{ speaks: anthropic.messages, url: {second}, key: second-key }}
 routes:
@@ -337,8 +338,11 @@ async fn a_connection_to_a_provider_is_used_again_after_a_stream() {
         }
     };
     let provider = tokio::spawn(provider);
-    let router =
-        Serving::start(&rules(&url, &url).replace("speaks: anthropic.messages", "speaks: openai.chat")).await;
+    let rules = rules(&url, &url).replace("speaks: anthropic.messages", "speaks: openai.chat");
+    let router = Serving::start(
+        &rules.replace("protocols/anthropic.messages.yaml", "protocols/*.yaml\", \"builtin:mappings/*.yaml"),
+    )
+    .await;
     // A request may come before the router has read the end of the last body, so that not every one finds a free
     // connection; but were none used again, there would be one for each.
     const ASKED: usize = 20;

@@ -6,6 +6,7 @@
 pub mod rules;
 pub mod watch;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -84,8 +85,9 @@ pub async fn follow(
     mut wishes: Wishes,
 ) {
     let mut follower = Follower { router, source: Arc::new(source), watch, last: first };
-    // What changed between the first reading and the first look is found here.
-    if follower.watch.is_some() {
+    if let Some(watch) = &mut follower.watch {
+        watch.follow(&follower.last.files).await;
+        // What changed between the first reading and the first look is found here.
         follower.files_changed().await;
     }
     loop {
@@ -123,8 +125,8 @@ struct Follower {
 impl Follower {
     /// A file changed: reads all, and stops there if it all is as it was when it was last read.
     async fn files_changed(&mut self) {
-        let read = self.read().await;
-        if read.hash != self.last.hash {
+        let known = self.last.hash.clone();
+        if let Some(read) = self.read(Some(known)).await {
             self.take(read);
         }
     }
@@ -134,27 +136,32 @@ impl Follower {
         if let Some(watch) = &mut self.watch {
             watch.mark().await;
         }
-        let read = self.read().await;
-        self.take(read)
+        let read = self.read(None).await;
+        self.take(read.unwrap_or_else(|| Checked::broken(&self.last)))
     }
 
-    /// Reads and checks, until no further file comes into sight that would have to be watched.
-    async fn read(&mut self) -> Checked {
-        let mut checked = self.read_once().await;
+    /// Reads and checks, until no further file comes into sight that would have to be watched. `None` if all is
+    /// as it is `known`.
+    async fn read(&mut self, known: Option<String>) -> Option<Checked> {
+        let mut read = self.read_once(known.clone()).await;
         for _ in 0..3 {
+            let files = read.as_ref().map_or_else(|files| files, |checked| &checked.files);
             match &mut self.watch {
-                Some(watch) if watch.files() != checked.files => watch.follow(&checked.files).await,
+                Some(watch) if watch.files() != files => watch.follow(files).await,
                 _ => break,
             }
-            checked = self.read_once().await;
+            read = self.read_once(known.clone()).await;
         }
-        checked
+        read.ok()
     }
 
-    async fn read_once(&self) -> Checked {
-        let (source, bound) = (self.source.clone(), self.router.bound());
-        let read = tokio::task::spawn_blocking(move || rules::read(&source, Some(bound))).await;
-        read.unwrap_or_else(|_| Checked::broken(&self.last))
+    async fn read_once(&self, known: Option<String>) -> Result<Checked, Vec<PathBuf>> {
+        let (source, bound) = (self.source.clone(), Some(self.router.bound()));
+        let read = tokio::task::spawn_blocking(move || match known {
+            Some(known) => rules::read_unless(&source, bound, &known),
+            None => Ok(rules::read(&source, bound)),
+        });
+        read.await.unwrap_or_else(|_| Ok(Checked::broken(&self.last)))
     }
 
     fn take(&mut self, read: Checked) -> Report {

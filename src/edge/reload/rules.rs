@@ -83,8 +83,18 @@ impl Checked {
 /// Reads, checks, builds and tests the rules for a router that listens, or is to listen, at `bound` (`None`:
 /// where the rules say). Blocks on the disk.
 pub fn read(source: &Source, bound: Option<SocketAddr>) -> Checked {
-    let variables = &*source.variables;
-    let Loaded { rules, sources, mut diagnostics, files, hash } = load(&Disk, &source.path, variables);
+    judge(source, load(&Disk, &source.path, &*source.variables), bound)
+}
+
+/// The same, but if the files hold what is known by its hash already, that is all that is done: the files are
+/// given back.
+pub fn read_unless(source: &Source, bound: Option<SocketAddr>, known: &str) -> Result<Checked, Vec<PathBuf>> {
+    let loaded = load(&Disk, &source.path, &*source.variables);
+    if loaded.hash == known { Err(loaded.files) } else { Ok(judge(source, loaded, bound)) }
+}
+
+fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>) -> Checked {
+    let Loaded { rules, sources, mut diagnostics, files, hash } = loaded;
     let mut ready = None;
     if let Some(rules) = rules {
         check(&rules, &mut diagnostics);
