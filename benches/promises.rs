@@ -1,25 +1,120 @@
 //! What is promised to be fast: the goals stand in `benches/RESULTS.md`, beside the numbers seen.
 
+mod world;
+
 use std::hint::black_box;
-use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use rulegate::config::builtin;
-use rulegate::config::files::Disk;
-use rulegate::config::load::load;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use rulegate::engine::judge::Facts;
+use rulegate::proof::rule_tests;
 use rulegate::text::json::Doc;
+use world::{CHUNK, DELTA, MODEL, World, headers, large_request, small_request};
 
-/// A request of about 1 KB.
-const REQUEST: &str = r#"{"model":"claude-sonnet-4-6","max_tokens":1024,"system":[{"type":"text","text":"You are a terse assistant that answers in one sentence and never apologises."}],"messages":[{"role":"user","content":"What is the weather in Paris?"},{"role":"assistant","content":[{"type":"text","text":"Let me look."},{"type":"tool_use","id":"toolu_01","name":"get_weather","input":{"city":"Paris","unit":"celsius"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_01","content":[{"type":"text","text":"18 degrees, light rain"}]},{"type":"text","text":"And should I take an umbrella?"}]}],"tools":[{"name":"get_weather","description":"Current weather of a city","input_schema":{"type":"object","properties":{"city":{"type":"string"},"unit":{"type":"string","enum":["celsius","fahrenheit"]}},"required":["city"]}}],"tool_choice":{"type":"auto"},"temperature":0.7,"stream":true}"#;
-
-fn reading(criterion: &mut Criterion) {
-    criterion.bench_function("parse a 1 KB request", |bench| {
-        bench.iter(|| Doc::parse(black_box(REQUEST.as_bytes().to_vec())));
-    });
-    criterion.bench_function("load the shipped rules", |bench| {
-        bench.iter(|| load(&Disk, Path::new(builtin::MAIN), &|_| None).rules.is_some());
-    });
+/// A client's request, from its bytes to the bytes for the provider: route, model, mapping, headers, key.
+fn requests(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("request");
+    let bodies = [("1 KB", small_request(false)), ("100 KB with 40 tools", large_request())];
+    for (name, body) in &bodies {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(format!("parse {name}"), |bench| {
+            bench.iter(|| Doc::parse(black_box(body.clone())));
+        });
+        for (what, world) in [("map", World::translating()), ("pass on", World::shipped())] {
+            group.bench_function(format!("{what} {name}"), |bench| {
+                bench.iter_batched(
+                    || world.incoming(body.clone()),
+                    |incoming| world.attempt(incoming),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+    group.finish();
 }
 
-criterion_group!(promises, reading);
+/// One event in the midst of a stream, from the provider's bytes to the client's.
+fn events(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("event");
+    for (name, world, event) in
+        [("translated", World::translating(), CHUNK), ("passed on", World::shipped(), DELTA)]
+    {
+        let mut stream = world.stream(event);
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let _ = stream.feed(black_box(event.as_bytes()));
+                stream.take_output()
+            });
+        });
+        assert!(!stream.finished() && stream.failure().is_none(), "{name} does not measure what it says");
+    }
+    group.finish();
+}
+
+/// What the shipped rules say of an error that has been read.
+fn verdicts(criterion: &mut Criterion) {
+    let world = World::shipped();
+    let engine = &world.engine;
+    let provider = engine.provider("claude_pro").expect("a provider");
+    let protocol = engine.protocol("anthropic.messages").expect("a protocol");
+    let request = Doc::parse(small_request(false)).expect("JSON");
+    let null = Doc::null();
+    let mut group = criterion.benchmark_group("verdict");
+    let cases = [
+        ("of the last rule", 400, "the-callers-own-mistake", world::TOO_LONG, &[][..]),
+        ("by a header", 429, "five-hour-window", world::LIMITED, &world::WINDOW[..]),
+        ("by the text", 429, "usage-limit", world::USAGE_LIMIT, &[][..]),
+    ];
+    for (name, status, rule, body, fields) in cases {
+        let headers = headers(fields);
+        let body = bytes::Bytes::from_static(body.as_bytes());
+        let read = protocol.read_error(&body, &headers, Some(status));
+        let facts = Facts {
+            failure: Some(rulegate::engine::failure::FailureKind::Status),
+            status: Some(status),
+            headers: &headers,
+            body: &body,
+            read: &read,
+            request: &request,
+            model: MODEL,
+            provider_doc: &null,
+            provider: "claude_pro",
+            attempt: 1,
+            dropped: &[],
+            now: world::NOW,
+        };
+        let found = engine.judge(provider, &facts).map(|rule| rule.name.as_str());
+        assert_eq!(found, Some(rule), "{name} does not measure what it says");
+        group
+            .bench_function(name, |bench| bench.iter(|| engine.judge(provider, black_box(&facts)).is_some()));
+        group.bench_function(format!("{name}, with reading the error"), |bench| {
+            bench.iter(|| {
+                let read = protocol.read_error(black_box(&body), &headers, Some(status));
+                engine.judge(provider, &Facts { read: &read, ..facts }).is_some()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// From the files to an engine that answers, as at start and at each reload.
+fn rules(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rules");
+    group.sample_size(20).measurement_time(Duration::from_secs(3));
+    group.bench_function("load", |bench| bench.iter(|| world::load().rules.is_some()));
+    group.bench_function("check and build", |bench| {
+        bench.iter_batched(world::load, |loaded| world::build(loaded).is_some(), BatchSize::SmallInput);
+    });
+    group.bench_function("load, check and build", |bench| {
+        bench.iter(|| world::build(world::load()).is_some())
+    });
+    let rules = world::load().rules.expect("rules");
+    let engine: Arc<_> = World::shipped().engine;
+    group
+        .bench_function("run their tests", |bench| bench.iter(|| rule_tests::run(&engine, &rules).is_good()));
+    group.finish();
+}
+
+criterion_group!(promises, requests, events, verdicts, rules);
 criterion_main!(promises);

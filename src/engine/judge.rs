@@ -6,11 +6,11 @@ pub mod when;
 #[cfg(test)]
 mod tests;
 
-use super::Ms;
 use super::actions::Do;
 use super::failure::{Failure, FailureKind};
 use super::names::{FAILOVER, Names, ROUTING, View};
 use super::protocol::ErrorText;
+use super::{Engine, Ms};
 use crate::language::scope::Env;
 use crate::text::json::Doc;
 use cooling::Cooling;
@@ -162,6 +162,14 @@ impl<'a> Judged<'a> {
         };
         let in_message = self.in_message.get_or_init(|| texts.search(message));
         texts.found(in_message.as_ref(), pattern, message)
+    }
+}
+
+impl Engine {
+    /// The rule that decides about what a provider did, seen by itself: no repair has been made yet.
+    pub fn judge(&self, provider: usize, facts: &Facts<'_>) -> Option<&Arc<Rule>> {
+        let provider = self.providers.get(provider)?;
+        judge(&provider.rules, &Judged::new(facts, &self.texts), |_| false, None)
     }
 }
 
