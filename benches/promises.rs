@@ -1,5 +1,7 @@
 //! What is promised to be fast: the goals stand in `benches/RESULTS.md`, beside the numbers seen.
 
+#![allow(clippy::expect_used, clippy::panic, missing_docs)] // a bench that cannot begin should say so
+
 mod world;
 
 use std::hint::black_box;

@@ -11,7 +11,7 @@ use super::judge::when::Texts;
 use super::mapping::Mapping;
 use super::names::{self, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
-use super::provider::{KeySource, Provider};
+use super::provider::{KeySource, ModelRule, Provider};
 use super::route::{Route, Way};
 use super::{Engine, Limits, Repair, probe};
 use crate::config::model;
@@ -112,8 +112,9 @@ impl Build<'_> {
         let headers = self.headers(&from.headers, &scope);
         let mut models = Vec::new();
         for rule in &from.models.0 {
-            let to = compile::template(&rule.to, &scope, self.diags);
-            models.extend(to.map(|to| (rule.from.clone(), to)));
+            let fixed = rule.to.as_str().filter(|name| !name.contains('$')).map(str::to_owned);
+            let name = compile::template(&rule.to, &scope, self.diags);
+            models.extend(name.map(|name| ModelRule { pattern: rule.from.clone(), name, fixed }));
         }
         let mut paths = Vec::new();
         for (protocol, path) in from.paths.iter() {
@@ -188,15 +189,14 @@ impl Build<'_> {
             None => (0..providers.len()).collect(),
         };
         let way = |index: usize| -> Option<Way> {
-            let speaks = &providers.get(index)?.speaks;
+            let provider = providers.get(index)?;
             let client = protocol.as_ref()?;
-            if let Some(same) = speaks.iter().find(|it| it.name == client.name) {
-                return Some(Way { provider: index, protocol: same.clone(), mapping: None });
+            if let Some(same) = provider.speaks.iter().find(|it| it.name == client.name) {
+                return Some(Way::new(index, provider, same, None));
             }
-            speaks.iter().find_map(|spoken| {
+            provider.speaks.iter().find_map(|spoken| {
                 let fits = |it: &&Arc<Mapping>| it.from == client.name && it.to == spoken.name;
-                let mapping = mappings.iter().find(fits)?;
-                Some(Way { provider: index, protocol: spoken.clone(), mapping: Some(mapping.clone()) })
+                Some(Way::new(index, provider, spoken, Some(mappings.iter().find(fits)?)))
             })
         };
         let ways = order.into_iter().filter_map(way).collect();

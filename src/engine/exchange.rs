@@ -24,7 +24,6 @@ const ERROR_BODY: usize = 1 << 20;
 
 /// What the edge does after giving the exchange something.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once per attempt, and moved at once")]
 pub enum Progress {
     /// Feed more.
     More,

@@ -93,9 +93,12 @@ impl Mapping {
     }
 }
 
+/// Room for a body, in bytes: a short one is written without asking for more.
+const USUAL_BODY: usize = 2048;
+
 /// Writes a template that has to give a body.
 pub fn body(template: &Template, env: &mut Env<'_>) -> Result<Vec<u8>, Fail> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(USUAL_BODY);
     if template.write(env, &mut out)? { Ok(out) } else { Err(Fail::new(502, "the mapping gave no body")) }
 }
 

@@ -28,7 +28,7 @@ pub struct Provider {
     pub proxy: Option<String>,
     /// By protocol, where it is not the protocol's own. Over [`OUTGOING`].
     pub(super) paths: Vec<(String, Template)>,
-    pub(super) models: Vec<(Glob, Template)>,
+    pub(super) models: Vec<ModelRule>,
     pub(super) with: Vec<(String, Vec<u8>)>,
     pub(super) auth: Option<Auth>,
     pub(super) headers: Headers,
@@ -39,6 +39,16 @@ pub struct Provider {
     pub(super) rules: Rules,
     /// Whether any rule also judges good answers.
     pub(super) judges_good: bool,
+}
+
+/// Which of the client's models are called what.
+pub(super) struct ModelRule {
+    /// The client's names.
+    pub pattern: Glob,
+    /// The provider's name.
+    pub name: Template,
+    /// The same, where it does not depend on the client's.
+    pub fixed: Option<String>,
 }
 
 /// Where a provider's key comes from.
@@ -70,14 +80,23 @@ impl Provider {
     }
 
     /// The provider's own name of a model.
-    pub fn model<'a>(&self, asked: &'a str) -> Cow<'a, str> {
-        let found = self.models.iter().find(|(pattern, _)| pattern.matches(asked));
+    pub fn model<'a>(&'a self, asked: &'a str) -> Cow<'a, str> {
+        self.named(asked).0
+    }
+
+    /// The provider's own name of a model, and the rule that gave it.
+    pub(super) fn named<'a>(&'a self, asked: &'a str) -> (Cow<'a, str>, Option<usize>) {
+        let fits = |rule: &ModelRule| rule.pattern.matches(asked);
+        let Some((place, rule)) = self.models.iter().enumerate().find(|(_, rule)| fits(rule)) else {
+            return (Cow::Borrowed(asked), None);
+        };
+        if let Some(fixed) = &rule.fixed {
+            return (Cow::Borrowed(fixed), Some(place));
+        }
         let view = View { model: Some(asked), ..View::default() };
-        let named = found.and_then(|(_, name)| {
-            let value = name.value(&mut view.env(OUTGOING, OUTGOING.len())).ok()?;
-            value.to_text().map(Cow::into_owned)
-        });
-        named.map_or(Cow::Borrowed(asked), Cow::Owned)
+        let value = rule.name.value(&mut view.env(OUTGOING, OUTGOING.len())).ok();
+        let name = value.as_ref().and_then(|value| value.to_text()).map(Cow::into_owned);
+        (name.map_or(Cow::Borrowed(asked), Cow::Owned), Some(place))
     }
 
     /// `$provider`: defaults, overlaid by the provider's parameters, its `name`, and `model`.

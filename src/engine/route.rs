@@ -4,7 +4,9 @@ use super::Engine;
 use super::judge::when::Test;
 use super::mapping::Mapping;
 use super::protocol::Protocol;
+use super::provider::Provider;
 use crate::language::Template;
+use crate::text::json::Doc;
 use http::Method;
 use std::sync::Arc;
 
@@ -35,6 +37,34 @@ pub struct Way {
     pub protocol: Arc<Protocol>,
     /// The mapping, if that is another protocol than the client's.
     pub mapping: Option<Arc<Mapping>>,
+    /// `$provider` for each model rule of the provider whose name is fixed.
+    documents: Vec<Option<Doc>>,
+}
+
+impl Way {
+    pub(super) fn new(
+        place: usize,
+        provider: &Provider,
+        protocol: &Arc<Protocol>,
+        mapping: Option<&Arc<Mapping>>,
+    ) -> Way {
+        let defaults = mapping.map(|mapping| mapping.parameters.as_slice()).unwrap_or_default();
+        let document = |model: &String| provider.document(defaults, model);
+        Way {
+            provider: place,
+            protocol: protocol.clone(),
+            mapping: mapping.cloned(),
+            documents: provider.models.iter().map(|rule| rule.fixed.as_ref().map(document)).collect(),
+        }
+    }
+
+    /// `$provider`, when the client asked for that model.
+    pub(super) fn document(&self, provider: &Provider, asked: &str) -> Doc {
+        let (model, rule) = provider.named(asked);
+        let ready = rule.and_then(|rule| self.documents.get(rule)).cloned().flatten();
+        let defaults = self.mapping.as_ref().map(|mapping| mapping.parameters.as_slice()).unwrap_or_default();
+        ready.unwrap_or_else(|| provider.document(defaults, &model))
+    }
 }
 
 /// What a method and a path lead to.

@@ -272,6 +272,9 @@ impl<'c> Compiler<'c> {
 
     /// A constant written in the rules, as a value.
     pub(super) fn constant(&mut self, node: &Node) -> Val<'static> {
+        if let Kind::String(text) = &node.kind {
+            return Val::Str(text.clone().into());
+        }
         let mut out = Vec::new();
         node.to_json_bytes(&mut out);
         super::value::parse_produced(out)

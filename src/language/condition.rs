@@ -1,9 +1,12 @@
 //! Conditions: the same words in templates, streams, routes and failover rules.
 
+use std::sync::Arc;
+
 use super::compile::Compiler;
 use super::matchers::{self, Matcher};
 use super::scope::Env;
 use super::template::Source;
+use super::value::Val;
 use super::words::{self, CONDITIONS};
 use crate::text::yaml::{Key, Kind, Node};
 
@@ -58,7 +61,16 @@ impl Condition {
     pub fn test(&self, env: &Env<'_>) -> bool {
         match self {
             Condition::Is(value) => *value,
+            // Of several nodes only whether there is one.
+            Condition::Something(source) if source.is_plural() => !matches!(source.first(env), Val::Nothing),
             Condition::Something(source) => source.value(env).is_something(),
+            Condition::Match(source, matcher @ Matcher::Is(_)) if source.is_plural() => {
+                let found = match source.first(env) {
+                    Val::Nothing => Val::Nothing,
+                    node => Val::List(Arc::new([node])),
+                };
+                matcher.test(&found, env)
+            }
             Condition::Match(source, matcher) => matcher.test(&source.value(env), env),
             Condition::All(parts) => parts.iter().all(|part| part.test(env)),
             Condition::Any(parts) => parts.iter().any(|part| part.test(env)),

@@ -169,18 +169,22 @@ impl<'a> Env<'a> {
     pub fn new(scope_len: usize) -> Env<'a> {
         // Room for a few locals, so that the usual template never grows it.
         let mut slots = Vec::with_capacity(scope_len + 16);
-        slots.resize(scope_len, Val::Nothing);
+        slots.resize_with(scope_len, Val::default);
         Env { slots }
     }
 
     /// Gives a name its value.
     pub fn set(&mut self, slot: Slot, value: Val<'a>) {
-        if slot >= self.slots.len() {
-            self.slots.resize(slot + 1, Val::Nothing);
+        match self.slots.get_mut(slot) {
+            Some(place) => *place = value,
+            None => self.grow(slot, value),
         }
-        if let Some(place) = self.slots.get_mut(slot) {
-            *place = value;
-        }
+    }
+
+    #[cold]
+    fn grow(&mut self, slot: Slot, value: Val<'a>) {
+        self.slots.resize(slot, Val::Nothing);
+        self.slots.push(value);
     }
 
     /// A name's value.

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::scope::{Env, Slot};
-use super::value::{Val, parse_produced};
+use super::value::{Turns, Val, made};
 use crate::text::json::{self, Doc};
 use crate::text::path::Path;
+
+/// Room for a produced value, in bytes: most never need more.
+const MADE: usize = 128;
 
 /// Why a template gave up: only `$need`, `$fail` and `$parse` without `$else` can.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +43,24 @@ impl Source {
     /// The value selected now.
     pub fn value<'a>(&self, env: &Env<'a>) -> Val<'a> {
         self.slot.map_or(Val::Nothing, |slot| env.get(slot).select(&self.path))
+    }
+
+    /// The first of the nodes selected now.
+    pub(super) fn first<'a>(&self, env: &Env<'a>) -> Val<'a> {
+        self.slot.map_or(Val::Nothing, |slot| env.get(slot).select_first(&self.path))
+    }
+
+    /// Whether the path may select several nodes.
+    pub(super) fn is_plural(&self) -> bool {
+        !self.path.is_single()
+    }
+
+    /// What is selected now, for a loop.
+    pub(super) fn turns<'a>(&self, env: &Env<'a>) -> Turns<'a> {
+        match self.slot {
+            Some(slot) => env.get(slot).select_turns(&self.path),
+            None => Val::Nothing.turns(),
+        }
     }
 }
 
@@ -95,8 +116,8 @@ pub(super) trait Op: Send + Sync {
 
     /// Gives its value without writing it, where that is cheaper.
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        let mut out = Vec::new();
-        Ok(if self.write(env, &mut out)? { parse_produced(out) } else { Val::Nothing })
+        let mut out = Vec::with_capacity(MADE);
+        Ok(if self.write(env, &mut out)? { made(out) } else { Val::Nothing })
     }
 }
 
@@ -263,6 +284,26 @@ impl Template {
         }
     }
 
+    /// What a loop over the template's value runs over.
+    pub(super) fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        match &self.0 {
+            Form::Hole(source) => Ok(source.turns(env)),
+            _ => self.value(env).map(Val::turns),
+        }
+    }
+
+    /// The template's value; of several selected nodes the first.
+    pub(super) fn first<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        let value = match &self.0 {
+            Form::Hole(source) => source.first(env),
+            _ => self.value(env)?,
+        };
+        Ok(match value {
+            Val::List(nodes) => nodes.first().cloned().unwrap_or_default(),
+            value => value,
+        })
+    }
+
     /// The template's value. A hole's value is borrowed, anything else is produced.
     pub fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         match &self.0 {
@@ -272,15 +313,15 @@ impl Template {
             Form::Op(op) => op.value(env),
             Form::Nothing => Ok(Val::Nothing),
             Form::List(_) | Form::Object(_) => {
-                let mut out = Vec::new();
-                Ok(if self.write(env, &mut out)? { parse_produced(out) } else { Val::Nothing })
+                let mut out = Vec::with_capacity(MADE);
+                Ok(if self.write(env, &mut out)? { made(out) } else { Val::Nothing })
             }
         }
     }
 }
 
 fn text(pieces: &[Piece], env: &Env<'_>) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(MADE / 2);
     for piece in pieces {
         match piece {
             Piece::Plain(plain) => out.push_str(plain),

@@ -1,5 +1,9 @@
 //! Values while a template runs: nodes of the input, nodes of what was just produced, and scalars.
 
+mod made;
+mod select;
+mod turns;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -7,7 +11,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::text::json::{self, Doc, Json, JsonKind};
-use crate::text::path::{Path, Segment};
+
+pub use made::{Made, made};
+pub use turns::Turns;
 
 /// A number that a template computed. Numbers that are only passed on stay text.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +44,8 @@ pub enum Val<'a> {
     Json(Json<'a>),
     /// A node of a document that a template produced.
     Own(Arc<Doc>, u32),
+    /// A list or an object that a template produced, not looked into so far.
+    Made(Arc<Made>),
     /// A string.
     Str(Cow<'a, str>),
     /// A computed number.
@@ -85,29 +93,32 @@ impl<'a> Val<'a> {
         match self {
             Val::Json(node) => Some(*node),
             Val::Own(doc, index) => Some(doc.node(*index)),
+            Val::Made(made) => Some(made.doc().root()),
+            _ => None,
+        }
+    }
+
+    /// The document that a template produced, and where in it this value stands.
+    pub(super) fn document(&self) -> Option<(Arc<Doc>, u32)> {
+        match self {
+            Val::Own(doc, index) => Some((doc.clone(), *index)),
+            Val::Made(made) => Some((made.doc().clone(), 0)),
             _ => None,
         }
     }
 
     /// The type of this value.
     pub fn kind(&self) -> Type {
-        if let Some(node) = self.json() {
-            return match node.kind() {
-                JsonKind::Null => Type::Null,
-                JsonKind::Bool => Type::Bool,
-                JsonKind::Number => Type::Number,
-                JsonKind::String => Type::String,
-                JsonKind::Array => Type::List,
-                JsonKind::Object => Type::Object,
-            };
-        }
         match self {
+            Val::Json(node) => type_of(*node),
+            Val::Own(doc, index) => type_of(doc.node(*index)),
+            Val::Made(made) => made.kind(),
             Val::Str(_) => Type::String,
             Val::Num(_) => Type::Number,
             Val::Bool(_) => Type::Bool,
             Val::List(_) => Type::List,
             Val::Headers(_) => Type::Object,
-            _ => Type::Nothing,
+            Val::Nothing => Type::Nothing,
         }
     }
 
@@ -118,16 +129,11 @@ impl<'a> Val<'a> {
 
     /// Whether the value is empty: nothing, null, `""`, `[]` or `{}`.
     pub fn is_empty(&self) -> bool {
-        if let Some(node) = self.json() {
-            return match node.kind() {
-                JsonKind::Null => true,
-                JsonKind::String => node.raw().len() == 2,
-                JsonKind::Array | JsonKind::Object => node.len() == 0,
-                _ => false,
-            };
-        }
         match self {
             Val::Nothing => true,
+            Val::Json(node) => is_empty_node(*node),
+            Val::Own(doc, index) => is_empty_node(doc.node(*index)),
+            Val::Made(made) => made.is_empty(),
             Val::Str(text) => text.is_empty(),
             Val::List(items) => items.is_empty(),
             Val::Headers(map) => map.is_empty(),
@@ -144,6 +150,7 @@ impl<'a> Val<'a> {
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Val::Bool(value) => Some(*value),
+            Val::Made(_) => None,
             _ => self.json().and_then(|node| node.bool()),
         }
     }
@@ -152,6 +159,7 @@ impl<'a> Val<'a> {
     pub fn as_str(&self) -> Option<Cow<'_, str>> {
         match self {
             Val::Str(text) => Some(Cow::Borrowed(text)),
+            Val::Made(_) => None,
             _ => self.json().and_then(|node| node.str()),
         }
     }
@@ -160,6 +168,7 @@ impl<'a> Val<'a> {
     pub fn as_num(&self) -> Option<Num> {
         match self {
             Val::Num(number) => Some(*number),
+            Val::Made(_) => None,
             _ => {
                 let node = self.json()?;
                 match node.i64() {
@@ -176,6 +185,7 @@ impl<'a> Val<'a> {
         match self {
             Val::Nothing => None,
             Val::Str(text) => Some(Cow::Borrowed(text)),
+            Val::Made(made) => Some(String::from_utf8_lossy(made.bytes())),
             Val::Json(_) | Val::Own(..) => {
                 let node = self.json()?;
                 match node.kind() {
@@ -197,6 +207,10 @@ impl<'a> Val<'a> {
             Val::Nothing => false,
             Val::Json(node) => write_node(*node, out),
             Val::Own(doc, index) => write_node(doc.node(*index), out),
+            Val::Made(made) => {
+                out.extend_from_slice(made.bytes());
+                true
+            }
             Val::Str(text) => {
                 json::write_str(out, text);
                 true
@@ -246,47 +260,6 @@ impl<'a> Val<'a> {
         self.write(out)
     }
 
-    /// What `path` selects, seen from this value, which is also `$` inside the path's filters.
-    pub fn select(&self, path: &Path) -> Val<'a> {
-        if path.is_root_only() {
-            return self.clone();
-        }
-        match self {
-            Val::Json(node) => select_in(path, *node, Val::Json),
-            Val::Own(doc, index) => {
-                select_in(path, doc.node(*index), |node| Val::Own(doc.clone(), node.index()))
-            }
-            Val::Headers(map) => match path.segments() {
-                [Segment::Name(name)] => header(map, name).map_or(Val::Nothing, Val::Str),
-                _ => Val::Nothing,
-            },
-            Val::List(_) => {
-                // A list of selected nodes has no document of its own, so it is written out once.
-                let mut out = Vec::new();
-                self.write(&mut out);
-                match Doc::parse(out) {
-                    Ok(doc) => Val::own(doc).select(path),
-                    Err(_) => Val::Nothing,
-                }
-            }
-            _ => Val::Nothing,
-        }
-    }
-
-    /// The values that a loop runs over: an array's items, several selected nodes, or the value itself.
-    pub fn items(&self) -> Vec<Val<'a>> {
-        match self {
-            Val::Nothing => Vec::new(),
-            Val::List(items) => items.to_vec(),
-            Val::Json(node) if node.kind() == JsonKind::Array => node.items().map(Val::Json).collect(),
-            Val::Own(doc, index) if doc.node(*index).kind() == JsonKind::Array => {
-                doc.node(*index).items().map(|node| Val::Own(doc.clone(), node.index())).collect()
-            }
-            value if value.kind() == Type::Null => Vec::new(),
-            value => vec![value.clone()],
-        }
-    }
-
     /// How long it is: characters of a string, items of a list, members of an object; else `None`.
     pub fn length(&self) -> Option<usize> {
         match self.kind() {
@@ -305,6 +278,7 @@ impl<'a> Val<'a> {
         match self {
             Val::Nothing => Val::Nothing,
             Val::Own(doc, index) => Val::Own(doc, index),
+            Val::Made(made) => Val::Made(made),
             Val::Str(text) => Val::Str(Cow::Owned(text.into_owned())),
             Val::Num(number) => Val::Num(number),
             Val::Bool(value) => Val::Bool(value),
@@ -323,6 +297,12 @@ impl<'a> Val<'a> {
 
     /// Equality by value: numbers by size, objects whatever the order of their keys. Nothing equals nothing.
     pub fn equals(&self, other: &Val<'_>) -> bool {
+        // The usual question: is this member of the input that word of the rules?
+        match (self, other) {
+            (Val::Json(node), Val::Str(text)) => return node.is_str(text),
+            (Val::Own(doc, index), Val::Str(text)) => return doc.node(*index).is_str(text),
+            _ => {}
+        }
         let (a, b) = (self.kind(), other.kind());
         if a != b {
             return false;
@@ -357,6 +337,26 @@ pub fn parse_produced(bytes: Vec<u8>) -> Val<'static> {
     Doc::from_vec(bytes).map_or(Val::Nothing, Val::own)
 }
 
+fn type_of(node: Json<'_>) -> Type {
+    match node.kind() {
+        JsonKind::Null => Type::Null,
+        JsonKind::Bool => Type::Bool,
+        JsonKind::Number => Type::Number,
+        JsonKind::String => Type::String,
+        JsonKind::Array => Type::List,
+        JsonKind::Object => Type::Object,
+    }
+}
+
+fn is_empty_node(node: Json<'_>) -> bool {
+    match node.kind() {
+        JsonKind::Null => true,
+        JsonKind::String => node.raw().len() == 2,
+        JsonKind::Array | JsonKind::Object => node.is_empty(),
+        JsonKind::Bool | JsonKind::Number => false,
+    }
+}
+
 fn write_node(node: Json<'_>, out: &mut Vec<u8>) -> bool {
     if node.kind() == JsonKind::Null {
         return false;
@@ -372,15 +372,6 @@ fn write_num(number: Num, out: &mut Vec<u8>) -> bool {
         Num::Float(n) if n.is_finite() => write!(out, "{n}").is_ok(),
         Num::Float(_) => false,
     }
-}
-
-fn select_in<'a, 'd>(path: &Path, from: Json<'d>, wrap: impl Fn(Json<'d>) -> Val<'a>) -> Val<'a> {
-    if path.is_single() {
-        return path.walk(from).map_or(Val::Nothing, wrap);
-    }
-    let mut found = Vec::new();
-    path.select(from, from, &mut found);
-    if found.is_empty() { Val::Nothing } else { Val::List(found.into_iter().map(wrap).collect()) }
 }
 
 /// One header's value; several fields of one name are joined by a comma (RFC 9110, section 5.2).

@@ -88,6 +88,11 @@ impl Doc {
         Bytes::from_owner(TextOf(self.clone()))
     }
 
+    fn nodes(&self) -> &[Node] {
+        &self.inner.nodes
+    }
+
+    #[inline]
     fn tape(&self, idx: u32) -> Node {
         self.inner.nodes.get(idx as usize).copied().unwrap_or(Node::NULL)
     }

@@ -149,7 +149,7 @@ impl Plan {
         let mapping = way.mapping.as_ref()?;
         let error = mapping.error.as_ref()?;
         let provider = self.engine.providers.get(way.provider)?;
-        let provider_doc = provider.document(&mapping.parameters, &provider.model(&self.model));
+        let provider_doc = way.document(provider, &self.model);
         let error_doc = error_doc(failure, read);
         let view = View {
             doc: read.doc.as_ref(),

@@ -39,9 +39,7 @@ impl Plan {
         let way = route.ways.get(way).ok_or_else(nothing)?;
         let provider = self.engine.providers.get(way.provider).ok_or_else(nothing)?;
         let client = route.protocol.clone().ok_or_else(nothing)?;
-        let model = provider.model(&self.model);
-        let defaults = way.mapping.as_ref().map(|mapping| mapping.parameters.as_slice()).unwrap_or_default();
-        let provider_doc = provider.document(defaults, &model);
+        let provider_doc = way.document(provider, &self.model);
         let view = View {
             doc: Some(&self.doc),
             request: Some(&self.doc),

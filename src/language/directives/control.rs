@@ -271,8 +271,7 @@ impl Op for First {
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         for template in &self.list {
-            let value = match template.value(env)? {
-                Val::List(nodes) => nodes.first().cloned().unwrap_or_default(),
+            let value = match template.first(env)? {
                 // A null that the rules wrote themselves is an answer; one in the data is not.
                 value if template.is_constant() && value.kind() != Type::Nothing => return Ok(value),
                 value => value,

@@ -7,7 +7,7 @@ use crate::language::condition::Condition;
 use crate::language::matchers;
 use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Template};
-use crate::language::value::{Num, Val};
+use crate::language::value::{Num, Turns, Val};
 use crate::text::json;
 use crate::text::yaml::{Kind, Node};
 
@@ -161,14 +161,40 @@ struct For {
 impl For {
     /// Runs the loop; each turn's items go to `items`.
     fn run(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        let mut values = self.over.value(env)?.items();
-        self.set_beside(env, &[], 0);
-        if self.only.is_some() || self.group.is_some() {
-            values = self.turns(env, values)?;
+        let over = self.over.turns(env)?;
+        if self.group.is_some() || self.beside.is_some() {
+            return self.run_together(over, env, items);
         }
+        let mut turn = 0;
+        for (count, value) in over.enumerate() {
+            env.set(self.item, value);
+            if let Some(only) = &self.only {
+                env.set(self.at, number(count));
+                if !only.test(env) {
+                    continue;
+                }
+            }
+            env.set(self.at, number(turn));
+            turn += 1;
+            for template in &self.emit {
+                template.items(env, items)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same where a turn has to do with its neighbours.
+    fn run_together<'a>(
+        &self,
+        over: Turns<'a>,
+        env: &mut Env<'a>,
+        items: &mut Items<'_>,
+    ) -> Result<(), Fail> {
+        self.set_beside(env, &[], 0);
+        let values = self.turns(env, over)?;
         for (count, value) in values.iter().enumerate() {
             env.set(self.item, value.clone());
-            env.set(self.at, Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))));
+            env.set(self.at, number(count));
             self.set_beside(env, &values, count);
             for template in &self.emit {
                 template.items(env, items)?;
@@ -187,12 +213,12 @@ impl For {
     }
 
     /// The values of the turns: what `$where` lets through, in groups if asked.
-    fn turns<'a>(&self, env: &mut Env<'a>, values: Vec<Val<'a>>) -> Result<Vec<Val<'a>>, Fail> {
+    fn turns<'a>(&self, env: &mut Env<'a>, values: Turns<'a>) -> Result<Vec<Val<'a>>, Fail> {
         let mut turns: Vec<Val<'a>> = Vec::new();
         let mut open: Option<(Val<'a>, Vec<Val<'a>>)> = None;
-        for (count, value) in values.into_iter().enumerate() {
+        for (count, value) in values.enumerate() {
             env.set(self.item, value.clone());
-            env.set(self.at, Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))));
+            env.set(self.at, number(count));
             if self.only.as_ref().is_some_and(|only| !only.test(env)) {
                 continue;
             }
@@ -212,6 +238,10 @@ impl For {
         turns.extend(open.map(|(_, members)| Val::List(members.into())));
         Ok(turns)
     }
+}
+
+fn number(count: usize) -> Val<'static> {
+    Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
 impl Op for For {
@@ -250,7 +280,7 @@ impl Op for Flat {
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        for value in self.0.value(env)?.items() {
+        for value in self.0.turns(env)? {
             items.item(|out| Ok(value.write_any(out)))?;
         }
         Ok(())
@@ -270,7 +300,7 @@ impl Op for Join {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         let mut text = String::new();
         let mut gave = false;
-        for value in self.list.value(env)?.items() {
+        for value in self.list.turns(env)? {
             if let Some(part) = value.to_text() {
                 if gave {
                     text.push_str(&self.by);
@@ -291,8 +321,7 @@ impl Op for Count {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        let count = self.0.value(env)?.items().len();
-        Ok(Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX))))
+        Ok(number(self.0.turns(env)?.count()))
     }
 }
 
@@ -304,7 +333,7 @@ impl Op for Last {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        Ok(self.0.value(env)?.items().pop().unwrap_or_default())
+        Ok(self.0.turns(env)?.last().unwrap_or_default())
     }
 }
 

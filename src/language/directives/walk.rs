@@ -95,61 +95,103 @@ struct Walk {
 impl Op for Walk {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         let value = self.value.value(env)?;
-        match value.json() {
-            Some(node) if node.kind() != JsonKind::Null => {
-                self.visit(node, env, out)?;
-                Ok(true)
-            }
-            _ => Ok(value.write(out)),
+        match &value {
+            Val::Json(node) => self.walk(*node, &Val::Json, env, out),
+            // Held by itself, so that its nodes can be named while it is walked.
+            _ => match value.document() {
+                Some((doc, index)) => {
+                    let wrap = |node: Json<'_>| Val::Own(doc.clone(), node.index());
+                    self.walk(doc.node(index), &wrap, env, out)
+                }
+                None => Ok(value.write(out)),
+            },
         }
     }
 }
 
+/// Makes a value of a node that is as it was.
+type Wrap<'w, 'n, 'a> = &'w dyn Fn(Json<'n>) -> Val<'a>;
+
 impl Walk {
-    /// Writes `node` with its edits. It recurs as deep as the document, which the reader bounds.
-    fn visit(&self, node: Json<'_>, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<(), Fail> {
+    fn walk<'n, 'a>(
+        &self,
+        node: Json<'n>,
+        wrap: Wrap<'_, 'n, 'a>,
+        env: &mut Env<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fail> {
+        let gives = node.kind() != JsonKind::Null;
+        if gives {
+            self.visit(node, wrap, env, out)?;
+        }
+        Ok(gives)
+    }
+
+    /// Writes `node` with its edits, and says whether there were any. It recurs as deep as the document, which the
+    /// reader bounds.
+    fn visit<'n, 'a>(
+        &self,
+        node: Json<'n>,
+        wrap: Wrap<'_, 'n, 'a>,
+        env: &mut Env<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fail> {
+        let mut edited = false;
         match node.kind() {
             JsonKind::Array => {
                 out.push(b'[');
-                let mut items = Items::new(out);
-                for item in node.items() {
-                    items.item(|out| self.visit(item, env, out).map(|()| true))?;
+                for (count, item) in node.items().enumerate() {
+                    if count > 0 {
+                        out.push(b',');
+                    }
+                    edited |= self.visit(item, wrap, env, out)?;
                 }
                 out.push(b']');
             }
             JsonKind::Object => {
                 let start = out.len();
                 out.push(b'{');
-                let mut items = Items::new(out);
-                for (name, value) in node.entries() {
-                    items.item(|out| {
-                        json::write_str(out, &name);
-                        out.push(b':');
-                        self.visit(value, env, out).map(|()| true)
-                    })?;
+                for (count, (name, value)) in node.entries_raw().enumerate() {
+                    if count > 0 {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(name.raw().as_bytes());
+                    out.push(b':');
+                    edited |= self.visit(value, wrap, env, out)?;
                 }
                 out.push(b'}');
                 for edit in &self.edits {
-                    self.apply(edit, start, env, out)?;
+                    // What no edit has touched can be looked at where it stands.
+                    let object = match edited {
+                        true => parse_produced(out.get(start..).unwrap_or_default().to_vec()),
+                        false => wrap(node),
+                    };
+                    edited |= self.apply(edit, object, start, env, out)?;
                 }
             }
             _ => out.extend_from_slice(node.raw().as_bytes()),
         }
-        Ok(())
+        Ok(edited)
     }
 
-    /// Makes one edit in the object that stands at the end of `out`, from `start` on.
-    fn apply(&self, edit: &Edit, start: usize, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<(), Fail> {
-        let object = parse_produced(out.get(start..).unwrap_or_default().to_vec());
+    /// Makes one edit in `object`, which stands at the end of `out`, from `start` on. False if it is not for it.
+    fn apply<'a>(
+        &self,
+        edit: &Edit,
+        object: Val<'a>,
+        start: usize,
+        env: &mut Env<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Fail> {
         env.set(self.slot, object.clone());
         if !edit.when.test(env) {
-            return Ok(());
+            return Ok(false);
         }
         let mut values: Vec<(&str, Val<'_>)> = Vec::new();
         for (name, template) in &edit.set {
             values.push((name, template.value(env)?.into_owned()));
         }
-        let Some(object) = object.json() else { return Ok(()) };
+        let Some(object) = object.json() else { return Ok(false) };
         out.truncate(start);
         out.push(b'{');
         let mut items = Items::new(out);
@@ -178,6 +220,6 @@ impl Walk {
             })?;
         }
         out.push(b'}');
-        Ok(())
+        Ok(true)
     }
 }

@@ -158,7 +158,7 @@ impl StreamMachine {
                     self.run(branch, env)?;
                 }
                 Step::For { over, slot, steps } => {
-                    for value in over.value(env)?.items() {
+                    for value in over.turns(env)? {
                         env.set(*slot, value);
                         self.run(steps, env)?;
                     }
@@ -250,8 +250,12 @@ impl StreamMachine {
             return Ok(());
         }
         // JSON strings hold no bare line ends, so any that are left stand between tokens of input kept as it came.
-        for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\r' | b'\n')) {
-            *byte = b' ';
+        let mut at = start;
+        while let Some(found) = out.get(at..).and_then(|rest| memchr::memchr2(b'\r', b'\n', rest)) {
+            at += found;
+            if let Some(byte) = out.get_mut(at) {
+                *byte = b' ';
+            }
         }
         out.extend_from_slice(b"\n\n");
         Ok(())

@@ -30,11 +30,17 @@ pub(super) fn tape(text: &str) -> Result<Vec<Node>, JsonError> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(JsonError::new(bytes, 0, "the text is longer than 4 GiB"));
     }
-    let mut parser = Parser { bytes, at: 0, nodes: Vec::with_capacity(bytes.len() / 24 + 4) };
+    let mut parser = Parser { bytes, at: 0, nodes: Vec::with_capacity(room(bytes.len())) };
     match parser.run() {
         Ok(()) => Ok(parser.nodes),
         Err(Flaw(offset, message)) => Err(JsonError::new(bytes, offset, message)),
     }
+}
+
+/// Room for the values of a text of that length. Short texts, which are many, have a value for every ten bytes or so
+/// and should not need a second allocation; in long ones strings are long, and memory counts.
+fn room(length: usize) -> usize {
+    (length / 24).max((length / 8).min(256)) + 4
 }
 
 /// An array or object whose end has not been seen.

@@ -133,7 +133,27 @@ impl<'a> Json<'a> {
 
     /// The value of `key` in an object. When a key stands twice, the first counts.
     pub fn get(self, key: &str) -> Option<Json<'a>> {
-        self.entries_raw().find(|(name, _)| name.is_str(key)).map(|(_, value)| value)
+        let node = self.node();
+        if node.kind != JsonKind::Object {
+            return None;
+        }
+        // This is where mappings spend their time: a loop over the tape, and for most keys no look at the text.
+        let (nodes, text) = (self.doc.nodes(), self.doc.text().as_bytes());
+        let mut at = self.idx + 1;
+        while at < node.next {
+            let (name, value) = (nodes.get(at as usize)?, nodes.get(at as usize + 1)?);
+            let inner = name.start as usize + 1..name.end as usize - 1;
+            let is_it = if name.len == 0 {
+                inner.len() == key.len() && text.get(inner) == Some(key.as_bytes())
+            } else {
+                Json::new(self.doc, at).is_str(key)
+            };
+            if is_it {
+                return Some(Json::new(self.doc, at + 1));
+            }
+            at = value.next;
+        }
+        None
     }
 
     /// The item at `position` of an array; -1 is the last one.
