@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod config_corpus;
+mod coverage;
 mod edge_admin;
 mod edge_log;
 mod edge_probes;

@@ -11,10 +11,11 @@ use rulegate::engine::{Engine, build};
 use rulegate::proof::rule_tests;
 use rulegate::text::diagnostic::Sources;
 
-/// The shipped rules, the tests of their failover rules, the catalogue, and every example.
-fn files() -> Vec<PathBuf> {
+/// The shipped rules, further tests of them, the catalogue, and every example.
+pub fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![root.join("rules/rules.yaml"), root.join("tests/rules/failover.yaml")];
+    let mut files = vec![root.join("rules/rules.yaml")];
+    files.extend(yaml_in("tests/rules"));
     files.extend(catalog());
     files.push(root.join("tests/good/uses.yaml"));
     files.extend(examples().iter().map(|folder| folder.join("rules.yaml")));
@@ -44,7 +45,7 @@ fn examples() -> Vec<PathBuf> {
 }
 
 /// A file's rules, compiled, with some key in each variable for one; panics with all that is wrong with it.
-fn compiled(file: &Path) -> (Arc<Engine>, Rules, Sources) {
+pub fn compiled(file: &Path) -> (Arc<Engine>, Rules, Sources) {
     let mut loaded = load(&Disk, file, &|name| name.ends_with("_KEY").then(|| "some-key".to_owned()));
     let mut engine = None;
     if let Some(rules) = &loaded.rules {
@@ -81,13 +82,13 @@ fn the_tests_beside_the_rules_pass() {
 /// A rule that no test reaches may be misspelt without anyone noticing.
 #[test]
 fn every_shipped_failover_rule_has_a_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (_, rules, _) = compiled(&root.join("tests/rules/failover.yaml"));
+    let files: Vec<Rules> = yaml_in("tests/rules").iter().map(|file| compiled(file).1).collect();
+    let tests = || files.iter().flat_map(|rules| &rules.tests);
     let tested = |name: &str| {
-        let expected = rules.tests.iter().filter_map(|test| test.expect.facts.rule.as_ref());
+        let expected = tests().filter_map(|test| test.expect.facts.rule.as_ref());
         expected.into_iter().any(|rule| rule.value == name)
     };
-    let names = rules.failover.iter().map(|rule| rule.name.value.as_str());
+    let names = files.iter().flat_map(|rules| &rules.failover).map(|rule| rule.name.value.as_str());
     let untested: Vec<&str> = names.filter(|name| !tested(name)).collect();
     assert_eq!(untested, Vec::<&str>::new());
 }

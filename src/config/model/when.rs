@@ -123,6 +123,8 @@ words! {
         IdleTimeout = "idle_timeout",
         /// The time for all of it is over.
         TotalTimeout = "total_timeout",
+        /// The mapping refuses the request: this provider cannot be asked that.
+        Mapping = "mapping",
     }
 }
 

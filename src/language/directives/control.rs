@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Args, Directive, always, example, never, nothing};
-use crate::language::compile::Compiler;
+use crate::language::compile::{Compiler, UNNAMED};
 use crate::language::condition::Condition;
 use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Template};
@@ -166,16 +166,24 @@ fn fragment(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
             return None;
         }
     };
-    let values: Vec<_> = entries.iter().map(|(_, node)| c.template(node)).collect();
-    let names: Vec<&str> = entries.iter().map(|(key, _)| key.text.as_str()).collect();
-    c.with_locals(&names, |c, slots| {
-        let parameters: Vec<_> = names.iter().copied().zip(slots.iter().copied()).collect();
-        let body = c.fragment(args.word, &parameters);
-        let values = values.into_iter().collect::<Option<Vec<_>>>()?;
-        let names: Vec<_> = slots.iter().copied().zip(values).collect();
-        let body = body?;
-        Some(if names.is_empty() { body } else { Template::op(Let { names, body }) })
-    })
+    // Each value has its slot before the next one compiles, lest the next one's own names lie in it.
+    let mark = c.mark_locals();
+    let mut parameters = Vec::new();
+    let mut names = Vec::new();
+    let mut sound = true;
+    for (key, node) in entries {
+        let value = c.template(node);
+        let slot = c.push_local(UNNAMED);
+        parameters.push((key.text.as_str(), slot));
+        match value {
+            Some(value) => names.push((slot, value)),
+            None => sound = false,
+        }
+    }
+    let body = c.fragment(args.word, &parameters);
+    c.drop_locals(mark);
+    let body = body.filter(|_| sound)?;
+    Some(if names.is_empty() { body } else { Template::op(Let { names, body }) })
 }
 
 /// Compiles the templates of a list.

@@ -6,7 +6,7 @@ use crate::language::compile::{Compiler, UNNAMED};
 use crate::language::condition::Condition;
 use crate::language::matchers;
 use crate::language::scope::{Env, Slot};
-use crate::language::template::{Fail, Items, Op, Template};
+use crate::language::template::{Fail, Form, Items, Op, Template};
 use crate::language::value::{Num, Turns, Val};
 use crate::text::json;
 use crate::text::yaml::{Kind, Node};
@@ -85,7 +85,14 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &[],
         takes: &[],
         doc: "a list's items one by one, inside another list",
-        examples: &[example("[0, { $flat: $.a }]", r#"{"a":[1,2]}"#, "[0,1,2]")],
+        examples: &[
+            example("[0, { $flat: $.a }]", r#"{"a":[1,2]}"#, "[0,1,2]"),
+            example(
+                "[{ $let: { x: $.a }, $in: { $flat: [0, $x, null, $.b] } }]",
+                r#"{"a":[1]}"#,
+                "[0,[1],null]",
+            ),
+        ],
         can_fail: never,
         compile: |c, args| c.template(args.word).map(|list| Template::op(Flat(list))),
     },
@@ -280,6 +287,10 @@ impl Op for Flat {
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        // A list that stands in the rules need not be made first, only to be taken apart.
+        if let Form::List(list) = &self.0.0 {
+            return list.iter().try_for_each(|item| item.items(env, items));
+        }
         for value in self.0.turns(env)? {
             items.item(|out| Ok(value.write_any(out)))?;
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::control::templates;
-use super::{Args, Directive, example, never};
+use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::Compiler;
 use crate::language::scope::Env;
 use crate::language::template::{Fail, Items, Op, Template};
@@ -42,6 +42,19 @@ pub(super) const TABLE: &[Directive] = &[
         examples: &[example("{ $pick: [a, b], $from: $ }", r#"{"a":1,"c":2}"#, r#"{"a":1}"#)],
         can_fail: never,
         compile: |c, args| choose(c, args, true),
+    },
+    Directive {
+        name: "$keys",
+        needs: &[],
+        takes: &[],
+        doc: "the names of an object's members, a list; nothing if it is no object",
+        examples: &[
+            example("{ $keys: $ }", r#"{"b":1,"a":{"c":2}}"#, r#"["b","a"]"#),
+            example("{ $keys: $ }", "{}", "[]"),
+            nothing("{ $keys: $ }", "[1]"),
+        ],
+        can_fail: never,
+        compile: |c, args| c.template(args.word).map(|object| Template::op(Keys(object))),
     },
 ];
 
@@ -115,6 +128,27 @@ impl Op for Choose {
         let gave = !(self.keep && items.is_empty());
         out.push(b'}');
         Ok(gave)
+    }
+}
+
+struct Keys(Template);
+
+impl Op for Keys {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        let value = self.0.value(env)?;
+        let Some(object) = value.json().filter(|_| value.kind() == Type::Object) else {
+            return Ok(false);
+        };
+        out.push(b'[');
+        let mut items = Items::new(out);
+        for (name, _) in object.entries_raw() {
+            items.item(|out| {
+                out.extend_from_slice(name.raw().as_bytes());
+                Ok(true)
+            })?;
+        }
+        out.push(b']');
+        Ok(true)
     }
 }
 

@@ -83,6 +83,20 @@ fn mistakes_are_named_with_what_was_meant() {
 }
 
 #[test]
+fn a_fragments_parameters_keep_out_of_each_others_way() {
+    let mut scope = Scope::new(&[""]);
+    let mut diags = Diagnostics::default();
+    let fragments = "{ pair: '{$a}{$b}', both: { $let: { x: $b }, $in: [$a, $x, { $use: pair, $with: { a: $x, b: $a } }] } }";
+    scope.fragments(&yaml::parse(FileId(0), fragments).unwrap(), &mut diags);
+    let template = "{ $use: both, $with: { a: 1, b: { $use: pair, $with: { a: 2, b: { $use: pair, $with: { a: 3, b: 4 } } } } } }";
+    let node = yaml::parse(FileId(0), template).unwrap();
+    let compiled = Compiler::new(&scope, &mut diags).template(&node).unwrap();
+    let mut out = Vec::new();
+    assert_eq!(compiled.write(&mut Env::new(scope.len()), &mut out), Ok(true));
+    assert_eq!(String::from_utf8(out).unwrap(), r#"[1,"234","2341"]"#);
+}
+
+#[test]
 fn nothing_leaves_no_trace() {
     for (template, input, output) in [
         ("{ a: $.x, b: null, c: [], d: { e: $.x } }", "{}", r#"{"b":null,"c":[],"d":{}}"#),

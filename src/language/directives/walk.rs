@@ -5,7 +5,7 @@ use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
 use crate::language::matchers;
 use crate::language::scope::{Env, Slot};
-use crate::language::template::{Fail, Items, Op, Template};
+use crate::language::template::{Fail, Items, Op, Source, Template};
 use crate::language::value::{Val, parse_produced};
 use crate::text::json::{self, Json, JsonKind};
 use crate::text::yaml::{Kind, Node};
@@ -14,7 +14,7 @@ pub(super) const TABLE: &[Directive] = &[Directive {
     name: "$walk",
     needs: &["$edits"],
     takes: &[],
-    doc: "the value with `$edits` made in each of its objects, innermost first: `{ when, drop: [names], set: { name: template } }`, where `$node` is the object",
+    doc: "the value with `$edits` made in each of its objects, innermost first: `{ when, drop: [names], set: { name: template } }`, where `$node` is the object and `$key` the name of the member that holds it, itself or in a list; `drop` also takes a path to a list of names",
     examples: &[
         example(
             "{ $walk: $.s, $edits: [{ drop: [x] }, { when: { $node.type: object, $node.p: { is: absent } }, set: { p: {} } }] }",
@@ -26,6 +26,11 @@ pub(super) const TABLE: &[Directive] = &[Directive {
             r#"{"s":[{"k":1},{"k":2}]}"#,
             r#"[{"k":"1!"},{"k":2}]"#,
         ),
+        example(
+            "{ $walk: $.s, $edits: [{ when: { $key: { not: p } }, drop: $.names }] }",
+            r#"{"names":["x","y"],"s":{"p":{"x":{"x":1}},"x":2,"z":[{"y":3}]}}"#,
+            r#"{"p":{"x":{}},"z":[{}]}"#,
+        ),
     ],
     can_fail: never,
     compile: |c, args| {
@@ -35,11 +40,11 @@ pub(super) const TABLE: &[Directive] = &[Directive {
             c.error("bad-walk", node.span, format!("`$edits` takes a list, not {}", node.type_name()));
             return None;
         };
-        c.with_locals(&["node"], |c, slots| {
-            let slot = slots.first().copied()?;
+        c.with_locals(&["node", "key"], |c, slots| {
+            let &[slot, key] = slots else { return None };
             let edits: Vec<_> = edits.iter().map(|edit| compile_edit(c, edit)).collect();
             let edits = edits.into_iter().collect::<Option<_>>()?;
-            Some(Template::op(Walk { value: value?, slot, edits }))
+            Some(Template::op(Walk { value: value?, slot, key, edits }))
         })
     },
 }];
@@ -47,6 +52,8 @@ pub(super) const TABLE: &[Directive] = &[Directive {
 struct Edit {
     when: Condition,
     drop: Vec<String>,
+    /// Names to drop that are known only when the template runs.
+    drop_also: Option<Source>,
     set: Vec<(String, Template)>,
 }
 
@@ -55,7 +62,7 @@ fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
         c.error("bad-walk", node.span, format!("an edit is a mapping, not {}", node.type_name()));
         return None;
     };
-    let mut edit = Edit { when: Condition::Is(true), drop: Vec::new(), set: Vec::new() };
+    let mut edit = Edit { when: Condition::Is(true), drop: Vec::new(), drop_also: None, set: Vec::new() };
     let mut sound = true;
     for (key, value) in entries {
         match (key.text.as_str(), &value.kind) {
@@ -68,6 +75,9 @@ fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
                     edit.drop.push(matchers::string(c, name)?);
                 }
             }
+            ("drop", Kind::String(path)) if path.starts_with('$') => {
+                edit.drop_also = Some(c.source(path, value.span)?);
+            }
             ("set", Kind::Map(members)) => {
                 for (name, template) in members {
                     match c.template(template) {
@@ -78,8 +88,9 @@ fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
             }
             (word, _) => {
                 sound = false;
-                c.error("bad-walk", key.span, format!("an edit cannot have `{word}` like this"))
-                    .help("it has `when: condition`, `drop: [names]` and `set: { name: template }`");
+                c.error("bad-walk", key.span, format!("an edit cannot have `{word}` like this")).help(
+                    "it has `when: condition`, `drop: [names]` (or a path to names) and `set: { name: template }`",
+                );
             }
         }
     }
@@ -89,6 +100,7 @@ fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
 struct Walk {
     value: Template,
     slot: Slot,
+    key: Slot,
     edits: Vec<Edit>,
 }
 
@@ -122,16 +134,17 @@ impl Walk {
     ) -> Result<bool, Fail> {
         let gives = node.kind() != JsonKind::Null;
         if gives {
-            self.visit(node, wrap, env, out)?;
+            self.visit(node, None, wrap, env, out)?;
         }
         Ok(gives)
     }
 
-    /// Writes `node` with its edits, and says whether there were any. It recurs as deep as the document, which the
-    /// reader bounds.
+    /// Writes `node`, which the member `key` holds, with its edits, and says whether there were any. It recurs as
+    /// deep as the document, which the reader bounds.
     fn visit<'n, 'a>(
         &self,
         node: Json<'n>,
+        key: Option<Json<'n>>,
         wrap: Wrap<'_, 'n, 'a>,
         env: &mut Env<'a>,
         out: &mut Vec<u8>,
@@ -144,7 +157,7 @@ impl Walk {
                     if count > 0 {
                         out.push(b',');
                     }
-                    edited |= self.visit(item, wrap, env, out)?;
+                    edited |= self.visit(item, key, wrap, env, out)?;
                 }
                 out.push(b']');
             }
@@ -157,46 +170,60 @@ impl Walk {
                     }
                     out.extend_from_slice(name.raw().as_bytes());
                     out.push(b':');
-                    edited |= self.visit(value, wrap, env, out)?;
+                    edited |= self.visit(value, Some(name), wrap, env, out)?;
                 }
                 out.push(b'}');
+                // What no edit has touched can be looked at where it stands.
+                let mut object = if edited { produced(out, start) } else { wrap(node) };
+                let key = key.map(wrap).unwrap_or_default();
                 for edit in &self.edits {
-                    // What no edit has touched can be looked at where it stands.
-                    let object = match edited {
-                        true => parse_produced(out.get(start..).unwrap_or_default().to_vec()),
-                        false => wrap(node),
-                    };
-                    edited |= self.apply(edit, object, start, env, out)?;
+                    env.set(self.slot, object.clone());
+                    env.set(self.key, key.clone());
+                    if edit.when.test(env) && edit.apply(&object, start, env, out)? {
+                        edited = true;
+                        object = produced(out, start);
+                    }
                 }
             }
             _ => out.extend_from_slice(node.raw().as_bytes()),
         }
         Ok(edited)
     }
+}
 
-    /// Makes one edit in `object`, which stands at the end of `out`, from `start` on. False if it is not for it.
+/// The object that stands at the end of `out`, from `start` on.
+fn produced(out: &[u8], start: usize) -> Val<'static> {
+    parse_produced(out.get(start..).unwrap_or_default().to_vec())
+}
+
+impl Edit {
+    /// Writes `object` anew, with this edit, in the place where it stands at the end of `out`; false if the edit
+    /// changes nothing.
     fn apply<'a>(
         &self,
-        edit: &Edit,
-        object: Val<'a>,
+        object: &Val<'a>,
         start: usize,
         env: &mut Env<'a>,
         out: &mut Vec<u8>,
     ) -> Result<bool, Fail> {
-        env.set(self.slot, object.clone());
-        if !edit.when.test(env) {
+        let mut values: Vec<(&str, Val<'_>)> = Vec::new();
+        for (name, template) in &self.set {
+            values.push((name, template.value(env)?));
+        }
+        let also = self.drop_also.as_ref().map(|names| names.value(env).items()).unwrap_or_default();
+        let is_dropped = |name: &str| {
+            self.drop.iter().any(|dropped| dropped == name)
+                || also.iter().any(|dropped| dropped.as_str().as_deref() == Some(name))
+        };
+        let Some(object) = object.json() else { return Ok(false) };
+        if values.is_empty() && !object.entries().any(|(name, _)| is_dropped(&name)) {
             return Ok(false);
         }
-        let mut values: Vec<(&str, Val<'_>)> = Vec::new();
-        for (name, template) in &edit.set {
-            values.push((name, template.value(env)?.into_owned()));
-        }
-        let Some(object) = object.json() else { return Ok(false) };
         out.truncate(start);
         out.push(b'{');
         let mut items = Items::new(out);
         for (name, value) in object.entries() {
-            if edit.drop.iter().any(|dropped| *dropped == *name) {
+            if is_dropped(&name) {
                 continue;
             }
             let replaced = values.iter().position(|(set, _)| **set == *name).map(|at| values.remove(at).1);
