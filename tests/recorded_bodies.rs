@@ -129,8 +129,18 @@ fn recorded_requests_become_requests_of_the_other_protocol() {
         }
         for model in ["deepseek-v4-pro", "kimi-k2.5"] {
             request["model"] = json!(model);
-            let attempt = attempt(&engine, &request);
-            let (_, _, attempt) = attempt.unwrap_or_else(|answer| panic!("{}: {answer:?}", file.display()));
+            let attempt = match attempt(&engine, &request) {
+                Ok((_, _, attempt)) => attempt,
+                // A web search is for a provider that can search.
+                Err(answer) if answer.status == 501 => {
+                    let tools = request["tools"].as_array().unwrap();
+                    let is_search =
+                        |tool: &Value| tool["type"].as_str().is_some_and(|kind| kind.starts_with("web_"));
+                    assert!(tools.iter().all(is_search), "{}", file.display());
+                    continue;
+                }
+                Err(answer) => panic!("{}: {answer:?}", file.display()),
+            };
             let made: Value = serde_json::from_slice(&attempt.request.body).unwrap();
             println!("{}", file.display());
             judge_request(&made);
