@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "tool_choice",
     "parallel_tool_calls",
     "max_tokens",
+    "max_completion_tokens",
     "temperature",
     "top_p",
     "stop",

@@ -34,7 +34,7 @@ pub struct Provider {
     pub(super) headers: Headers,
     pub(super) drop_headers: HeaderList,
     pub(super) header_lists: Vec<ListEdit>,
-    /// For bodies that are passed on as they came. It sees what repairs see.
+    /// The last word on what is sent. It sees what repairs see.
     pub(super) patch: Option<Patch>,
     pub(super) rules: Rules,
     /// Whether any rule also judges good answers.

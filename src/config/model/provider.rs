@@ -38,8 +38,8 @@ record! {
         /// Headers that are lists with commas, by name: what is put in and taken out. All else that the client
         /// sent stays in them.
         header_lists: Table<ListEdit>,
-        /// What is changed in a body that is passed on as it came, since the client speaks the same protocol:
-        /// a patch, as under `repairs`. All other bytes stay.
+        /// What is changed in a body before it is sent, whether it was translated or not: a patch, as under
+        /// `repairs`. All other bytes stay.
         patch: Option<Node>,
         /// How long to wait for what.
         timeouts: Option<Timeouts>,

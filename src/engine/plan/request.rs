@@ -94,26 +94,30 @@ impl Plan {
         kept: &Kept,
     ) -> Result<Bytes, Fail> {
         let request = way.mapping.as_ref().and_then(|mapping| Some((mapping, mapping.request.as_ref()?)));
-        match request {
+        let made = match request {
             Some((mapping, template)) => {
-                mapping::body(template, &mut mapping.env(view, kept)).map(Bytes::from)
+                Some(Bytes::from(mapping::body(template, &mut mapping.env(view, kept))?))
             }
             None => {
                 let model = provider.model(&self.model);
-                let renamed = (model != self.model).then(|| renamed(&self.doc, client, &model)).flatten();
-                self.patched(provider, renamed, view)
+                (model != self.model).then(|| renamed(&self.doc, client, &model)).flatten()
             }
-        }
+        };
+        self.patched(provider, made, view)
     }
 
-    /// The client's body (`renamed`, if its model has another name), with the provider's own patch applied.
-    fn patched(&self, provider: &Provider, renamed: Option<Bytes>, view: &View<'_>) -> Result<Bytes, Fail> {
-        let body = renamed.clone().unwrap_or_else(|| self.incoming.body.clone());
+    /// What was made of the client's body, or else that body as it came, with the provider's own patch applied.
+    fn patched(&self, provider: &Provider, made: Option<Bytes>, view: &View<'_>) -> Result<Bytes, Fail> {
         let Some(patch) = &provider.patch else {
-            return Ok(body);
+            return Ok(made.unwrap_or_else(|| self.incoming.body.clone()));
         };
-        // An edit leaves JSON as it was: a body that could be read can be read again.
-        let doc = renamed.and_then(|body| Doc::parse(body).ok()).unwrap_or_else(|| self.doc.clone());
+        let doc = match made {
+            None => self.doc.clone(),
+            Some(body) => match Doc::parse(body.clone()) {
+                Ok(doc) => doc,
+                Err(_) => return Ok(body),
+            },
+        };
         let view = View { doc: Some(&doc), ..view.clone() };
         patch.apply(&doc, &mut view.env(ROUTING, ROUTING.len())).map(Bytes::from)
     }
