@@ -1,7 +1,7 @@
 //! The names that templates and conditions of the rules see, and where their values come from.
 
 use super::Ms;
-use crate::language::scope::{Env, Scope};
+use crate::language::scope::{Env, Origin, Scope, Shape};
 use crate::language::value::{Num, Val};
 use crate::text::json::Doc;
 use http::HeaderMap;
@@ -141,8 +141,33 @@ pub const PLACES: &[(&str, Names)] = &[
 
 /// A compile-time scope with these names.
 pub fn scope(names: Names) -> Scope {
-    let names: Vec<&str> = names.iter().map(|name| name.text()).collect();
-    Scope::new(&names)
+    let texts: Vec<&str> = names.iter().map(|name| name.text()).collect();
+    let scope = Scope::new(&texts);
+    for name in names {
+        let (shape, origin) = name.nature();
+        scope.describe(name.text(), shape, origin);
+    }
+    scope
+}
+
+/// Notes that `$` is what a provider answers, in the templates that compile from here on.
+pub fn answers(scope: &Scope) {
+    scope.describe(Name::Doc.text(), Shape::Json, Origin::Provider);
+}
+
+impl Name {
+    /// What its values are like, and whose they are where that is the same everywhere.
+    fn nature(self) -> (Shape, Origin) {
+        match self {
+            Name::Status | Name::Event => (Shape::Scalar, Origin::Provider),
+            Name::Model | Name::Now | Name::Id | Name::Key | Name::Attempt => (Shape::Scalar, Origin::Ours),
+            Name::Header => (Shape::Fields, Origin::Ours),
+            Name::Provider => (Shape::Json, Origin::Provider),
+            Name::Doc | Name::Request | Name::Upstream | Name::Error | Name::Match | Name::Models => {
+                (Shape::Json, Origin::Ours)
+            }
+        }
+    }
 }
 
 /// The values behind the names at one moment. What is not set is nothing.

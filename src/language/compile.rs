@@ -1,12 +1,13 @@
 //! The compiler's state: which names are in sight, and where mistakes go.
 
+mod names;
+
 use super::directives;
-use super::scope::{Scope, Slot};
-use super::template::{Piece, Source, Template};
+use super::scope::{Origin, Scope, Slot};
+use super::template::{Piece, Template};
 use super::value::Val;
 use crate::text::diagnostic::{Diagnostics, Reported, Span};
 use crate::text::json;
-use crate::text::path;
 use crate::text::yaml::{Key, Kind, Node};
 
 /// Stands for a local that no path can name.
@@ -14,12 +15,15 @@ pub(super) const UNNAMED: &str = "-";
 /// Fragments may use fragments, but not without end.
 const MAX_FRAGMENT_DEPTH: usize = 24;
 
+/// A local name, its slot, and whose values it has. (A name without a slot is never found.)
+type Local = (String, Option<Slot>, Origin);
+
 /// Compiles YAML nodes of one scope. All mistakes are reported, none stops it.
 pub struct Compiler<'c> {
     pub(super) scope: &'c Scope,
     pub(super) diags: &'c mut Diagnostics,
     /// Local names, innermost last; only those from `visible` on are in sight (a fragment sees its own).
-    locals: Vec<(String, Option<Slot>)>,
+    locals: Vec<Local>,
     visible: usize,
     /// The most locals there have been at once.
     peak: usize,
@@ -56,7 +60,7 @@ impl<'c> Compiler<'c> {
         let kept = self.locals.len();
         let first = self.scope.len() + kept;
         let slots: Vec<Slot> = (first..first + names.len()).collect();
-        self.locals.extend(names.iter().zip(&slots).map(|(name, slot)| ((*name).to_owned(), Some(*slot))));
+        self.locals.extend(names.iter().zip(&slots).map(|(name, slot)| local(name, *slot)));
         self.peak = self.peak.max(self.locals.len());
         let result = inner(self, &slots);
         self.locals.truncate(kept);
@@ -66,7 +70,7 @@ impl<'c> Compiler<'c> {
     /// Adds one local that stays in sight until [`Compiler::drop_locals`].
     pub(super) fn push_local(&mut self, name: &str) -> Slot {
         let slot = self.scope.len() + self.locals.len();
-        self.locals.push((name.to_owned(), Some(slot)));
+        self.locals.push(local(name, slot));
         self.peak = self.peak.max(self.locals.len());
         slot
     }
@@ -75,7 +79,7 @@ impl<'c> Compiler<'c> {
     /// block templates while a handler still needs its names.
     pub(super) fn reserve_locals(&mut self) {
         let used = self.peak.max(self.locals.len());
-        self.locals.resize(used, (UNNAMED.to_owned(), None));
+        self.locals.resize(used, (UNNAMED.to_owned(), None, Origin::Ours));
     }
 
     /// How many locals there are now, for [`Compiler::drop_locals`].
@@ -98,67 +102,6 @@ impl<'c> Compiler<'c> {
                     node.span,
                     format!("{what} must be a name: letters, digits and `_`, no `$`"),
                 );
-                None
-            }
-        }
-    }
-
-    /// Compiles a path such as `$.a[0]` or `$msg.role`.
-    pub fn source(&mut self, text: &str, span: Span) -> Option<Source> {
-        let (name, after) = root_name(text);
-        let local =
-            self.locals[self.visible..].iter().rev().find(|(local, _)| local == name).map(|(_, slot)| *slot);
-        let (slot, rest) = if let Some(slot) = local {
-            (slot, format!("${after}"))
-        } else if let Some(slot) = self.scope.root(name) {
-            (Some(slot), format!("${after}"))
-        } else if let Some((slot, rest)) = self.space_member(name, after, span)? {
-            (Some(slot), format!("${rest}"))
-        } else if let Some(fragment) = self.fragments.last() {
-            // A parameter that this use does not give; `finish` sees whether any use does.
-            self.scope.wanted(fragment, name, span);
-            (None, format!("${after}"))
-        } else {
-            let locals = self.locals.iter().map(|(local, _)| local.as_str());
-            let known = locals.chain(self.scope.names()).filter(|known| !known.is_empty());
-            let known: Vec<String> = known.map(|known| format!("${known}")).collect();
-            self.error("unknown-name", span, format!("nothing is called `${name}` here"))
-                .did_you_mean(&format!("${name}"), known.iter().map(String::as_str))
-                .help(format!("for a text that begins with `$`, write `$${name}{after}`"));
-            return None;
-        };
-        match path::parse(&rest) {
-            Ok(path) => Some(Source { slot, path }),
-            Err(error) => {
-                let found = self.error("bad-path", span, format!("this is no path: {}", error.message));
-                let found = found.label(text);
-                if let Some(help) = error.help {
-                    found.help(help);
-                }
-                None
-            }
-        }
-    }
-
-    /// `$state.usage.x` as (slot of `usage`, `.x`). Outer `None`: reported. Inner `None`: not a space.
-    fn space_member<'t>(
-        &mut self,
-        name: &str,
-        after: &'t str,
-        span: Span,
-    ) -> Option<Option<(Slot, &'t str)>> {
-        let member = after.strip_prefix('.').unwrap_or_default();
-        let end = member.find(|c: char| !is_name_char(c)).unwrap_or(member.len());
-        let (member, rest) = member.split_at(end);
-        match self.scope.member(name, member) {
-            None => Some(None),
-            Some(Ok(slot)) => Some(Some((slot, rest))),
-            Some(Err(near)) => {
-                let help = match near {
-                    Some(near) => format!("did you mean `${name}.{near}`?"),
-                    None => format!("declare `{member}` under `{name}:`"),
-                };
-                self.error("unknown-name", span, format!("`${name}` has no `{member}`")).help(help);
                 None
             }
         }
@@ -261,7 +204,12 @@ impl<'c> Compiler<'c> {
         // The parameters are locals already, for the caller; the body sees them under their own names only.
         let visible = std::mem::replace(&mut self.visible, self.locals.len());
         let mark = self.locals.len();
-        self.locals.extend(parameters.iter().map(|(parameter, slot)| ((*parameter).to_owned(), Some(*slot))));
+        // Whose value it is shows in the caller's local of the same slot.
+        let given: Vec<Local> = parameters
+            .iter()
+            .map(|(parameter, slot)| ((*parameter).to_owned(), Some(*slot), self.local_origin(*slot)))
+            .collect();
+        self.locals.extend(given);
         self.fragments.push(text.to_owned());
         let compiled = self.template(body);
         self.fragments.pop();
@@ -281,16 +229,13 @@ impl<'c> Compiler<'c> {
     }
 }
 
+fn local(name: &str, slot: Slot) -> Local {
+    (name.to_owned(), Some(slot), Origin::Ours)
+}
+
 /// Whether a key is a directive's word: `$` and a letter. (`$.x` is a path, `$$x` a plain key.)
 pub(super) fn is_word(key: &str) -> bool {
     key.strip_prefix('$').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
-}
-
-/// Splits `$msg.role` into `msg` and `.role`.
-fn root_name(text: &str) -> (&str, &str) {
-    let rest = text.strip_prefix('$').unwrap_or(text);
-    let end = rest.find(|c: char| !is_name_char(c)).unwrap_or(rest.len());
-    rest.split_at(end)
 }
 
 fn is_name_char(c: char) -> bool {

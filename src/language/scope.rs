@@ -10,12 +10,35 @@ use crate::text::yaml::{Kind, Node};
 /// A name's place in an [`Env`].
 pub type Slot = usize;
 
+/// What is known of a root's value before anything runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Shape {
+    /// Any JSON.
+    #[default]
+    Json,
+    /// A text or a number: nothing lies below it.
+    Scalar,
+    /// Fields with texts: names lie below it, and nothing below them.
+    Fields,
+}
+
+/// Whose value it is, as far as it tells whether the rules know all that it may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Origin {
+    /// The client's, or made by the rules themselves.
+    #[default]
+    Ours,
+    /// A provider's: its parameters, or what it answers.
+    Provider,
+}
+
 /// What a group of templates may name: roots such as `$request`, spaces such as `$state.*`, and fragments.
 ///
 /// Roots take the slots `0..roots.len()`, in the order given to [`Scope::new`]; spaces follow.
 #[derive(Default)]
 pub struct Scope {
     roots: Vec<(String, Slot)>,
+    known: RefCell<Vec<(Shape, Origin)>>,
     spaces: BTreeMap<String, Vec<(String, Slot)>>,
     slots: usize,
     fragments: BTreeMap<String, Node>,
@@ -45,6 +68,24 @@ impl Scope {
         self.roots.push((name.to_owned(), slot));
         self.slots += 1;
         slot
+    }
+
+    /// Says what a root's values are like, in the templates that compile from here on. Of a root that nothing is
+    /// said of, nothing is known.
+    pub fn describe(&self, name: &str, shape: Shape, origin: Origin) {
+        if let Some(slot) = self.root(name) {
+            let mut known = self.known.borrow_mut();
+            let len = known.len().max(slot + 1);
+            known.resize(len, Default::default());
+            if let Some(place) = known.get_mut(slot) {
+                *place = (shape, origin);
+            }
+        }
+    }
+
+    /// What is known of the values in a slot.
+    pub(super) fn known(&self, slot: Slot) -> (Shape, Origin) {
+        self.known.borrow().get(slot).copied().unwrap_or_default()
     }
 
     /// Declares `$name.member` for each member, each with a slot of its own. Returns the first slot.

@@ -58,6 +58,9 @@ pub const PROGRAM: &[Word] = &[
     word("end", "runs once at the good end, when all blocks are closed"),
 ];
 
+/// Steps that may stand as a bare word: `end` is short for `{ end: true }`.
+pub const BARE_STEPS: &[&str] = &["close", "commit", "end"];
+
 /// The words of a step.
 pub const STEPS: &[Word] = &[
     word("when", "a condition: what else the step has is done only if it holds"),

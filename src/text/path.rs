@@ -2,6 +2,7 @@
 
 mod filter;
 mod lower;
+mod never;
 mod normal;
 #[cfg(test)]
 mod tests;

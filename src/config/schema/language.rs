@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::language::directives;
 use crate::language::matchers::{MATCHERS, STATES};
-use crate::language::words::{BLOCKS, CONDITIONS, EDITS, PROGRAM, STEPS, Word};
+use crate::language::words::{BARE_STEPS, BLOCKS, CONDITIONS, EDITS, PROGRAM, STEPS, Word};
 
 /// Where something more particular than a template stands: definition, key, and what it is.
 const PLACES: &[(&str, &str, &str)] = &[
@@ -70,8 +70,9 @@ pub fn complete(definitions: &mut Map<String, Value>) {
         ("set", json!({ "type": "object" })),
     ];
     definitions.insert("Step".into(), words(STEPS, &steps));
-    let several = json!({ "type": "array", "items": to("Step") });
-    definitions.insert("Steps".into(), json!({ "anyOf": [{ "const": "end" }, to("Step"), several] }));
+    let one = json!({ "anyOf": [{ "enum": BARE_STEPS }, to("Step")] });
+    let several = json!({ "type": "array", "items": one });
+    definitions.insert("Steps".into(), json!({ "anyOf": [{ "enum": BARE_STEPS }, to("Step"), several] }));
     let block =
         [("ready", to("Condition")), ("whole", to("Matcher")), ("keyed", json!({ "type": "boolean" }))];
     definitions.insert("Block".into(), words(BLOCKS, &block));

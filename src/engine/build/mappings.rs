@@ -31,14 +31,11 @@ impl Build<'_> {
         };
         let outer = std::mem::take(self.diags);
         made.request = self.template(from.request.as_ref(), &scope);
-        made.response = self.template(from.response.as_ref(), &scope);
-        made.error = from.error.as_ref().and_then(|node| self.mapped_error(node, &scope));
         made.headers = self.headers(&from.headers, &scope);
         for (name, node) in from.losses.iter() {
             let condition = compile::condition(node, &scope, self.diags);
             made.losses.extend(condition.map(|condition| (name.text.clone(), condition)));
         }
-        made.returned = self.headers(&from.returned, &scope);
         if let Some(entries) = from.keep.as_ref().and_then(Node::as_map) {
             let first = scope.len() - entries.len();
             for (place, (_, node)) in entries.iter().enumerate() {
@@ -46,6 +43,10 @@ impl Build<'_> {
                 made.keep.extend(template.map(|template| (first + place, template)));
             }
         }
+        names::answers(&scope);
+        made.response = self.template(from.response.as_ref(), &scope);
+        made.error = from.error.as_ref().and_then(|node| self.mapped_error(node, &scope));
+        made.returned = self.headers(&from.returned, &scope);
         scope.finish(self.diags);
         templates.append(std::mem::replace(self.diags, outer));
 
@@ -57,6 +58,7 @@ impl Build<'_> {
             };
             let mut ignored = Diagnostics::new();
             let scope = self::scope(from, &mut ignored);
+            names::answers(&scope);
             made.stream = StreamProgram::compile(node, scope, framing, &mut streams).map(Arc::new);
         }
         let both = from.stream.is_some();

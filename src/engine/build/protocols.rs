@@ -16,6 +16,7 @@ impl Build<'_> {
     pub(super) fn protocol(&mut self, from: &model::Protocol) -> Protocol {
         let (outgoing, incoming, wording) =
             (names::scope(OUTGOING), names::scope(INCOMING), names::scope(WORDING));
+        names::answers(&incoming);
         let mut made = Protocol {
             name: from.protocol.value.clone(),
             path: self.text(&from.send.path.value, from.send.path.span, &outgoing),

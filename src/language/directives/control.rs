@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Args, Directive, always, example, never, nothing};
 use crate::language::compile::{Compiler, UNNAMED};
 use crate::language::condition::Condition;
-use crate::language::scope::{Env, Slot};
+use crate::language::scope::{Env, Origin, Slot};
 use crate::language::template::{Fail, Items, Op, Template};
 use crate::language::value::{Type, Val};
 use crate::text::yaml::{Kind, Node};
@@ -86,8 +86,9 @@ pub(super) const TABLE: &[Directive] = &[
             let mut names = Vec::new();
             let mut sound = true;
             for (key, node) in entries {
-                let value = c.template(node);
+                let (value, origin) = (c.template(node), c.origin(node));
                 let slot = c.push_local(&key.text);
+                c.local_is(slot, origin);
                 match value {
                     Some(value) => names.push((slot, value)),
                     None => sound = false,
@@ -153,6 +154,12 @@ fn switch(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
             None => sound = false,
         }
     }
+    if args.get("$default").is_none() && c.origin(args.word) == Origin::Provider {
+        sound = false;
+        c.error("switch-without-default", args.word.span, "a `$switch` over a provider's value needs a `$default`")
+            .label("may be anything")
+            .help("providers invent new values: say what one that no case names becomes; `$default: { $first: [] }` is nothing");
+    }
     let default = args.get("$default").map_or_else(|| Some(Template::nothing()), |node| c.template(node));
     Some(Template::op(Switch { value: value?, keys, cases, default: default? })).filter(|_| sound)
 }
@@ -172,8 +179,9 @@ fn fragment(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
     let mut names = Vec::new();
     let mut sound = true;
     for (key, node) in entries {
-        let value = c.template(node);
+        let (value, origin) = (c.template(node), c.origin(node));
         let slot = c.push_local(UNNAMED);
+        c.local_is(slot, origin);
         parameters.push((key.text.as_str(), slot));
         match value {
             Some(value) => names.push((slot, value)),

@@ -39,7 +39,7 @@ pub(super) const TABLE: &[Directive] = &[
         ],
         can_fail: never,
         compile: |c, args| {
-            let over = c.template(args.word);
+            let (over, origin) = (c.template(args.word), c.origin(args.word));
             let item = c.name(args.need("$as"), "`$as`");
             let mut named = |word: &str| match args.get(word) {
                 Some(node) => c.name(node, &format!("`{word}`")),
@@ -49,6 +49,7 @@ pub(super) const TABLE: &[Directive] = &[
             let (over, item, at, before, after) = (over?, item?, at?, before?, after?);
             c.with_locals(&[item, at, before, after], |c, slots| {
                 let &[item, at, left, right] = slots else { return None };
+                c.local_is(item, origin);
                 let beside = (before != UNNAMED || after != UNNAMED).then_some((left, right));
                 let only = args.get("$where").map(|node| c.condition(node));
                 let group = args.get("$group").map(|node| c.template(node));

@@ -126,8 +126,9 @@ impl Parser<'_, '_> {
         let mut sound = true;
         if let Some(names) = node.get("let") {
             for (key, value) in map(names, "`let`", self.c.diags)? {
-                let value = self.c.template(value);
+                let (value, origin) = (self.c.template(value), self.c.origin(value));
                 let slot = self.c.push_local(&key.text);
+                self.c.local_is(slot, origin);
                 match value {
                     Some(value) => out.push(Step::Let { slot, value }),
                     None => sound = false,
@@ -135,7 +136,7 @@ impl Parser<'_, '_> {
             }
         }
         if let Some(over) = node.get("for") {
-            let over = self.c.template(over);
+            let (over, origin) = (self.c.template(over), self.c.origin(over));
             let Some(name) = node.get("as") else {
                 self.c.error("bad-step", node.span, "`for` needs `as: name` beside it");
                 return None;
@@ -143,6 +144,7 @@ impl Parser<'_, '_> {
             let name = self.c.name(name, "`as`")?;
             let mark = self.c.mark_locals();
             let slot = self.c.push_local(name);
+            self.c.local_is(slot, origin);
             let mut steps = Vec::new();
             let inner = self.actions(node, &mut steps);
             self.c.drop_locals(mark);

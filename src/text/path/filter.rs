@@ -115,6 +115,11 @@ fn length(of: Value<'_>) -> Value<'_> {
 }
 
 impl Comparison {
+    /// Whether it holds between two values.
+    pub(super) fn between(self, left: Json<'_>, right: Json<'_>) -> bool {
+        self.holds(Value::Json(left), Value::Json(right))
+    }
+
     fn holds(self, left: Value<'_>, right: Value<'_>) -> bool {
         match self {
             Comparison::Equal => equal(left, right),
