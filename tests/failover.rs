@@ -2,13 +2,18 @@
 
 use serde_json::json;
 
-use crate::support::rules::{ask, completion, message, two};
+use crate::support::rules::{ask, completion, hurried, message, two};
 use crate::support::{Gate, Reply, Router, Upstream, refusing};
 
 /// The first provider is at this address; the second must answer, because of this rule.
 async fn second_answers(first: &str, rule: &str) -> Router {
+    second_answers_after(first, rule, &[]).await
+}
+
+/// The same, where nobody waits long for these things.
+async fn second_answers_after(first: &str, rule: &str, timers: &[&str]) -> Router {
     let second = Upstream::always(completion("from second")).await;
-    let router = Router::start(two(first, &second.url())).await;
+    let router = Router::start(hurried(&two(first, &second.url()), timers)).await;
     let answer = router.client().post("/v1/messages", ask()).await;
     assert_eq!(answer.status, 200, "{}\n{}", answer.text(), router.log());
     assert_eq!(answer.json()["content"], json!([{ "type": "text", "text": "from second" }]));
@@ -109,21 +114,15 @@ async fn a_connection_reset_without_a_byte() {
 
 #[tokio::test]
 async fn silence() {
-    falls_over(message("too late").after(&Gate::new()), "silent").await;
+    let first = Upstream::always(message("too late").after(&Gate::new())).await;
+    second_answers_after(&first.url(), "silent", &["first_byte"]).await;
 }
 
 #[tokio::test]
 async fn silence_in_the_middle_of_a_body() {
-    let gate = Gate::new();
-    falls_over(
-        Reply::status(200)
-            .header("content-type", "application/json")
-            .body("{\"type\":")
-            .stall(&gate)
-            .body("1}"),
-        "silent",
-    )
-    .await;
+    let reply = Reply::status(200).header("content-type", "application/json").body("{\"type\":");
+    let first = Upstream::always(reply.stall(&Gate::new()).body("1}")).await;
+    second_answers_after(&first.url(), "silent", &["idle"]).await;
 }
 
 #[tokio::test]

@@ -163,7 +163,7 @@ async fn a_request_under_way_ends_as_it_began_and_health_is_kept() {
     let first = Upstream::always(reply).await;
     let (address, _port) = refusing();
     let second = Upstream::always(completion("from second")).await;
-    let router = Router::start(two(&first.url(), &second.url()).replace("idle: 400ms", "idle: 1h")).await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
     let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
     stream.until("early").await;
     router.folder.replace("rules.yaml", &two(&address, &second.url()));

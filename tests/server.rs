@@ -38,6 +38,34 @@ async fn unknown_paths_wrong_methods_and_bad_json_are_told_in_the_paths_protocol
 }
 
 #[tokio::test]
+async fn every_answer_says_how_it_came_about() {
+    let (first, router) = one().await;
+    let client = router.client();
+    let web = client.with("origin", "https://elsewhere.example");
+    let version = client.get("/-/config").await.json()["rules_version"].as_str().unwrap().to_owned();
+    first.then(Reply::json(400, "{}")).then(message_stream("hello", 6));
+    let stream = crate::support::rules::ask_stream();
+    for (answer, status, provider, attempts, rule) in [
+        (client.post("/v1/messages", ask()).await, 400, "first", "1", "mistake"),
+        (client.post("/v1/messages", stream).await, 200, "first", "1", "-"),
+        (client.post("/v1/messages", ask()).await, 200, "first", "1", "-"),
+        (client.post("/v1/messages", "{").await, 400, "-", "0", "-"),
+        (client.post("/v1/nothing", ask()).await, 404, "-", "0", "-"),
+        (client.get("/v1/messages").await, 405, "-", "0", "-"),
+        (client.send("OPTIONS", "/v1/messages", b"").await, 204, "-", "0", "-"),
+        (web.get("/-/config").await, 403, "-", "0", "-"),
+        (client.get("/v1/health").await, 200, "-", "0", "-"),
+        (client.get("/-/config").await, 200, "-", "0", "-"),
+        (client.get("/-/nothing").await, 404, "-", "0", "-"),
+        (client.post("/v1/switch-provider", "{").await, 400, "-", "0", "-"),
+    ] {
+        let seen = ["provider", "attempts", "rule", "rules-version"]
+            .map(|name| answer.header(&format!("x-rulegate-{name}")).unwrap_or_default().to_owned());
+        assert_eq!((answer.status, seen), (status, [provider, attempts, rule, &version].map(str::to_owned)));
+    }
+}
+
+#[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_clearly() {
     let (first, router) = one().await;
     let rules = router.folder.read("rules.yaml");
@@ -157,7 +185,7 @@ async fn a_stop_lets_streams_end() {
         message_stream("early", 3).stall(&gate).event("message_stop", json!({ "type": "message_stop" }));
     let first = Upstream::always(reply).await;
     let (address, _port) = refusing();
-    let router = Router::start(two(&first.url(), &address).replace("idle: 400ms", "idle: 1h")).await;
+    let router = Router::start(two(&first.url(), &address)).await;
     let mut stream = router.client().stream("/v1/messages", crate::support::rules::ask_stream()).await;
     stream.until("early").await;
     router.signal("TERM");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::rules::{ask_stream, completion_stream, message_stream, piece, told, two};
+use crate::support::rules::{ask_stream, completion_stream, hurried, message_stream, piece, told, two};
 use crate::support::{Gate, Reply, Router, Upstream, refusing};
 
 /// All events of a stream of the client's protocol.
@@ -14,9 +14,14 @@ const CONTENT: usize = 3;
 
 /// The first provider streams so; the client must read a whole stream of the second.
 async fn second_streams(reply: Reply) -> Router {
+    second_streams_after(reply, &[]).await
+}
+
+/// The same, where nobody waits long for these things.
+async fn second_streams_after(reply: Reply, timers: &[&str]) -> Router {
     let first = Upstream::always(reply).await;
     let second = Upstream::always(completion_stream(&["from ", "second"])).await;
-    let router = Router::start(two(&first.url(), &second.url())).await;
+    let router = Router::start(hurried(&two(&first.url(), &second.url()), timers)).await;
     let answer = router.client().post("/v1/messages", ask_stream()).await;
     assert_eq!(answer.status, 200, "{}\n{}", answer.text(), router.log());
     assert!(answer.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")));
@@ -28,9 +33,14 @@ async fn second_streams(reply: Reply) -> Router {
 
 /// The first provider streams so; the client must see `partly` and then an error in its own protocol.
 async fn breaks_honestly(reply: Reply, partly: &str) {
+    breaks_honestly_after(reply, partly, &[]).await;
+}
+
+/// The same, where nobody waits long for these things.
+async fn breaks_honestly_after(reply: Reply, partly: &str, timers: &[&str]) {
     let first = Upstream::always(reply).await;
     let second = Upstream::always(completion_stream(&["never"])).await;
-    let router = Router::start(two(&first.url(), &second.url())).await;
+    let router = Router::start(hurried(&two(&first.url(), &second.url()), timers)).await;
     let answer = router.client().post("/v1/messages", ask_stream()).await;
     let events = answer.events();
     assert_eq!(
@@ -119,7 +129,7 @@ async fn a_stream_that_ends_well_framed_but_empty_goes_to_the_next() {
 
 #[tokio::test]
 async fn a_stream_that_stalls_before_content_goes_to_the_next() {
-    second_streams(message_stream("", HEAD).stall(&Gate::new())).await;
+    second_streams_after(message_stream("", HEAD).stall(&Gate::new()), &["idle"]).await;
 }
 
 #[tokio::test]
@@ -149,7 +159,7 @@ async fn a_stream_that_ends_too_early_is_an_error() {
 
 #[tokio::test]
 async fn a_stream_that_stalls_after_content_is_an_error() {
-    breaks_honestly(message_stream("partly", CONTENT).stall(&Gate::new()), "partly").await;
+    breaks_honestly_after(message_stream("partly", CONTENT).stall(&Gate::new()), "partly", &["idle"]).await;
 }
 
 #[tokio::test]
@@ -167,8 +177,7 @@ async fn a_translated_stream_cut_after_content_is_an_error() {
 async fn a_client_that_leaves_ends_the_call_to_the_provider() {
     let first = Upstream::always(message_stream("partly", CONTENT).stall(&Gate::new())).await;
     let (address, _port) = refusing();
-    let rules = two(&first.url(), &address).replace("idle: 400ms", "idle: 1h");
-    let router = Router::start(rules).await;
+    let router = Router::start(two(&first.url(), &address)).await;
     let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
     stream.until("partly").await;
     drop(stream);
@@ -181,8 +190,7 @@ async fn a_client_that_leaves_before_the_answer_ends_the_call_too() {
     let gate = Gate::new();
     let first = Upstream::always(message_stream("late", ALL).after(&gate)).await;
     let (address, _port) = refusing();
-    let rules = two(&first.url(), &address).replace("first_byte: 400ms", "first_byte: 1h");
-    let router = Router::start(rules).await;
+    let router = Router::start(two(&first.url(), &address)).await;
     let mut wire = router.client().connect().await;
     let body = ask_stream().to_string();
     let head = format!(

@@ -21,7 +21,7 @@ use super::reload::Handle;
 use super::reload::rules::Ready;
 use super::request_body::{self, BodyError};
 use super::server::Handler;
-use crate::engine::plan::Incoming;
+use crate::engine::plan::{Incoming, sign};
 use crate::engine::{Engine, Ms, RouteMatch};
 
 /// How long a client may pause in the middle of its request's body.
@@ -172,17 +172,22 @@ impl Router {
 impl Handler for Router {
     async fn handle(self: Arc<Self>, request: Request<Received>) -> Response<ReplyBody> {
         let ready = self.rules();
-        match admin::path(request.uri().path()) {
+        let mut response = match admin::path(request.uri().path()) {
             Some(path) => admin::answer(&self, &ready, path, request).await,
             None => self.by_rules(&ready, request).await,
-        }
+        };
+        sign(response.headers_mut(), &ready.engine.version);
+        response
     }
 
     fn panicked(&self, path: &str) -> Response<ReplyBody> {
         let id = clock::request_id();
         let text = "a bug in the router stopped this request; please report it";
-        let answer = self.rules().engine.error_answer(path, StatusCode::INTERNAL_SERVER_ERROR, text, &id);
-        proxy::respond(&id, answer)
+        let engine = &self.rules().engine;
+        let answer = engine.error_answer(path, StatusCode::INTERNAL_SERVER_ERROR, text, &id);
+        let mut response = proxy::respond(&id, answer);
+        sign(response.headers_mut(), &engine.version);
+        response
     }
 }
 

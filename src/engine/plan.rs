@@ -22,6 +22,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+pub use answer::sign;
 pub use event::{Event, Level};
 
 use super::exchange::Exchange;

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::Reply;
 
-/// The shipped protocols and mappings, and timeouts short enough to be waited for.
+/// The shipped protocols and mappings, and timeouts that no busy machine runs into.
 pub const BASE: &str = r#"
 include: [ "builtin:protocols/*.yaml", "builtin:mappings/*.yaml" ]
-timeouts: { connect: 2s, first_byte: 400ms, idle: 400ms, total: 10s }
+timeouts: { connect: 1m, first_byte: 1m, idle: 1m, total: 10m }
 routes:
   - { path: /v1/messages, protocol: anthropic.messages }
 "#;
@@ -61,6 +61,12 @@ providers:
   second: {{ speaks: openai.chat, url: "{second}", key: second-key, models: {{ "*": second-model }} }}
 {FAILOVER}"#
     )
+}
+
+/// The same rules, but for these things nobody waits long for `first`: `first_byte`, `idle`, or both.
+pub fn hurried(rules: &str, timers: &[&str]) -> String {
+    let timers: Vec<String> = timers.iter().map(|timer| format!("{timer}: 400ms")).collect();
+    rules.replace("key: first-key", &format!("key: first-key, timeouts: {{ {} }}", timers.join(", ")))
 }
 
 /// A client's question.

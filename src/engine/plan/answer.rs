@@ -24,8 +24,20 @@ const RULE: HeaderName = HeaderName::from_static("x-rulegate-rule");
 const DROPPED: HeaderName = HeaderName::from_static("x-rulegate-dropped");
 /// The rules in force.
 const VERSION: HeaderName = HeaderName::from_static("x-rulegate-rules-version");
+/// What stands in a header where there is no provider or no rule to name.
+const NOBODY: HeaderValue = HeaderValue::from_static("-");
 /// A provider's finer form of `retry-after`.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+/// Puts the router's own headers on an answer that went through no plan; what is there already stays.
+pub fn sign(headers: &mut HeaderMap, version: &str) {
+    headers.entry(PROVIDER).or_insert(NOBODY);
+    headers.entry(ATTEMPTS).or_insert(HeaderValue::from_static("0"));
+    headers.entry(RULE).or_insert(NOBODY);
+    if let Ok(version) = HeaderValue::from_str(version) {
+        headers.entry(VERSION).or_insert(version);
+    }
+}
 
 impl Plan {
     /// A provider's whole answer.

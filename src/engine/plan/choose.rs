@@ -17,7 +17,12 @@ impl Plan {
     pub(super) fn choose(&mut self, health: &Health, now: Ms) -> State {
         let order = match self.order.take() {
             Some(order) => order,
-            None => self.make_order(health),
+            None => {
+                let order = self.make_order(health);
+                let names = order.iter().map(|way| self.provider_name(*way)).collect();
+                self.events.push(Event::Candidates { order: names });
+                order
+            }
         };
         let chosen = self.pick(&order, health, now).filter(|_| self.attempts < MOST_ATTEMPTS);
         let state = match chosen {
@@ -60,7 +65,7 @@ impl Plan {
                     continue;
                 }
             };
-            self.events.push(Event::Skipped { provider: provider.name.clone(), reason });
+            self.events.push(Event::Skipped { provider: provider.name.clone(), reason, until: None });
         }
         let providers: Vec<usize> =
             able.iter().filter_map(|place| route.ways.get(*place)).map(|way| way.provider).collect();
@@ -88,7 +93,8 @@ impl Plan {
                 }
                 Some(pause) => {
                     let reason = format!("put aside by rule {}", pause.rule);
-                    passed_over.push(Event::Skipped { provider: name, reason });
+                    let until = pause.until;
+                    passed_over.push(Event::Skipped { provider: name, reason, until });
                 }
             }
         }
@@ -152,6 +158,8 @@ impl Plan {
         let Some(rule) = self.judge(&Case::of(way, &failure, &read, now)) else {
             return false;
         };
+        let reason = format!("rule {} minds that it would not get {dropped}", rule.name);
+        self.events.push(Event::Skipped { provider: self.provider_name(way), reason, until: None });
         health.with(|health| self.decide(way, failure, read, Some(rule), health, now));
         true
     }

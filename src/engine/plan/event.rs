@@ -1,6 +1,7 @@
 //! What a plan did and why, for logs and for records of decisions. Holds no prompt and no key.
 
 use crate::engine::Ms;
+use crate::engine::failure::Phase;
 use crate::text::units::instant_text;
 use std::fmt;
 
@@ -20,6 +21,11 @@ pub enum Level {
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
+    /// Who may be asked.
+    Candidates {
+        /// By name, in the order in which they are asked.
+        order: Vec<String>,
+    },
     /// A request goes to a provider.
     Attempt {
         /// 1 for the first.
@@ -37,6 +43,8 @@ pub enum Event {
         provider: String,
         /// Why.
         reason: String,
+        /// Until when, if that is known.
+        until: Option<Ms>,
     },
     /// How an attempt went.
     Outcome {
@@ -44,6 +52,21 @@ pub enum Event {
         provider: String,
         /// What came of it.
         what: String,
+        /// The failure's kind by name; `None` for a good answer.
+        failure: Option<&'static str>,
+        /// The status, if there is one.
+        status: Option<u16>,
+        /// How far a failed attempt had come.
+        phase: Option<Phase>,
+    },
+    /// What is done about a failed attempt, all retries being spent.
+    Decided {
+        /// Whose attempt it was.
+        provider: String,
+        /// The rule that said so; `None`: no rule fired, and this is what is usual.
+        rule: Option<String>,
+        /// `next` or `return`.
+        action: &'static str,
     },
     /// What one rule said about an outcome; only when the plan traces.
     Verdict {
@@ -105,6 +128,11 @@ pub enum Event {
         /// The last rule that decided something.
         rule: Option<String>,
     },
+    /// A stream came to its good end.
+    StreamEnded {
+        /// Whose.
+        provider: String,
+    },
     /// A stream broke after the client had begun to read it.
     BrokenStream {
         /// Whose.
@@ -127,9 +155,9 @@ impl Event {
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {
-            Event::Attempt { .. } | Event::Skipped { .. } | Event::Outcome { .. } | Event::Verdict { .. } => {
-                Level::Debug
-            }
+            Event::Candidates { .. } | Event::Attempt { .. } | Event::Skipped { .. } => Level::Debug,
+            Event::Outcome { .. } | Event::Verdict { .. } | Event::Decided { .. } => Level::Debug,
+            Event::StreamEnded { .. } => Level::Debug,
             Event::Retry { .. } | Event::Recovered { .. } | Event::Answered { .. } => Level::Info,
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
             Event::NoAnswer { .. } => Level::Error,
@@ -139,15 +167,18 @@ impl Event {
     /// A short name, stable, for machines.
     pub fn name(&self) -> &'static str {
         match self {
+            Event::Candidates { .. } => "candidates",
             Event::Attempt { .. } => "attempt",
             Event::Skipped { .. } => "skipped",
             Event::Outcome { .. } => "outcome",
             Event::Verdict { .. } => "verdict",
+            Event::Decided { .. } => "decided",
             Event::Failover { .. } => "failover",
             Event::Retry { .. } => "retry",
             Event::CoolDown { .. } => "cool_down",
             Event::Recovered { .. } => "recovered",
             Event::Answered { .. } => "answered",
+            Event::StreamEnded { .. } => "stream_ended",
             Event::BrokenStream { .. } => "broken_stream",
             Event::NoAnswer { .. } => "no_answer",
         }
@@ -166,13 +197,17 @@ impl fmt::Display for By<'_> {
 impl fmt::Display for Event {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Event::Candidates { order } => write!(out, "in order: {}", order.join(", ")),
             Event::Attempt { number, provider, model, dropped } => {
                 write!(out, "attempt {number}: asking {provider}")?;
                 model.as_ref().map_or(Ok(()), |model| write!(out, " for {model}"))?;
                 if dropped.is_empty() { Ok(()) } else { write!(out, ", without {}", dropped.join(", ")) }
             }
-            Event::Skipped { provider, reason } => write!(out, "{provider} is passed over: {reason}"),
-            Event::Outcome { provider, what } => write!(out, "{provider}: {what}"),
+            Event::Skipped { provider, reason, .. } => write!(out, "{provider} is passed over: {reason}"),
+            Event::Outcome { provider, what, .. } => write!(out, "{provider}: {what}"),
+            Event::Decided { provider, rule, action } => {
+                write!(out, "{provider}: {action}{}", By(rule.as_deref()))
+            }
             Event::Verdict { provider, rule, matched, why } => {
                 let verb = if *matched { "fires" } else { "does not fire" };
                 write!(out, "rule {rule} {verb} for {provider}: {why}")
@@ -197,6 +232,7 @@ impl fmt::Display for Event {
                 let who = provider.as_deref().unwrap_or("the router");
                 write!(out, "{status} from {who} at attempt {attempts}{}", By(rule.as_deref()))
             }
+            Event::StreamEnded { provider } => write!(out, "the stream of {provider} is complete"),
             Event::BrokenStream { provider, reason } => {
                 write!(out, "the stream of {provider} broke while the client was reading: {reason}")
             }

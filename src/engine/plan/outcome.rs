@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// The status for a client that is not there any more. Nobody will read it.
 const CLIENT_GONE: u16 = 499;
+/// What an attempt came to whose client left.
+const CLIENT_LEFT: &str = "client_left";
 
 impl Plan {
     /// Takes in how the attempt went.
@@ -44,7 +46,13 @@ impl Plan {
             }
             Outcome::ClientGone => {
                 let provider = self.provider_name(way);
-                self.events.push(Event::Outcome { provider, what: "the client left".to_owned() });
+                self.events.push(Event::Outcome {
+                    provider,
+                    what: "the client left".to_owned(),
+                    failure: Some(CLIENT_LEFT),
+                    status: None,
+                    phase: None,
+                });
                 let status = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
                 let answer = self.signed(Answer::by_router(status, Bytes::new()), None);
                 self.state = State::Done(Box::new(answer));
@@ -54,10 +62,13 @@ impl Plan {
 
     /// Takes in how a stream ended that the client was already reading: the rules may put the provider aside.
     pub fn ended(&mut self, exchange: &Exchange, health: &mut Health, now: Ms) {
-        let (Some(failure), Some(current)) = (exchange.failure(), self.current.as_ref()) else {
+        let Some(way) = self.current.as_ref().map(|current| current.way) else {
             return;
         };
-        let way = current.way;
+        let Some(failure) = exchange.failure() else {
+            self.events.push(Event::StreamEnded { provider: self.provider_name(way) });
+            return;
+        };
         let (failure, read) = self.understood(way, failure.clone());
         let provider = self.provider_name(way);
         self.events.push(Event::BrokenStream { provider, reason: failure.to_string() });
@@ -72,7 +83,13 @@ impl Plan {
     fn succeeded(&mut self, way: usize, status: u16, body: &[u8], health: &mut Health, now: Ms) {
         let name = self.provider_name(way);
         let what = format!("answers with status {status}");
-        self.events.push(Event::Outcome { provider: name.clone(), what });
+        self.events.push(Event::Outcome {
+            provider: name.clone(),
+            what,
+            failure: None,
+            status: Some(status),
+            phase: None,
+        });
         health.succeeded(&name, now);
         let engine = self.engine.clone();
         if let Some(probe) = self.probe.and_then(|place| engine.probes.get(place)) {
@@ -115,6 +132,7 @@ impl Plan {
             self.put_aside(&case, &rule, health);
             return false;
         }
+        self.note_failure(self.provider_name(way), &failure);
         self.decide(way, failure, read, Some(rule), health, now);
         true
     }
@@ -126,7 +144,7 @@ impl Plan {
         };
         let (failure, read) = self.understood(way, failure);
         let provider = self.provider_name(way);
-        self.events.push(Event::Outcome { provider, what: failure.to_string() });
+        self.note_failure(provider, &failure);
         let rule = self.judge(&Case::of(way, &failure, &read, now));
         self.decide(way, failure, read, rule, health, now);
     }
@@ -162,6 +180,11 @@ impl Plan {
         if let Some(rule) = &rule {
             self.put_aside(&case, rule, health);
         }
+        self.events.push(Event::Decided {
+            provider: self.provider_name(way),
+            rule: rule.as_ref().map(|rule| rule.name.clone()),
+            action: if action == Do::Return { "return" } else { "next" },
+        });
         if action == Do::Return || self.probe.is_some() {
             let answer = self.error(way, &failure, &read, false, None);
             let answer = self.answered(answer);
@@ -207,6 +230,16 @@ impl Plan {
             }
             _ => None,
         }
+    }
+
+    fn note_failure(&mut self, provider: String, failure: &Failure) {
+        self.events.push(Event::Outcome {
+            provider,
+            what: failure.to_string(),
+            failure: Some(failure.kind.name()),
+            status: failure.status,
+            phase: Some(failure.phase),
+        });
     }
 
     fn note_again(&mut self, way: usize, rule: &Rule, at: Ms, repair: Option<String>) {
