@@ -97,6 +97,31 @@ fn verdicts(criterion: &mut Criterion) {
             });
         });
     }
+    // The same question to few rules and to many: the last one fires.
+    for count in [10, 10_000] {
+        let engine = world::of_rules(count);
+        let (headers, body) = (headers(&[]), world::refused_by(count - 1));
+        let read = protocol.read_error(&body, &headers, Some(429));
+        let facts = Facts {
+            failure: Some(rulegate::engine::failure::FailureKind::Status),
+            status: Some(429),
+            headers: &headers,
+            body: &body,
+            read: &read,
+            request: &request,
+            model: MODEL,
+            provider_doc: &null,
+            provider: "one",
+            attempt: 1,
+            dropped: &[],
+            now: world::NOW,
+        };
+        let found = engine.judge(0, &facts).map(|rule| rule.name.clone());
+        assert_eq!(found, Some(format!("r{}", count - 1)), "{count} rules do not measure what they say");
+        group.bench_function(format!("of {count} rules"), |bench| {
+            bench.iter(|| engine.judge(0, black_box(&facts)).is_some())
+        });
+    }
     group.finish();
 }
 

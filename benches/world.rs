@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use rulegate::config::builtin;
 use rulegate::config::check::check;
-use rulegate::config::files::Disk;
+use rulegate::config::files::{Disk, Memory};
 use rulegate::config::load::{self, Loaded};
 use rulegate::engine::exchange::{Exchange, Progress};
 use rulegate::engine::health::Health;
@@ -128,6 +128,37 @@ pub fn load() -> Loaded {
 
 fn load_with(has_key: fn(&str) -> bool) -> Loaded {
     load::load(&Disk, builtin::MAIN.as_ref(), &|name| has_key(name).then(|| "a-key".to_owned()))
+}
+
+/// An engine with so many failover rules of the usual kinds: by status and text, by text, by a type, by a header.
+pub fn of_rules(count: usize) -> Engine {
+    let rule = |at: usize| {
+        let status = 400 + at * 7 % 200;
+        let when = match at % 4 {
+            0 => format!("{{ status: {status}, text: '(?i)quota of plan {at} is used up' }}"),
+            1 => format!("{{ $.error.type: kind_{at} }}"),
+            2 => format!("{{ status: {status}, header: {{ x-window-{}: rejected }} }}", at % 50),
+            _ => format!("{{ text: 'limit {at} reached\\|(?<until>\\d{{10}})' }}"),
+        };
+        format!("  - {{ name: r{at}, when: {when}, do: next }}\n")
+    };
+    let rules: String = (0..count).map(rule).collect();
+    let text = format!(
+        "include: [ protocols/*.yaml ]\nproviders: {{ one: {{ speaks: anthropic.messages, url: \"http://one.test\", key: none }} }}\nroutes: [ {{ path: /v1/messages, protocol: anthropic.messages }} ]\nfailover:\n{rules}"
+    );
+    let files = Memory::new([("rules.yaml", text.as_str())]);
+    let loaded = load::load(&files, "rules.yaml".as_ref(), &|_| None);
+    let said = loaded.diagnostics.render(&loaded.sources, false);
+    build(loaded).unwrap_or_else(|| panic!("{said}"))
+}
+
+/// An answer that the rule at this place, one of those by text, judges.
+pub fn refused_by(at: usize) -> Bytes {
+    assert!(at % 4 == 3 || at == 9, "rule {at} does not look at the text");
+    if at == 9 {
+        return r#"{"type":"error","error":{"type":"kind_9","message":"This request would exceed your account's rate limit. Please try again later."}}"#.into();
+    }
+    format!(r#"{{"type":"error","error":{{"type":"rate_limit_error","message":"limit {at} reached|1767232800, please try again later."}}}}"#).into()
 }
 
 /// Checks and compiles them.

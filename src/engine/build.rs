@@ -7,7 +7,8 @@ mod protocols;
 mod rules;
 
 use super::headers::ListEdit;
-use super::judge::when::Texts;
+use super::judge::texts::Texts;
+use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
 use super::names::{self, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
@@ -36,7 +37,7 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     let mappings: Vec<Arc<Mapping>> =
         rules.mappings.iter().map(|it| Arc::new(build.mapping(it, &protocols))).collect();
     let common = build.failover(&rules.failover, &[&repairs]);
-    let providers: Vec<Provider> = rules
+    let mut providers: Vec<Provider> = rules
         .providers
         .iter()
         .map(|(name, it)| build.provider(&name.text, it, &protocols, &common, &repairs))
@@ -46,6 +47,9 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     let probes = probe::build(rules, &routes, &providers, build.diags);
     let Build { mut texts, repairs, .. } = build;
     texts.seal();
+    for provider in &mut providers {
+        provider.rules.seal(&provider.name, &texts);
+    }
     let broken = found.has_errors();
     diags.append_news(found);
     if broken {
@@ -101,12 +105,12 @@ impl Build<'_> {
         name: &str,
         from: &model::Provider,
         protocols: &[Arc<Protocol>],
-        common: &super::judge::Rules,
+        common: &[Arc<Rule>],
         repairs: &Repairs,
     ) -> Provider {
         let own_repairs = self.repairs(&from.repairs);
         let own = self.failover(&from.failover, &[&own_repairs, repairs]);
-        let rules: super::judge::Rules = own.iter().chain(common.iter()).cloned().collect();
+        let rules = own.iter().chain(common).cloned().collect();
         let scope = names::scope(OUTGOING);
         let auth = from.auth.as_ref().and_then(|auth| self.auth(auth, &scope));
         let headers = self.headers(&from.headers, &scope);
@@ -147,8 +151,7 @@ impl Build<'_> {
             drop_headers: self.header_list(&from.drop_headers),
             header_lists: self.list_edits(&from.header_lists),
             patch: self.patch(from.patch.as_ref()),
-            judges_good: rules.iter().any(|rule| rule.sees_good),
-            rules,
+            rules: Rules::new(rules),
         }
     }
 

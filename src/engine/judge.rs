@@ -1,6 +1,9 @@
 //! The one place where outcomes are judged: ordered rules over facts, the first that fires decides.
 
 pub mod cooling;
+mod gate;
+mod index;
+pub mod texts;
 pub mod when;
 
 #[cfg(test)]
@@ -15,11 +18,12 @@ use crate::language::scope::Env;
 use crate::text::json::Doc;
 use cooling::Cooling;
 use http::HeaderMap;
-use regex::SetMatches;
+use index::Index;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
-use when::{Test, Texts};
+use texts::{Found, Texts};
+use when::{Test, Where};
 
 /// How much of an error's text regular expressions look at, in bytes.
 const LOOKED_AT: usize = 64 * 1024;
@@ -30,8 +34,8 @@ pub struct Rule {
     pub name: String,
     /// What it looks at.
     pub when: Test,
-    /// Whether it also judges good answers: its condition names a status.
-    pub sees_good: bool,
+    /// The same for good answers, if it judges them: those parts that name a good status.
+    pub good: Option<Test>,
     /// Whether it also judges requests before they are sent: its condition names what is dropped.
     pub sees_losses: bool,
     /// What to do.
@@ -49,8 +53,34 @@ impl Rule {
     }
 }
 
-/// The rules for one provider's outcomes: its own, then those of all.
-pub type Rules = Arc<[Arc<Rule>]>;
+/// The rules for one provider's outcomes, in order, and the lists by which they are found.
+#[derive(Default)]
+pub struct Rules {
+    all: Vec<Arc<Rule>>,
+    index: Index,
+}
+
+impl Rules {
+    /// These rules. They are found when [`Rules::seal`] has made the lists.
+    pub fn new(all: Vec<Arc<Rule>>) -> Rules {
+        Rules { all, index: Index::default() }
+    }
+
+    /// Makes the lists for what `provider` does; `texts` has the patterns of all rules.
+    pub fn seal(&mut self, provider: &str, texts: &Texts) {
+        self.index = Index::new(&self.all, provider, texts);
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Arc<Rule>] {
+        &self.all
+    }
+
+    /// Whether any of them judges good answers.
+    pub fn see_good(&self) -> bool {
+        self.all.iter().any(|rule| rule.good.is_some())
+    }
+}
 
 /// What is judged.
 #[derive(Clone, Copy)]
@@ -99,7 +129,9 @@ impl<'a> Facts<'a> {
 
     /// The text that regular expressions look at.
     pub fn text(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.body.get(..LOOKED_AT).unwrap_or(self.body))
+        let bytes = self.body.get(..LOOKED_AT).unwrap_or(self.body);
+        // The usual text is sound, and that is found out faster than what to do if it is not.
+        std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
     }
 
     /// The error's message, where it reads otherwise than in the text: with the escapes of JSON undone.
@@ -111,12 +143,12 @@ impl<'a> Facts<'a> {
 /// Facts while they are judged: what is costly is found out once, when first asked for.
 pub struct Judged<'a> {
     pub(super) facts: &'a Facts<'a>,
-    pub(super) texts: &'a Texts,
+    patterns: &'a Texts,
     names: Names,
     env: OnceCell<Env<'a>>,
     text: OnceCell<Cow<'a, str>>,
-    matches: OnceCell<Option<SetMatches>>,
-    in_message: OnceCell<Option<SetMatches>>,
+    in_text: OnceCell<Found>,
+    in_message: OnceCell<Found>,
 }
 
 impl<'a> Judged<'a> {
@@ -134,10 +166,10 @@ impl<'a> Judged<'a> {
         Judged {
             names,
             facts,
-            texts,
+            patterns: texts,
             env: OnceCell::new(),
             text: OnceCell::new(),
-            matches: OnceCell::new(),
+            in_text: OnceCell::new(),
             in_message: OnceCell::new(),
         }
     }
@@ -150,18 +182,24 @@ impl<'a> Judged<'a> {
         self.text.get_or_init(|| self.facts.text())
     }
 
-    /// Does the pattern match the text or the message?
-    fn matches(&self, pattern: usize) -> bool {
-        let texts = self.texts;
-        let in_text = self.matches.get_or_init(|| texts.search(self.text()));
-        if texts.found(in_text.as_ref(), pattern, self.text()) {
-            return true;
+    /// The texts that patterns of this kind look at, with what might match there.
+    fn texts(&self, scope: Where) -> [Option<(&str, &Found)>; 2] {
+        match scope {
+            Where::Text => {
+                let message = self.facts.message().map(|text| (text, self.search(text, &self.in_message)));
+                [Some((self.text(), self.search(self.text(), &self.in_text))), message]
+            }
         }
-        let Some(message) = self.facts.message() else {
-            return false;
-        };
-        let in_message = self.in_message.get_or_init(|| texts.search(message));
-        texts.found(in_message.as_ref(), pattern, message)
+    }
+
+    fn search<'j>(&self, text: &str, cell: &'j OnceCell<Found>) -> &'j Found {
+        cell.get_or_init(|| self.patterns.search(text))
+    }
+
+    /// Does the pattern match one of the texts that it looks at?
+    fn matches(&self, scope: Where, pattern: u32) -> bool {
+        let mut texts = self.texts(scope).into_iter().flatten();
+        texts.any(|(text, found)| self.patterns.is_match(pattern, found, text))
     }
 }
 
@@ -187,36 +225,47 @@ pub struct Said {
 /// Finds the first rule that fires. `is_spent`: a rule that has nothing left to do for this request is passed
 /// over. `said`, where it is wanted, gets what every rule said up to the one that fired.
 pub fn judge<'r>(
-    rules: &'r [Arc<Rule>],
+    rules: &'r Rules,
     judged: &Judged<'_>,
     is_spent: impl Fn(&Rule) -> bool,
-    mut said: Option<&mut Vec<Said>>,
+    said: Option<&mut Vec<Said>>,
 ) -> Option<&'r Arc<Rule>> {
-    let failure = judged.facts.failure;
-    for rule in rules {
-        let applies = match failure {
-            None => rule.sees_good,
-            Some(FailureKind::Lossy) => rule.sees_losses,
-            Some(_) => true,
-        };
-        let fired = applies && rule.when.holds(judged) && !is_spent(rule);
-        if let Some(said) = said.as_deref_mut() {
-            let why = if !applies && failure.is_none() {
-                "it names no status, so good answers are not its business".to_owned()
-            } else if !applies {
-                "nothing has been sent yet, and it does not ask what is dropped".to_owned()
-            } else if fired || !rule.when.holds(judged) {
-                rule.when.why(judged)
-            } else {
-                "it has done for this request what it can".to_owned()
-            };
-            said.push(Said { rule: rule.name.clone(), fired, why });
+    match said {
+        None => {
+            let mut likely = rules.index.walk(judged).filter_map(|place| rules.all.get(place));
+            likely.find(|rule| rule.fires(judged) && !is_spent(rule))
         }
-        if fired {
-            return Some(rule);
+        Some(said) => rules.all.iter().find(|rule| {
+            said.push(rule.say(judged, is_spent(rule)));
+            said.last().is_some_and(|said| said.fired)
+        }),
+    }
+}
+
+impl Rule {
+    /// What it asks of an outcome of this kind; `None` if that is not its business.
+    fn test(&self, failure: Option<FailureKind>) -> Option<&Test> {
+        match failure {
+            None => self.good.as_ref(),
+            Some(FailureKind::Lossy) => Some(&self.when).filter(|_| self.sees_losses),
+            Some(_) => Some(&self.when),
         }
     }
-    None
+
+    fn fires(&self, judged: &Judged<'_>) -> bool {
+        self.test(judged.facts.failure).is_some_and(|test| test.holds(judged))
+    }
+
+    fn say(&self, judged: &Judged<'_>, is_spent: bool) -> Said {
+        let holds = self.fires(judged);
+        let why = match (self.test(judged.facts.failure), judged.facts.failure) {
+            (Some(_), _) if holds && is_spent => "it has done for this request what it can".to_owned(),
+            (Some(test), _) => test.why(judged),
+            (None, None) => "it names no good status, so good answers are not its business".to_owned(),
+            (None, Some(_)) => "nothing has been sent yet, and it does not ask what is dropped".to_owned(),
+        };
+        Said { rule: self.name.clone(), fired: holds && !is_spent, why }
+    }
 }
 
 /// What happens when no rule fires: the next provider for what is no answer at all, else back to the client.

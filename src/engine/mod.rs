@@ -62,7 +62,7 @@ pub struct Engine {
     pub(crate) mappings: Vec<Arc<mapping::Mapping>>,
     by_priority: Vec<usize>,
     repairs: Vec<Repair>,
-    texts: judge::when::Texts,
+    texts: judge::texts::Texts,
     models_doc: Doc,
 }
 

@@ -37,8 +37,6 @@ pub struct Provider {
     /// The last word on what is sent. It sees what repairs see.
     pub(super) patch: Option<Patch>,
     pub(super) rules: Rules,
-    /// Whether any rule also judges good answers.
-    pub(super) judges_good: bool,
 }
 
 /// Which of the client's models are called what.

@@ -57,6 +57,15 @@ impl Facts for NoFacts {
 }
 
 impl Condition {
+    /// The path and the texts one of which has to stand there, if that is all that is asked: for those who look
+    /// rules up by what an outcome says.
+    pub fn texts(&self) -> Option<(&Source, Vec<&str>)> {
+        match self {
+            Condition::Match(source, matcher) if !source.is_plural() => Some((source, matcher.texts()?)),
+            _ => None,
+        }
+    }
+
     /// Whether the condition holds.
     pub fn test(&self, env: &Env<'_>) -> bool {
         match self {

@@ -333,6 +333,18 @@ fn operand(c: &mut Compiler<'_>, node: &Node) -> Option<Operand> {
 }
 
 impl Matcher {
+    /// The texts one of which it wants, if that is all.
+    pub fn texts(&self) -> Option<Vec<&str>> {
+        match self {
+            Matcher::Equals(Val::Str(text)) => Some(vec![text]),
+            Matcher::Any(parts) => {
+                let parts: Option<Vec<Vec<&str>>> = parts.iter().map(Matcher::texts).collect();
+                Some(parts?.concat())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it holds. Of several selected nodes one is enough, except for what asks after presence.
     pub fn test(&self, value: &Val<'_>, env: &Env<'_>) -> bool {
         match (self, value) {

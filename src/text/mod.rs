@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod json;
 pub mod path;
+pub mod pattern;
 pub mod sse;
 pub mod units;
 pub mod yaml;

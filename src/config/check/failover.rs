@@ -123,7 +123,7 @@ fn captures(rule: &FailoverRule, cool_down: &CoolDown, diags: &mut Diagnostics) 
     if let Some(when) = &rule.when {
         when.visit(&mut |fact| {
             if let Fact::Text(patterns) = fact {
-                groups.extend(patterns.iter().flat_map(|pattern| pattern.regex.capture_names().flatten()));
+                groups.extend(patterns.iter().flat_map(|it| it.pattern.groups()).map(String::as_str));
             }
         });
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::config::record::{FromNode, Schemas, wrong_type};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::text::pattern::{self, last_sentence};
 use crate::text::units::{self, Glob, StatusSet};
 use crate::text::yaml::{Kind, Node};
 
@@ -103,8 +103,8 @@ impl FromNode for Glob {
 /// A regular expression over text.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// Compiled.
-    pub regex: Regex,
+    /// The pattern itself.
+    pub pattern: pattern::Pattern,
     /// Where it stands.
     pub span: Span,
 }
@@ -115,11 +115,11 @@ impl FromNode for Pattern {
             wrong_type(node, "a regular expression is wanted here", diags);
             return None;
         };
-        match Regex::new(text) {
-            Ok(regex) => Some(Pattern { regex, span: node.span }),
+        match pattern::Pattern::parse(text) {
+            Ok(pattern) => Some(Pattern { pattern, span: node.span }),
             Err(error) => {
                 let diagnostic = Diagnostic::error("bad-regex", "this is not a regular expression");
-                diags.push(diagnostic.at(node.span).label(last_sentence(&error.to_string())));
+                diags.push(diagnostic.at(node.span).label(error));
                 None
             }
         }
@@ -128,9 +128,4 @@ impl FromNode for Pattern {
     fn schema(_: &mut Schemas) -> Value {
         json!({ "type": "string", "format": "regex" })
     }
-}
-
-/// The one sentence in a regex error, which is otherwise a drawing of several lines.
-fn last_sentence(text: &str) -> &str {
-    text.lines().last().unwrap_or(text).trim_start_matches("error: ").trim()
 }

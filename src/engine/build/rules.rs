@@ -5,9 +5,9 @@ use crate::config::model::{self, Fact};
 use crate::engine::actions::Do;
 use crate::engine::build::compile;
 use crate::engine::failure::FailureKind;
+use crate::engine::judge::Rule;
 use crate::engine::judge::cooling::{Cooling, Source};
-use crate::engine::judge::when::Test;
-use crate::engine::judge::{Rule, Rules};
+use crate::engine::judge::when::{Test, Where};
 use crate::engine::names::{self, COOLING, FAILOVER};
 use crate::language::scope::Scope;
 use crate::text::diagnostic::Span;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 impl Build<'_> {
     /// Compiles failover rules. A repair is looked for in one of `repairs` after the other.
-    pub(super) fn failover(&mut self, rules: &[model::FailoverRule], repairs: &[&Repairs]) -> Rules {
+    pub(super) fn failover(&mut self, rules: &[model::FailoverRule], repairs: &[&Repairs]) -> Vec<Arc<Rule>> {
         let scope = names::scope(FAILOVER);
         let cooling = names::scope(COOLING);
         let made = rules
@@ -37,7 +37,7 @@ impl Build<'_> {
         repairs: &[&Repairs],
     ) -> Option<Rule> {
         let when = match &from.when {
-            Some(when) => self.when(when, scope),
+            Some(when) => self.when(when, scope).map(Test::cheapest_first),
             None => Some(Test::Is(true)),
         };
         let action = self.action(&from.action, repairs);
@@ -45,7 +45,7 @@ impl Build<'_> {
         let when = when?;
         Some(Rule {
             name: from.name.value.clone(),
-            sees_good: when.names_status(),
+            good: when.for_good(),
             sees_losses: when.names_dropped(),
             when,
             action: action?,
@@ -117,7 +117,8 @@ impl Build<'_> {
             Fact::Not(part) => Test::Not(Box::new(self.when(part, scope)?)),
             Fact::Status(sets) => Test::Status(*sets),
             Fact::Text(patterns) => {
-                Test::Text(patterns.iter().map(|pattern| self.texts.add(&pattern.regex)).collect())
+                let patterns = patterns.iter().map(|pattern| self.texts.add(&pattern.pattern));
+                Test::Text(Where::Text, patterns.collect())
             }
             Fact::Failure(kinds) => Test::Failure(
                 kinds.iter().filter_map(|kind| FailureKind::from_name(kind.value.word())).collect(),
@@ -141,7 +142,7 @@ impl Build<'_> {
                     }
                     _ => node.as_str().unwrap_or_default().to_owned(),
                 };
-                Test::Path(compile::condition(node, scope, self.diags)?, written)
+                Test::Path(Arc::new(compile::condition(node, scope, self.diags)?), written)
             }
         })
     }
@@ -151,6 +152,6 @@ impl Build<'_> {
         let key = Key { text: path.to_owned(), span };
         let node = Node { span, kind: Kind::Map(vec![(key, matcher.clone())]) };
         let written = path.trim_start_matches('$').replacen('.', " ", 1);
-        Some(Test::Path(compile::condition(&node, scope, self.diags)?, written))
+        Some(Test::Path(Arc::new(compile::condition(&node, scope, self.diags)?), written))
     }
 }

@@ -1,5 +1,7 @@
 //! Cool down arithmetic and verdicts, as tables.
 
+mod index;
+
 use crate::engine::Engine;
 use crate::engine::health::Health;
 use crate::engine::plan::Event;
@@ -122,7 +124,7 @@ fn every_rule_can_say_why_it_did_not_fire() {
         "e false: header x-week does not hold",
         "f false: $.trouble.kind does not hold",
         "g false: status 429 is 429",
-        "h false: attempt does not hold, and status 429 is not 401, 403",
+        "h false: status 429 is not 401, 403, and attempt does not hold",
         "i true: status 429 is 4xx, and the text matches /a+/",
     ];
     assert_eq!(said, expected);
@@ -141,4 +143,19 @@ fn text_is_looked_for_with_the_escapes_of_json_undone() {
     assert_eq!(world.send("{}").rule, None);
     assert_eq!(world.send("{}").rule.as_deref(), Some("r"));
     assert!(!Health::clone(&world.health).is_usable("one", START));
+}
+
+#[test]
+fn a_good_answer_may_speak_of_errors() {
+    let failover = r#"[
+        { name: busy, when: { any: [ { status: 503 }, { text: engine is busy } ] }, do: next, cool_down: 1m },
+        { name: blank, when: { any: [ { status: 503 }, { status: 200, text: '"answer":""' } ] }, do: next } ]"#;
+    let mut world = World::new(rules(failover));
+    world.replies("one", [Reply::ok(r#"{"answer":"it says that the engine is busy"}"#)]);
+    let seen = world.send("{}");
+    assert_eq!((seen.status, seen.rule), (200, None));
+    world.replies("one", [Reply::ok(r#"{"answer":""}"#)]);
+    assert_eq!(world.send("{}").rule.as_deref(), Some("blank"));
+    world.replies("one", [Reply::status(400, "the engine is busy")]);
+    assert_eq!(world.send("{}").rule.as_deref(), Some("busy"));
 }

@@ -3,11 +3,24 @@
 use super::{Facts, Judged};
 use crate::engine::failure::FailureKind;
 use crate::language::Condition;
+use crate::text::pattern::Pattern;
 use crate::text::units::{Glob, StatusSet};
-use regex::{Regex, RegexSet, SetMatches};
-use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Which text a pattern looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Where {
+    /// The whole text, or the error's message in it with the escapes of JSON undone.
+    Text,
+}
+
+impl Where {
+    /// All of them; the place of each is its number.
+    pub const ALL: [Where; 1] = [Where::Text];
+}
 
 /// A condition over facts.
+#[derive(Clone)]
 pub enum Test {
     /// Always, or never.
     Is(bool),
@@ -19,8 +32,8 @@ pub enum Test {
     Not(Box<Test>),
     /// The status is in one of these.
     Status(StatusSet),
-    /// One of these patterns (places in [`Texts`]) matches the text.
-    Text(Vec<usize>),
+    /// One of these patterns (places in [`super::texts::Texts`]) matches a text.
+    Text(Where, Vec<u32>),
     /// What went wrong is one of these.
     Failure(Vec<FailureKind>),
     /// The client's model fits one of these.
@@ -30,7 +43,7 @@ pub enum Test {
     /// The mapping dropped one of these from the request.
     Dropped(Vec<Glob>),
     /// A condition of the mapping language, and how it is written.
-    Path(Condition, String),
+    Path(Arc<Condition>, String),
 }
 
 impl Test {
@@ -43,7 +56,7 @@ impl Test {
             Test::Any(parts) => parts.iter().any(|part| part.holds(judged)),
             Test::Not(part) => !part.holds(judged),
             Test::Status(set) => facts.status.is_some_and(|status| set.contains(status)),
-            Test::Text(patterns) => patterns.iter().any(|pattern| judged.matches(*pattern)),
+            Test::Text(scope, patterns) => patterns.iter().any(|pattern| judged.matches(*scope, *pattern)),
             Test::Failure(kinds) => facts.failure.is_some_and(|kind| kinds.contains(&kind)),
             Test::Model(globs) => globs.iter().any(|glob| glob.matches(facts.model)),
             Test::Provider(names) => names.iter().any(|name| name == facts.provider),
@@ -54,9 +67,61 @@ impl Test {
         }
     }
 
-    /// Does the condition name a status anywhere?
-    pub fn names_status(&self) -> bool {
-        self.has(&|test| matches!(test, Test::Status(_)))
+    /// The condition as it judges good answers: those of its branches that name a good status. `None` if there
+    /// are none. (What only looks at texts or fields means errors: an answer may speak of anything.)
+    pub fn for_good(&self) -> Option<Test> {
+        match self {
+            Test::Status(set) if !set.and(StatusSet::range(200, 299)).is_empty() => Some(self.clone()),
+            Test::Any(parts) => {
+                let parts: Vec<Test> = parts.iter().filter_map(Test::for_good).collect();
+                (!parts.is_empty()).then_some(Test::Any(parts))
+            }
+            Test::All(parts) => {
+                let good: Vec<Option<Test>> = parts.iter().map(Test::for_good).collect();
+                let names = good.iter().any(Option::is_some);
+                let parts =
+                    good.into_iter().zip(parts).map(|(good, part)| good.unwrap_or_else(|| part.clone()));
+                names.then(|| Test::All(parts.collect()))
+            }
+            Test::Not(part) if part.has(&|test| matches!(test, Test::Status(_))) => Some(self.clone()),
+            _ => None,
+        }
+    }
+
+    /// The same condition, with what is cheap to find out in front.
+    pub fn cheapest_first(self) -> Test {
+        let sorted = |parts: Vec<Test>| {
+            let mut parts: Vec<Test> = parts.into_iter().map(Test::cheapest_first).collect();
+            parts.sort_by_key(Test::cost);
+            parts
+        };
+        match self {
+            Test::All(parts) => Test::All(sorted(parts)),
+            Test::Any(parts) => Test::Any(sorted(parts)),
+            Test::Not(part) => Test::Not(Box::new(part.cheapest_first())),
+            test => test,
+        }
+    }
+
+    /// How long it takes, roughly: facts, then names, then paths, then regular expressions.
+    fn cost(&self) -> u32 {
+        match self {
+            Test::Is(_) | Test::Status(_) | Test::Failure(_) => 0,
+            Test::Provider(_) | Test::Model(_) | Test::Dropped(_) => 1,
+            Test::Path(..) => 2,
+            Test::Text(..) => 3,
+            Test::All(parts) | Test::Any(parts) => parts.iter().map(Test::cost).max().unwrap_or(0),
+            Test::Not(part) => part.cost(),
+        }
+    }
+
+    /// The patterns that it looks for, with where.
+    pub fn patterns(&self, found: &mut Vec<(Where, u32)>) {
+        match self {
+            Test::Text(scope, places) => found.extend(places.iter().map(|at| (*scope, *at))),
+            Test::All(parts) | Test::Any(parts) => parts.iter().for_each(|part| part.patterns(found)),
+            _ => {}
+        }
     }
 
     /// Does the condition name anywhere what is dropped?
@@ -100,8 +165,9 @@ impl Test {
                 Some(status) => format!("status {status} {is} {set}"),
                 None => format!("there is no status, so it is not {set}"),
             },
-            Test::Text(patterns) => {
-                let texts: Vec<&str> = patterns.iter().filter_map(|at| judged.texts.pattern(*at)).collect();
+            Test::Text(_, patterns) => {
+                let texts = patterns.iter().filter_map(|at| judged.patterns.pattern(*at));
+                let texts: Vec<&str> = texts.map(Pattern::as_str).collect();
                 let verb = if holds { "matches" } else { "does not match" };
                 format!("the text {verb} /{}/", texts.join("/ or /"))
             }
@@ -130,74 +196,4 @@ fn joined(parts: &[Test], judged: &Judged<'_>, with: &str) -> String {
 fn listed(globs: &[Glob]) -> String {
     let all: Vec<&str> = globs.iter().map(Glob::as_str).collect();
     all.join(" or ")
-}
-
-/// All patterns of all rules. One pass over a text tells which of them match.
-#[derive(Default)]
-pub struct Texts {
-    patterns: Vec<Regex>,
-    set: Option<RegexSet>,
-}
-
-impl Texts {
-    /// Adds a pattern, or finds it if it is there, and gives its place.
-    pub fn add(&mut self, pattern: &Regex) -> usize {
-        let known = self.patterns.iter().position(|known| known.as_str() == pattern.as_str());
-        known.unwrap_or_else(|| {
-            self.patterns.push(pattern.clone());
-            self.patterns.len() - 1
-        })
-    }
-
-    /// Builds the set. Without it (too many or too large patterns) each is tried by itself.
-    pub fn seal(&mut self) {
-        if self.patterns.len() > 1 {
-            self.set = RegexSet::new(self.patterns.iter().map(Regex::as_str)).ok();
-        }
-    }
-
-    /// How a pattern is written.
-    pub fn pattern(&self, at: usize) -> Option<&str> {
-        self.patterns.get(at).map(Regex::as_str)
-    }
-
-    pub(super) fn search(&self, text: &str) -> Option<SetMatches> {
-        self.set.as_ref().map(|set| set.matches(text))
-    }
-
-    pub(super) fn found(&self, matches: Option<&SetMatches>, at: usize, text: &str) -> bool {
-        match matches {
-            Some(matches) => matches.matched(at),
-            None => self.patterns.get(at).is_some_and(|pattern| pattern.is_match(text)),
-        }
-    }
-
-    /// The named groups of the first pattern of `test` that matches, as a JSON object.
-    pub fn captures(&self, test: &Test, facts: &Facts<'_>) -> Option<Value> {
-        let mut patterns = Vec::new();
-        collect(test, &mut patterns);
-        let text = facts.text();
-        let mut groups = Map::new();
-        for pattern in patterns.iter().filter_map(|at| self.patterns.get(*at)) {
-            let found = pattern.captures(&text).or_else(|| pattern.captures(facts.message()?));
-            let Some(found) = found else {
-                continue;
-            };
-            for name in pattern.capture_names().flatten() {
-                if let Some(group) = found.name(name) {
-                    groups.entry(name).or_insert_with(|| Value::from(group.as_str()));
-                }
-            }
-        }
-        (!groups.is_empty()).then_some(Value::Object(groups))
-    }
-}
-
-/// The patterns that a condition looks for.
-fn collect(test: &Test, patterns: &mut Vec<usize>) {
-    match test {
-        Test::Text(places) => patterns.extend(places),
-        Test::All(parts) | Test::Any(parts) => parts.iter().for_each(|part| collect(part, patterns)),
-        _ => {}
-    }
 }

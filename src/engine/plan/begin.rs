@@ -1,7 +1,7 @@
 //! How a request is taken up: its route, its body, its model.
 
 use super::{Answer, Incoming, Plan, State};
-use crate::engine::judge::when::Texts;
+use crate::engine::judge::texts::Texts;
 use crate::engine::judge::{Facts, Judged};
 use crate::engine::names::{ROUTING, View};
 use crate::engine::protocol::{ErrorText, Protocol};

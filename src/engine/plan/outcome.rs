@@ -113,7 +113,7 @@ impl Plan {
     ) -> bool {
         let engine = self.engine.clone();
         let provider = self.way(way).and_then(|way| engine.providers.get(way.provider));
-        if !provider.is_some_and(|provider| provider.judges_good) {
+        if !provider.is_some_and(|provider| provider.rules.see_good()) {
             return false;
         }
         let failure = Failure {

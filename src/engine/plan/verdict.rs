@@ -150,7 +150,7 @@ impl Plan {
         };
         let until = rule.cooling.as_ref().and_then(|cooling| {
             let facts = self.facts(case, &provider.name);
-            let captures = engine.texts.captures(&rule.when, &facts);
+            let captures = engine.texts.captures(&rule.when, &Judged::new(&facts, &engine.texts));
             cooling.until(&facts, captures.as_ref(), case.now)
         });
         let by_key = rule.cooling.as_ref().is_some_and(|cooling| cooling.by_key);

@@ -65,6 +65,36 @@ impl StatusSet {
         self
     }
 
+    /// All codes.
+    pub fn all() -> StatusSet {
+        StatusSet::range(LOWEST, HIGHEST)
+    }
+
+    /// The codes that are in both sets.
+    #[must_use]
+    pub fn and(mut self, other: StatusSet) -> StatusSet {
+        for (word, more) in self.bits.iter_mut().zip(other.bits) {
+            *word &= more;
+        }
+        self
+    }
+
+    /// The codes that are not in the other set.
+    #[must_use]
+    pub fn without(mut self, other: StatusSet) -> StatusSet {
+        for (word, more) in self.bits.iter_mut().zip(other.bits) {
+            *word &= !more;
+        }
+        self
+    }
+
+    /// The codes, in order.
+    pub fn codes(&self) -> impl Iterator<Item = u16> + use<> {
+        self.bits.into_iter().zip(0u16..).flat_map(|(word, place)| {
+            (0..64u16).filter(move |bit| word >> bit & 1 == 1).map(move |bit| place * 64 + bit)
+        })
+    }
+
     /// Whether no code is in the set.
     pub fn is_empty(&self) -> bool {
         self.bits.iter().all(|word| *word == 0)
@@ -119,6 +149,10 @@ mod tests {
         assert_eq!(set.to_string(), "429, 5xx");
         assert_eq!(StatusSet::parse("500 - 503").unwrap().to_string(), "500-503");
         assert!(StatusSet::default().is_empty() && !set.is_empty());
+        let some = StatusSet::range(428, 501);
+        assert_eq!(set.and(some).codes().collect::<Vec<_>>(), [429, 500, 501]);
+        assert_eq!(some.without(StatusSet::range(430, 599)).to_string(), "428-429");
+        assert_eq!(StatusSet::all().codes().count(), 500);
     }
 
     #[test]

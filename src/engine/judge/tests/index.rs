@@ -1,0 +1,153 @@
+//! Looking rules up finds the same as reading them one after the other.
+
+use super::rules;
+use crate::engine::failure::FailureKind;
+use crate::engine::judge::{Facts, Judged, judge};
+use crate::engine::{Engine, Ms};
+use crate::text::json::Doc;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const NOW: Ms = 1_700_000_000_000;
+
+/// One fact, as YAML in a line.
+fn fact() -> impl Strategy<Value = String> {
+    select(vec![
+        "status: 429",
+        "status: [400, 5xx]",
+        "status: 2xx",
+        "status: [200, 503]",
+        "text: 'limit reached'",
+        "text: '(?i)SLOW down|busy'",
+        "text: '[0-9]+ks?'",
+        "text: [ 'a+', 'never so' ]",
+        "text: '(?i)kiss'",
+        "failure: [dns, tls]",
+        "failure: [mapping, closed, reset]",
+        "failure: [malformed, in_stream]",
+        "$.trouble.kind: slow_down",
+        "$.trouble.kind: [busy, other]",
+        "$.trouble.kind: { not: busy }",
+        "$.trouble: { is: present }",
+        "header: { x-week: full }",
+        "header: { x-week: [full, half], x-day: full }",
+        "header: { x-day: { is: absent } }",
+        "model: 'big-*'",
+        "provider: one",
+        "provider: [two]",
+        "attempt: { above: 1 }",
+        "dropped: mood",
+    ])
+    .prop_map(str::to_owned)
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let one = prop_oneof![fact().prop_map(|fact| format!("{{ {fact} }}")), Just("true".to_owned())];
+    one.prop_recursive(3, 12, 3, |inner| {
+        let several = proptest::collection::vec(inner.clone(), 1..4).prop_map(|parts| parts.join(", "));
+        prop_oneof![
+            3 => several.clone().prop_map(|parts| format!("{{ all: [ {parts} ] }}")),
+            3 => several.prop_map(|parts| format!("{{ any: [ {parts} ] }}")),
+            1 => inner.prop_map(|part| format!("{{ not: {part} }}")),
+            2 => (fact(), fact()).prop_filter("each fact once", |(one, two)| {
+                one.split(':').next() != two.split(':').next()
+            }).prop_map(|(one, two)| format!("{{ {one}, {two} }}")),
+        ]
+    })
+}
+
+fn list() -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec(condition(), 1..20)
+}
+
+/// What a provider did: kind, status, body, headers, model, attempt.
+type Outcome = (
+    Option<FailureKind>,
+    Option<u16>,
+    &'static str,
+    Option<&'static str>,
+    Option<&'static str>,
+    &'static str,
+    u32,
+);
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let kinds: Vec<Option<FailureKind>> = FailureKind::ALL.iter().copied().map(Some).chain([None]).collect();
+    let bodies = vec![
+        "",
+        "limit reached",
+        "please slow DOWN",
+        "in 12ks",
+        "in 12\u{212A}\u{17F}",
+        "\u{212A}I\u{17F}s me",
+        r#"{"trouble":{"kind":"slow_down","text":"limit \u0072eached"}}"#,
+        r#"{"trouble":{"kind":"busy","text":"aa"}}"#,
+        r#"{"trouble":{"kind":7}}"#,
+        r#"[{"trouble":{"kind":"other"}}]"#,
+    ];
+    let word = || select(vec![None, Some("full"), Some("half")]);
+    (
+        select(kinds),
+        select(vec![None, Some(200), Some(400), Some(429), Some(503), Some(529), Some(777)]),
+        select(bodies),
+        word(),
+        word(),
+        select(vec!["big-1", "small"]),
+        1u32..3,
+    )
+}
+
+/// The rule that is looked up, and the one that is read.
+fn both(engine: &Engine, (failure, status, body, week, day, model, attempt): Outcome) -> [Option<String>; 2] {
+    let mut headers = HeaderMap::new();
+    let fields = [("x-week", week), ("x-day", day)];
+    for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let body = Bytes::from_static(body.as_bytes());
+    let read = engine.protocol("alpha.chat").unwrap().read_error(&body, &headers, status);
+    let (null, dropped) = (Doc::null(), ["mood".to_owned()]);
+    let facts = Facts {
+        failure,
+        status,
+        headers: &headers,
+        body: &body,
+        read: &read,
+        request: &null,
+        model,
+        provider_doc: &null,
+        provider: "one",
+        attempt,
+        dropped: &dropped,
+        now: NOW,
+    };
+    let rules = &engine.providers.first().unwrap().rules;
+    let found = |said| {
+        let judged = Judged::new(&facts, &engine.texts);
+        // A rule that has nothing left to do is passed over in both.
+        let is_spent = |rule: &crate::engine::judge::Rule| rule.name.ends_with('7');
+        judge(rules, &judged, is_spent, said).map(|rule| rule.name.clone())
+    };
+    [found(None), found(Some(&mut Vec::new()))]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn what_is_looked_up_is_what_is_read(
+        conditions in list(),
+        outcomes in proptest::collection::vec(outcome(), 40),
+    ) {
+        let written = conditions.iter().enumerate();
+        let written: Vec<String> =
+            written.map(|(place, when)| format!("{{ name: r{place}, when: {when}, do: next }}")).collect();
+        let engine = rules(&format!("[ {} ]", written.join(", ")));
+        for outcome in outcomes {
+            let [looked_up, read] = both(&engine, outcome);
+            prop_assert_eq!(looked_up, read, "{:?} with {:#?}", outcome, written);
+        }
+    }
+}
