@@ -203,3 +203,21 @@ async fn a_client_that_leaves_before_the_answer_ends_the_call_too() {
     drop(wire);
     first.only().hung_up().await;
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_while_the_router_waits_is_nobodys_failure() {
+    let first = Upstream::always(Reply::json(529, json!({ "error": { "type": "overloaded_error" } }))).await;
+    let second = Upstream::always(completion_stream(&["never"])).await;
+    let rules = two(&first.url(), &second.url()).replace("backoff: 1ms", "backoff: 1h");
+    let router = Router::start(rules).await;
+    let mut wire = router.client().connect().await;
+    let body = ask_stream().to_string();
+    let head = format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    wire.write(format!("{head}{body}").as_bytes()).await;
+    router.logged(&["asking first again"]).await;
+    drop(wire);
+    router.logged(&["the client went away"]).await;
+    let health = router.client().get("/v1/health").await.json();
+    assert_ne!(health["providers"]["first"], "cooling", "{health}");
+    assert_eq!((first.count(), second.count()), (1, 0));
+}

@@ -142,6 +142,7 @@ impl Build<'_> {
                 .collect(),
             key: key(&from.key.value),
             timeouts: super::protocol::timeouts(&timeouts),
+            force_stream: from.force_stream.as_ref().is_some_and(|it| it.value),
             proxy: proxy.map(|proxy| proxy.value.clone()),
             paths,
             models,

@@ -59,6 +59,8 @@ enum Body {
     Passing(Passing),
     /// A stream of another protocol.
     Translating(Box<Translating>),
+    /// A stream where a whole answer is wanted: it becomes one.
+    Folding(Box<Translating>),
     /// Nothing more is read.
     Over,
 }
@@ -119,6 +121,10 @@ impl Exchange {
             }
             Body::Passing(passing) => passing.feed(&self.job, bytes, &mut self.output, self.committed),
             Body::Translating(machine) => machine.feed(&self.job, &self.headers, self.status, bytes),
+            Body::Folding(machine) => {
+                let seen = machine.feed(&self.job, &self.headers, self.status, bytes);
+                return self.folded(seen);
+            }
         };
         self.saw(seen)
     }
@@ -138,6 +144,11 @@ impl Exchange {
                 self.body = Body::Translating(machine);
                 self.ended(seen)
             }
+            Body::Folding(mut machine) => {
+                let seen = machine.eof(&self.job, &self.headers, self.status);
+                self.body = Body::Folding(machine);
+                self.folded(seen)
+            }
         }
     }
 
@@ -156,6 +167,11 @@ impl Exchange {
                 let is_good = machine.eof_is_good(&self.job, &self.headers, self.status);
                 self.body = Body::Translating(machine);
                 if is_good { self.ended(Seen::Ended) } else { self.failed(failure) }
+            }
+            Body::Folding(mut machine) => {
+                let is_good = machine.eof_is_good(&self.job, &self.headers, self.status);
+                self.body = Body::Folding(machine);
+                if is_good { self.folded(Seen::Ended) } else { self.failed(failure) }
             }
             _ => self.failed(failure),
         }
@@ -211,7 +227,7 @@ impl Exchange {
     /// The state of the mapping's stream program, for people who look: names, and values as JSON.
     pub fn state(&self) -> Vec<(String, Option<String>)> {
         match &self.body {
-            Body::Translating(machine) => machine.state(),
+            Body::Translating(machine) | Body::Folding(machine) => machine.state(),
             _ => Vec::new(),
         }
     }
@@ -235,8 +251,12 @@ impl Exchange {
             return self.feed(&start);
         }
         if !self.job.streaming {
-            let message = "the provider streams although no stream was asked for";
-            return self.broke(Failure::new(FailureKind::Malformed, message));
+            let Some(fold) = self.job.provider.fold.clone() else {
+                let message = "the provider streams although no stream was asked for";
+                return self.broke(Failure::new(FailureKind::Malformed, message));
+            };
+            self.body = Body::Folding(Box::new(Translating::folding(fold, self.job.limits.event)));
+            return self.feed(&start);
         }
         self.body = match self.job.mapping.as_ref().map(|mapping| mapping.stream.clone()) {
             None => Body::Passing(Passing::new(self.job.limits.event)),
@@ -268,6 +288,29 @@ impl Exchange {
         match whole::answer(&self.job, self.status, &self.headers, body) {
             Ok(whole) => Progress::Done(Outcome::Whole(whole)),
             Err(failure) => self.failed(*failure),
+        }
+    }
+
+    /// Takes in what a stream has come to that is to be one whole answer.
+    fn folded(&mut self, seen: Seen) -> Progress {
+        let Body::Folding(machine) = &mut self.body else { return Progress::More };
+        match seen {
+            Seen::Failed(failure) | Seen::Told(failure) => self.failed(failure),
+            Seen::Ended => {
+                let mut body = Vec::new();
+                machine.take_output(&mut body);
+                self.body = Body::Over;
+                self.gathered(body.into())
+            }
+            Seen::Nothing | Seen::Content if machine.taken_in() > self.job.limits.answer => {
+                let message = format!("the answer is longer than {} bytes", self.job.limits.answer);
+                self.broke(Failure::new(FailureKind::Malformed, message))
+            }
+            Seen::Content => {
+                self.phase = Phase::Idle;
+                Progress::More
+            }
+            Seen::Nothing => Progress::More,
         }
     }
 
@@ -313,7 +356,8 @@ impl Exchange {
     }
 
     fn failed(&mut self, failure: Failure) -> Progress {
-        let failure = failure.in_phase(self.phase);
+        let mut failure = failure.in_phase(self.phase);
+        self.job.keys.iter().for_each(|key| failure.strike_out(key));
         if !self.committed {
             self.body = Body::Over;
             return Progress::Done(Outcome::Failed(failure));

@@ -1,5 +1,6 @@
 //! What can go wrong with one attempt: the kinds, and the failure that the plan judges.
 
+use crate::text::units::Secret;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::fmt;
@@ -111,6 +112,16 @@ impl Failure {
     pub fn in_phase(mut self, phase: Phase) -> Self {
         self.phase = phase;
         self
+    }
+
+    /// Takes a key out of what the provider said, before anybody reads it.
+    pub fn strike_out(&mut self, key: &Secret) {
+        if let Some(body) = key.hidden_in(&self.body) {
+            self.body = body.into();
+        }
+        if let Some(message) = key.hidden_in(self.message.as_bytes()) {
+            self.message = String::from_utf8_lossy(&message).into_owned();
+        }
     }
 
     /// The status that a client is told.

@@ -133,6 +133,7 @@ const ERROR_VALUES: Names = &[
 pub const PLACES: &[(&str, Names)] = &[
     ("`path`, `auth` and `headers` of a protocol; `auth`, `headers` and `models` of a provider", OUTGOING),
     ("a protocol's `whole`, `error`, and `content`, `end` and `error` of its `stream`", INCOMING),
+    ("a protocol's `fold` and `unfold`", STREAM_VALUES),
     ("a protocol's `errors` and `error_headers`, `ping` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
     ("`cool_down.until`", COOLING),

@@ -6,13 +6,15 @@ pub use errors::{ErrorText, Wording, plain_error};
 
 use super::Timeouts;
 use super::names::{INCOMING, View};
-use crate::language::{Condition, Template};
+use crate::language::stream::StreamProgram;
+use crate::language::{Condition, Patch, Template};
 use crate::text::json::Doc;
 use crate::text::path::Path;
 use crate::text::units::{Glob, StatusSet};
 use http::header::HeaderName;
 use http::{HeaderMap, Method};
 use memchr::memmem::Finder;
+use std::sync::Arc;
 
 /// What a protocol is.
 #[derive(Default)]
@@ -41,6 +43,12 @@ pub struct Protocol {
     pub stream: Option<StreamShape>,
     /// What a whole answer must satisfy, over [`INCOMING`].
     pub whole: Option<Condition>,
+    /// From a stream to a whole body, over [`super::names::MAPPING`]; as is `unfold`.
+    pub fold: Option<Arc<StreamProgram>>,
+    /// From a whole body to a stream.
+    pub unfold: Option<Arc<StreamProgram>>,
+    /// Makes a request ask for a stream, over [`super::names::ROUTING`].
+    pub ask_stream: Option<Patch>,
     pub(super) reader: errors::Reader,
     pub(super) wording: errors::Words,
 }

@@ -24,6 +24,8 @@ pub struct Provider {
     pub key: KeySource,
     /// What its requests may take.
     pub timeouts: Timeouts,
+    /// Whether it is always asked for a stream.
+    pub force_stream: bool,
     /// The proxy on the way to it, as the rules write it.
     pub proxy: Option<String>,
     /// By protocol, where it is not the protocol's own. Over [`OUTGOING`].

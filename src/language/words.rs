@@ -56,6 +56,10 @@ pub const PROGRAM: &[Word] = &[
     word("undecodable", "runs for data that is no JSON; `$` is its text; without it the stream fails"),
     word("eof", "runs when the bytes are over; without it, and if nothing ended the stream, it was cut off"),
     word("end", "runs once at the good end, when all blocks are closed"),
+    word(
+        "whole",
+        "in a protocol's `fold`: the whole body, over `$emitted` and the state, when the stream has ended well",
+    ),
 ];
 
 /// Steps that may stand as a bare word: `end` is short for `{ end: true }`.
@@ -108,8 +112,9 @@ pub const STREAM_NAMES: &[Word] = &[
     word("$part", "in a block's `part`: what was added"),
     word(
         "$block",
-        "in a block's events: `$block.index` (from 0, in order of beginning), `$block.key`, and the fields of `once`",
+        "in a block's events: `$block.index` (from 0, in order of beginning), `$block.key`, and the fields of `once`; in the `end` of a keyed block also `$block.text`, its parts joined",
     ),
     word("$blocks", "the kinds of which a block has begun, a list of names"),
     word("$begun", "how many blocks of a kind have begun: `$begun.text`"),
+    word("$emitted", "in the `whole` of a `fold`: all that was emitted, a list"),
 ];

@@ -33,6 +33,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             header(name, true, name.span, diags);
         }
         lists(provider, diags);
+        folds(rules, provider, diags);
         if let Some(auth) = &provider.auth {
             header(&auth.header, false, auth.header.span, diags);
         }
@@ -101,6 +102,23 @@ fn speaks(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
         known_protocol(rules, protocol, diags);
     }
     super::twice("the protocol", provider.speaks.iter().map(|it| (it.value.as_str(), it.span)), diags);
+}
+
+/// Whoever only streams needs somebody who folds.
+fn folds(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
+    let Some(force) = provider.force_stream.as_ref().filter(|force| force.value) else { return };
+    let spoken = || provider.speaks.iter().filter_map(|name| rules.protocol(name));
+    let streams = || spoken().filter(|protocol| protocol.stream.is_some());
+    if let Some(protocol) = streams().find(|protocol| protocol.fold.is_none()) {
+        let message = format!("`{}` does not say how a stream is folded", protocol.protocol.value);
+        let diagnostic = Diagnostic::error("no-fold", message).at(force.span);
+        diags.push(
+            diagnostic.label("needs `fold` in the protocol's file").note(protocol.protocol.span, "here"),
+        );
+    } else if spoken().next().is_some() && streams().next().is_none() {
+        let diagnostic = Diagnostic::error("no-fold", "nothing that this provider speaks has streams");
+        diags.push(diagnostic.at(force.span).label("cannot be asked for one"));
+    }
 }
 
 /// Paths, and the protocols that they are for.

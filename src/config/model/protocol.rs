@@ -29,6 +29,12 @@ record! {
         stream: Option<StreamShape>,
         /// What an answer with a good status that is no stream must satisfy to be an answer.
         whole: Option<Node>,
+        /// How a stream becomes a whole answer, for a provider that streams though nobody asked for it: a stream
+        /// program with `whole`, the body.
+        fold: Option<Node>,
+        /// How a whole answer becomes a stream, for a provider that does not stream though it was asked to: a
+        /// stream program whose only event is the whole body.
+        unfold: Option<Node>,
         /// How to read an error: templates for `type`, `code` and `message`.
         error: Table<Node>,
         /// How the router words an error to a client: a template over `$error`.

@@ -41,6 +41,9 @@ record! {
         /// What is changed in a body before it is sent, whether it was translated or not: a patch, as under
         /// `repairs`. All other bytes stay.
         patch: Option<Node>,
+        /// It answers with streams only, so it is always asked for one. A client that wants a whole answer gets the
+        /// stream folded into one, as its protocol's `fold` says.
+        force_stream: Option<Spanned<bool>>,
         /// How long to wait for what.
         timeouts: Option<Timeouts>,
         /// Rules for this provider's answers; they come before the common ones.

@@ -55,6 +55,7 @@ impl Build<'_> {
             let framing = Framing {
                 event: client.and_then(|shape| shape.event.clone()),
                 done: client.filter(|shape| shape.write_done).and_then(|shape| shape.done.clone()),
+                folds: false,
             };
             let mut ignored = Diagnostics::new();
             let scope = self::scope(from, &mut ignored);

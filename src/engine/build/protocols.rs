@@ -3,14 +3,17 @@
 use super::Build;
 use crate::config::model;
 use crate::engine::build::compile;
-use crate::engine::names::{self, INCOMING, OUTGOING, WORDING};
+use crate::engine::names::{self, INCOMING, MAPPING, OUTGOING, ROUTING, WORDING};
 use crate::engine::protocol::{Auth, HeaderList, Protocol, StreamShape, TypeOfStatus};
-use crate::language::Condition;
 use crate::language::scope::Scope;
+use crate::language::stream::{Framing, StreamProgram};
+use crate::language::{Condition, Patch};
+use crate::text::diagnostic::Diagnostics;
 use crate::text::path::{self, Path};
 use crate::text::units::{Glob, StatusSet};
 use crate::text::yaml::{Key, Kind, Node};
 use memchr::memmem::Finder;
+use std::sync::Arc;
 
 impl Build<'_> {
     pub(super) fn protocol(&mut self, from: &model::Protocol) -> Protocol {
@@ -30,6 +33,9 @@ impl Build<'_> {
             streaming: from.streaming.as_ref().and_then(|path| self.path(path)),
             stream: from.stream.as_ref().map(|stream| self.stream_shape(stream, &incoming, &wording)),
             whole: self.condition(from.whole.as_ref(), &incoming),
+            fold: self.program(from, from.fold.as_ref(), true),
+            unfold: self.program(from, from.unfold.as_ref(), false),
+            ask_stream: from.streaming.as_ref().and_then(|path| self.ask_stream(path)),
             ..Protocol::default()
         };
         for (key, node) in from.error.iter() {
@@ -67,6 +73,35 @@ impl Build<'_> {
             ping: self.template(from.ping.as_ref(), wording),
             failed: self.template(from.failed.as_ref(), wording),
         }
+    }
+
+    /// `fold` or `unfold`.
+    fn program(
+        &mut self,
+        from: &model::Protocol,
+        node: Option<&Node>,
+        folds: bool,
+    ) -> Option<Arc<StreamProgram>> {
+        let stream = from.stream.as_ref().filter(|_| !folds);
+        let done = stream.filter(|shape| shape.write_done).and_then(|shape| shape.done.as_ref());
+        let framing = Framing {
+            event: stream.and_then(|shape| shape.event.as_ref()).map(|name| name.value.clone()),
+            done: done.map(|text| text.value.clone()),
+            folds,
+        };
+        StreamProgram::compile(node?, names::scope(MAPPING), framing, self.diags).map(Arc::new)
+    }
+
+    /// The patch that makes a request ask for a stream.
+    fn ask_stream(&mut self, path: &model::Spanned<String>) -> Option<Patch> {
+        let node = |kind| Node { span: path.span, kind };
+        let key = |text: &str| Key { text: text.to_owned(), span: path.span };
+        let set = node(Kind::Map(vec![(key(&path.value), node(Kind::Bool(true)))]));
+        let edit = node(Kind::Map(vec![(key("set"), set)]));
+        let scope = names::scope(ROUTING);
+        // What is wrong with the path is told once, where it is read.
+        let mut ignored = Diagnostics::new();
+        compile::patch(&node(Kind::List(vec![edit])), &scope, &mut ignored)
     }
 
     fn unknown_part(&mut self, key: &Key) {

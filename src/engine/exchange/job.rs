@@ -7,6 +7,7 @@ use crate::engine::{Limits, Ms};
 use crate::language::scope::Slot;
 use crate::language::value::Val;
 use crate::text::json::Doc;
+use crate::text::units::Secret;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::{Arc, OnceLock};
@@ -39,6 +40,8 @@ pub struct Job {
     pub now: Ms,
     /// How much is too much.
     pub limits: Limits,
+    /// The credentials that were sent. Where the provider quotes one, the client reads `[key]`.
+    pub keys: Vec<Secret>,
     /// The body that was sent, parsed if anyone looks.
     pub upstream_doc: OnceLock<Doc>,
 }
@@ -65,13 +68,18 @@ impl Job {
         }
     }
 
-    /// The same values slot by slot, for stream programs.
+    /// The same values slot by slot, for the mapping's stream program.
     pub fn base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
+        let mut base = self.protocols_base(headers, status);
+        base.extend(self.kept.iter().cloned());
+        base
+    }
+
+    /// The same without what the mapping kept, for the stream programs of a protocol.
+    pub fn protocols_base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
         let view = self.view(headers, status);
         let given = |name: &Name| !matches!(name, Name::Doc | Name::Event | Name::Error);
         let roots = MAPPING.iter().enumerate().filter(|(_, name)| given(name));
-        let mut base: Vec<(Slot, Val<'a>)> = roots.map(|(slot, name)| (slot, view.value(*name))).collect();
-        base.extend(self.kept.iter().cloned());
-        base
+        roots.map(|(slot, name)| (slot, view.value(*name))).collect()
     }
 }

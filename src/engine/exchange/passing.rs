@@ -40,11 +40,14 @@ impl Passing {
         let mut seen = Seen::Nothing;
         let mut too_long = false;
         frames.push(bytes, |whole| {
+            let mut quoted = false;
+            let from = output.len();
             output.extend_from_slice(whole);
             let read = decoder.push(whole, &mut |event| {
                 if committed || matches!(seen, Seen::Content | Seen::Ended) {
                     remember(last, event.data);
                     *ended |= is_done(shape, event.data) || shape.is_seen_to_end(event.data);
+                    quoted |= is_quoting(job, shape, &event);
                 } else if matches!(seen, Seen::Nothing) {
                     remember(last, event.data);
                     seen = look(shape, &event);
@@ -52,6 +55,9 @@ impl Passing {
                 }
             });
             too_long |= read.is_err();
+            if quoted {
+                strike_out(job, output, from);
+            }
         });
         if too_long || frames.pending().len() > *limit {
             let message = format!("an event of the stream is longer than {limit} bytes");
@@ -140,6 +146,22 @@ fn look(shape: &StreamShape, event: &SseEvent<'_>) -> Seen {
         EventKind::End => Seen::Ended,
         EventKind::Content => Seen::Content,
         EventKind::Other => Seen::Nothing,
+    }
+}
+
+/// Does an event quote a key, and is it an error? Anything else may say what it likes.
+fn is_quoting(job: &Job, shape: &StreamShape, event: &SseEvent<'_>) -> bool {
+    job.keys.iter().any(|key| key.hidden_in(event.data).is_some())
+        && Doc::parse(event.data.to_vec()).is_ok_and(|doc| shape.is_error(&doc, event.name))
+}
+
+/// Takes the keys out of the output from this place on.
+fn strike_out(job: &Job, output: &mut Vec<u8>, from: usize) {
+    for key in &job.keys {
+        if let Some(clean) = output.get(from..).and_then(|said| key.hidden_in(said)) {
+            output.truncate(from);
+            output.extend_from_slice(&clean);
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Translating {
     events: usize,
     output: Vec<u8>,
     failure: Option<Failure>,
+    /// Is the program the provider's protocol's own, and not a mapping's?
+    folds: bool,
 }
 
 impl Translating {
@@ -32,7 +34,17 @@ impl Translating {
             events: 0,
             output: Vec::new(),
             failure: None,
+            folds: false,
         }
+    }
+
+    /// For a protocol's `fold`: the output, after the end, is one body.
+    pub fn folding(program: Arc<StreamProgram>, limit: usize) -> Translating {
+        Translating { folds: true, ..Translating::new(program, limit) }
+    }
+
+    fn base<'a>(&self, job: &'a Job, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
+        if self.folds { job.protocols_base(headers, status) } else { job.base(headers, status) }
     }
 
     /// How many bytes have been taken in.
@@ -72,7 +84,7 @@ impl Translating {
     /// Takes bytes in.
     pub fn feed(&mut self, job: &Job, headers: &HeaderMap, status: u16, bytes: &[u8]) -> Seen {
         self.taken_in += bytes.len();
-        let base = job.base(headers, status);
+        let base = self.base(job, headers, status);
         let Translating { decoder, machine, events, failure, .. } = self;
         let read = decoder.push(bytes, &mut |event| {
             *events += 1;
@@ -86,7 +98,7 @@ impl Translating {
 
     /// The bytes are over.
     pub fn eof(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
-        let base = job.base(headers, status);
+        let base = self.base(job, headers, status);
         let Translating { decoder, machine, events, failure, .. } = self;
         let read = decoder.finish(&mut |event| {
             *events += 1;

@@ -43,15 +43,19 @@ pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Resul
     Ok(Whole { status, headers: headers.clone(), raw: body, body: mapped })
 }
 
-/// A whole answer where a stream was asked for: the stream program takes it as its only event.
+/// A whole answer where a stream was asked for: the stream program takes it as its only event, the mapping's or,
+/// within one protocol, its `unfold`.
 pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Box<Failure>> {
     let doc = document(job, status, headers, &body)?;
-    let Some(program) = job.mapping.as_ref().and_then(|mapping| mapping.stream.clone()) else {
+    let program = match &job.mapping {
+        Some(mapping) => mapping.stream.clone().map(|program| (program, job.base(headers, status))),
+        None => job.provider.unfold.clone().map(|program| (program, job.protocols_base(headers, status))),
+    };
+    let Some((program, base)) = program else {
         let message = "one whole answer came where a stream was asked for";
         return Err(malformed(message, headers, body));
     };
     let mut machine = StreamMachine::new(program);
-    let base = job.base(headers, status);
     machine.document(&base, None, &doc);
     if !machine.ended() && machine.failure().is_none() {
         if machine.committed() {

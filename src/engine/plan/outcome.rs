@@ -116,12 +116,13 @@ impl Plan {
         if !provider.is_some_and(|provider| provider.rules.see_good()) {
             return false;
         }
-        let failure = Failure {
+        let mut failure = Failure {
             status: Some(status),
             headers: headers.clone(),
             body: Bytes::copy_from_slice(body),
             ..Failure::new(FailureKind::Malformed, "a rule does not take this for an answer")
         };
+        self.hide_keys(way, &mut failure);
         let read = self.read(way, &failure);
         let case = Case { kind: None, ..Case::of(way, &failure, &read, now) };
         let Some(rule) = self.judge(&case) else {

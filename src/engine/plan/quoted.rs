@@ -11,26 +11,17 @@ impl Plan {
     pub(super) fn hide_keys(&self, way: usize, failure: &mut Failure) {
         let provider = self.way(way).and_then(|way| self.engine.providers.get(way.provider));
         match provider.map(|provider| &provider.key) {
-            Some(KeySource::Value(key)) => hide(key, failure),
+            Some(KeySource::Value(key)) => failure.strike_out(key),
             Some(KeySource::Client) => {
                 for name in [AUTHORIZATION, HeaderName::from_static("x-api-key")] {
                     let value = self.incoming.headers.get(name).and_then(|value| value.to_str().ok());
                     // Of `Bearer KEY` the last word is the key.
                     if let Some(key) = value.and_then(|value| value.split_whitespace().next_back()) {
-                        hide(&Secret::new(key), failure);
+                        failure.strike_out(&Secret::new(key));
                     }
                 }
             }
             Some(KeySource::None | KeySource::Unset(_)) | None => {}
         }
-    }
-}
-
-fn hide(key: &Secret, failure: &mut Failure) {
-    if let Some(body) = key.hidden_in(&failure.body) {
-        failure.body = body.into();
-    }
-    if let Some(message) = key.hidden_in(failure.message.as_bytes()) {
-        failure.message = String::from_utf8_lossy(&message).into_owned();
     }
 }

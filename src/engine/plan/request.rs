@@ -11,6 +11,7 @@ use crate::engine::provider::{KeySource, Provider};
 use crate::engine::route::Way;
 use crate::language::{Fail, splice};
 use crate::text::json::{Doc, write_str};
+use crate::text::units::Secret;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -40,9 +41,12 @@ impl Plan {
         let provider = self.engine.providers.get(way.provider).ok_or_else(nothing)?;
         let client = route.protocol.clone().ok_or_else(nothing)?;
         let provider_doc = way.document(provider, &self.model);
+        let forced = if provider.force_stream { self.forced(&client) } else { None };
+        let doc = forced.as_ref().unwrap_or(&self.doc);
+        let streams = self.streaming || forced.is_some();
         let view = View {
-            doc: Some(&self.doc),
-            request: Some(&self.doc),
+            doc: Some(doc),
+            request: Some(doc),
             provider: Some(&provider_doc),
             header: Some(&self.incoming.headers),
             model: Some(&self.model),
@@ -54,15 +58,17 @@ impl Plan {
         let body = match repaired {
             Some(body) => body,
             None => {
-                let made = self.body(way, provider, &client, &view, &kept);
+                let made = self.body(way, provider, &client, doc, &view, &kept);
                 made.map_err(|fail| Box::new(refused(&fail)))?
             }
         };
         let dropped = way.mapping.as_ref().map(|mapping| mapping.dropped(&view, &kept)).unwrap_or_default();
+        let headers = self.headers(provider, way, streams, &view, &kept);
+        let keys = sent_keys(&headers);
         let request = OutRequest {
             method: way.protocol.method.clone(),
             url: self.url(provider, way, &view),
-            headers: self.headers(provider, way, &view, &kept),
+            headers,
             body: body.clone(),
             timeouts: provider.timeouts,
         };
@@ -80,6 +86,7 @@ impl Plan {
             id: self.incoming.id.clone(),
             now: self.incoming.now,
             limits: self.engine.limits,
+            keys,
             upstream_doc: OnceLock::new(),
         };
         Ok((request, job))
@@ -90,6 +97,7 @@ impl Plan {
         way: &Way,
         provider: &Provider,
         client: &Arc<Protocol>,
+        doc: &Doc,
         view: &View<'_>,
         kept: &Kept,
     ) -> Result<Bytes, Fail> {
@@ -100,19 +108,25 @@ impl Plan {
             }
             None => {
                 let model = provider.model(&self.model);
-                (model != self.model).then(|| renamed(&self.doc, client, &model)).flatten()
+                (model != self.model).then(|| renamed(doc, client, &model)).flatten()
             }
         };
-        self.patched(provider, made, view)
+        self.patched(provider, doc, made, view)
     }
 
     /// What was made of the client's body, or else that body as it came, with the provider's own patch applied.
-    fn patched(&self, provider: &Provider, made: Option<Bytes>, view: &View<'_>) -> Result<Bytes, Fail> {
+    fn patched(
+        &self,
+        provider: &Provider,
+        doc: &Doc,
+        made: Option<Bytes>,
+        view: &View<'_>,
+    ) -> Result<Bytes, Fail> {
         let Some(patch) = &provider.patch else {
-            return Ok(made.unwrap_or_else(|| self.incoming.body.clone()));
+            return Ok(made.unwrap_or_else(|| doc.bytes()));
         };
         let doc = match made {
-            None => self.doc.clone(),
+            None => doc.clone(),
             Some(body) => match Doc::parse(body.clone()) {
                 Ok(doc) => doc,
                 Err(_) => return Ok(body),
@@ -120,6 +134,13 @@ impl Plan {
         };
         let view = View { doc: Some(&doc), ..view.clone() };
         patch.apply(&doc, &mut view.env(ROUTING, ROUTING.len())).map(Bytes::from)
+    }
+
+    /// The client's body, as if it asked for a stream, where it does not.
+    fn forced(&self, client: &Protocol) -> Option<Doc> {
+        let patch = client.ask_stream.as_ref().filter(|_| !self.streaming)?;
+        let view = View { doc: Some(&self.doc), ..View::default() };
+        Doc::parse(patch.apply(&self.doc, &mut view.env(ROUTING, ROUTING.len())).ok()?).ok()
     }
 
     fn url(&self, provider: &Provider, way: &Way, view: &View<'_>) -> String {
@@ -138,7 +159,14 @@ impl Plan {
         url
     }
 
-    fn headers(&self, provider: &Provider, way: &Way, view: &View<'_>, kept: &Kept) -> HeaderMap {
+    fn headers(
+        &self,
+        provider: &Provider,
+        way: &Way,
+        streams: bool,
+        view: &View<'_>,
+        kept: &Kept,
+    ) -> HeaderMap {
         let incoming = &self.incoming.headers;
         let mut made = HeaderMap::new();
         if way.mapping.is_none() {
@@ -150,7 +178,7 @@ impl Plan {
             }
         }
         made.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if self.streaming { "text/event-stream" } else { "application/json" };
+        let accept = if streams { "text/event-stream" } else { "application/json" };
         made.entry(ACCEPT).or_insert(HeaderValue::from_static(accept));
         // What arrives is read, so it should come as it is.
         made.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -192,6 +220,12 @@ impl Plan {
 fn secret(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value
+}
+
+/// The credentials in a request: of `Bearer KEY` the last word is the key.
+fn sent_keys(headers: &HeaderMap) -> Vec<Secret> {
+    let sent = headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
+    sent.filter_map(|value| value.split_whitespace().next_back()).map(Secret::new).collect()
 }
 
 /// A request that the mapping refuses.

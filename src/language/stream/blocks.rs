@@ -240,10 +240,11 @@ impl StreamMachine {
         self.describe_record(at, env);
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         record.state = State::Closed;
-        match program.kinds.get(record.kind) {
-            Some(kind) => self.emit_all(&kind.end, env),
-            None => Ok(()),
-        }
+        let (kind, text) = (record.kind, std::mem::take(&mut record.text));
+        env.set(program.places.text, Val::Str(text.into()));
+        let emitted = program.kinds.get(kind).map_or(Ok(()), |kind| self.emit_all(&kind.end, env));
+        env.set(program.places.text, Val::Nothing);
+        emitted
     }
 
     /// Closes whatever is open; keyed blocks that wait and are ready leave whole, in order; others are dropped.

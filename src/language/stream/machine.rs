@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::blocks::Blocks;
 use super::program::{Emit, Step, StreamProgram};
 use crate::language::scope::{Env, Slot};
-use crate::language::template::Fail;
-use crate::language::value::{Num, Val};
+use crate::language::template::{Fail, Template};
+use crate::language::value::{Num, Val, parse_produced};
 use crate::text::json::Doc;
 
 /// The values that the caller provides for the names it declared.
@@ -62,8 +62,11 @@ impl StreamMachine {
         self.program.state.iter().map(|(name, _)| name.as_str()).zip(&self.state)
     }
 
-    /// The bytes made so far, and none of them twice.
+    /// The bytes made so far, and none of them twice; of a fold, none before the end.
     pub fn take_output(&mut self) -> Vec<u8> {
+        if self.program.framing.folds && !self.ended {
+            return Vec::new();
+        }
         std::mem::take(&mut self.out)
     }
 
@@ -207,6 +210,9 @@ impl StreamMachine {
         self.begin_output(env)?;
         let program = self.program.clone();
         self.run(&program.end, env)?;
+        if let Some(whole) = &program.whole {
+            self.fold(whole, env)?;
+        }
         if let Some(done) = &program.framing.done {
             self.out.extend_from_slice(b"data: ");
             self.out.extend_from_slice(done.as_bytes());
@@ -215,6 +221,15 @@ impl StreamMachine {
         self.committed = true;
         self.ended = true;
         Ok(())
+    }
+
+    /// Makes one body of all that was emitted.
+    fn fold(&mut self, whole: &Template, env: &mut Env<'_>) -> Result<(), Fail> {
+        let mut emitted = std::mem::take(&mut self.out);
+        emitted.insert(0, b'[');
+        emitted.push(b']');
+        env.set(self.program.places.emitted, parse_produced(emitted));
+        whole.write(env, &mut self.out).map(drop)
     }
 
     /// Runs `before` once, ahead of everything else that leaves.
@@ -231,6 +246,15 @@ impl StreamMachine {
     pub(super) fn emit(&mut self, emit: &Emit, env: &mut Env<'_>) -> Result<(), Fail> {
         let out = &mut self.out;
         let mark = out.len();
+        if self.program.framing.folds {
+            if mark > 0 {
+                out.push(b',');
+            }
+            if !emit.data.write(env, out)? {
+                out.truncate(mark);
+            }
+            return Ok(());
+        }
         match (&emit.name, &self.program.framing.event) {
             (Some(name), _) => write_name(name, out),
             (None, Some(member)) => {

@@ -1,6 +1,6 @@
 //! The stream program: state, blocks, and a handler of steps for each kind of input, compiled from YAML.
 
-use super::steps::{Parser, known, map};
+use super::steps::{Parser, flip, known, map};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
 use crate::language::directives::Failing;
@@ -19,6 +19,8 @@ pub struct Framing {
     pub event: Option<String>,
     /// Literal data that ends a good stream, such as `[DONE]`.
     pub done: Option<String>,
+    /// Nothing is framed: what is emitted is kept, and `whole` makes one body of it.
+    pub folds: bool,
 }
 
 /// A compiled stream program. It never changes; a [`super::StreamMachine`] holds what one stream has so far.
@@ -35,6 +37,7 @@ pub struct StreamProgram {
     pub(super) undecodable: Option<Vec<Step>>,
     pub(super) eof: Option<Vec<Step>>,
     pub(super) end: Vec<Step>,
+    pub(super) whole: Option<Template>,
 }
 
 /// Where the names that the machine itself provides have their slots.
@@ -48,6 +51,9 @@ pub(super) struct Places {
     pub begun: Slot,
     pub index: Slot,
     pub key: Slot,
+    pub text: Slot,
+    /// All that was emitted, when a fold has ended.
+    pub emitted: Slot,
     /// The `once` fields of all kinds, by name.
     pub fields: Vec<(String, Slot)>,
 }
@@ -116,6 +122,8 @@ impl StreamProgram {
             begun: scope.space("begun", kinds.iter().map(|(key, _)| key.text.clone())),
             index: scope.space("block", ["index".to_owned()]),
             key: scope.space("block", ["key".to_owned()]),
+            text: scope.space("block", ["text".to_owned()]),
+            emitted: scope.declare("emitted"),
             fields: fields.iter().map(|name| (name.clone(), scope.space("block", [name.clone()]))).collect(),
         };
         let mut parser = Parser {
@@ -137,6 +145,7 @@ impl StreamProgram {
         parser.c.reserve_locals();
         let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
         let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
+        let whole = node.get("whole").map(|node| parser.c.template(node));
         let set = parser.set;
         let declared = node.get("state").and_then(Node::as_map).unwrap_or_default();
         for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set) {
@@ -148,6 +157,13 @@ impl StreamProgram {
         if node.get("event").is_none() {
             sound = false;
             diags.error("missing-event", node.span, "a stream program needs an `event:` handler");
+        }
+        if node.get("whole").is_some() != framing.folds {
+            sound = false;
+            let at = node.key("whole").map_or(node.span, |key| key.span);
+            let message =
+                if framing.folds { "a `fold` needs `whole`" } else { "only a `fold` has a `whole`" };
+            diags.error("bad-whole", at, message).help("it is the body that a stream is folded into");
         }
         let slots = scope.len();
         scope.finish(diags);
@@ -163,6 +179,7 @@ impl StreamProgram {
             undecodable: undecodable?,
             eof: eof?,
             end: end?.unwrap_or_default(),
+            whole: flip(whole)?,
         };
         sound.then_some(program)
     }

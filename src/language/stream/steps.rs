@@ -286,7 +286,7 @@ pub(super) fn known(
 }
 
 /// `None` stays absent, a mistake inside becomes a mistake.
-fn flip<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn flip<T>(value: Option<Option<T>>) -> Option<Option<T>> {
     match value {
         Some(Some(value)) => Some(Some(value)),
         Some(None) => None,

@@ -63,7 +63,7 @@ fn compile(text: &str) -> Result<Arc<StreamProgram>, String> {
     assert_eq!(file, FileId(0));
     let node = yaml::parse(file, text).unwrap();
     let mut diags = Diagnostics::default();
-    let framing = Framing { event: Some("type".into()), done: None };
+    let framing = Framing { event: Some("type".into()), done: None, folds: false };
     let program = StreamProgram::compile(&node, Scope::new(&[""]), framing, &mut diags);
     match program {
         Some(program) if !diags.has_errors() => Ok(Arc::new(program)),

@@ -98,6 +98,7 @@ impl<'t> Fixture<'t> {
             id: ID.to_owned(),
             now: NOW,
             limits: engine.limits,
+            keys: Vec::new(),
             upstream_doc: OnceLock::new(),
         };
         Fixture { test, mapping, job, headers }
