@@ -5,6 +5,7 @@ mod access;
 mod failover;
 mod health;
 mod names;
+mod parameters;
 mod protocols;
 mod providers;
 mod routes;

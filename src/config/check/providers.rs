@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::names::{header, url, url_path, uses};
+use super::names::{header, url, url_path};
+use super::parameters;
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
 use crate::config::values::{Spanned, unknown_name};
-use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::text::yaml::{self, Node};
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::yaml;
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     if rules.providers.names().next().is_none() && !rules.incomplete {
@@ -23,7 +24,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         models(provider, diags);
         // What came through an alias has been looked at where it was written.
         if !seen.contains(&provider.span) {
-            parameters(rules, name, provider, diags);
+            parameters::check(rules, name, provider, diags);
         }
         seen.push(provider.span);
         for (name, _) in provider.headers.iter() {
@@ -194,42 +195,6 @@ fn models(provider: &Provider, diags: &mut Diagnostics) {
         let message = format!("`{}` is never reached", rule.from.as_str());
         let diagnostic = Diagnostic::warning("unreachable", message).at(rule.span).label("never reached");
         diags.push(diagnostic.note(first.span, "this fits every name").help("write it above"));
-    }
-}
-
-/// Parameters that nothing reads.
-fn parameters(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
-    if provider.with.is_empty() || rules.incomplete {
-        return;
-    }
-    let spoken = |name: &str| provider.speaks.iter().any(|it| it.value == name);
-    let mappings = rules.mappings.iter().filter(|mapping| spoken(&mapping.mapping.to));
-    let declared = mappings.flat_map(|mapping| mapping.parameters.names()).map(|key| key.text.clone());
-    let spoken_protocols = || provider.speaks.iter().filter_map(|name| rules.protocol(name));
-    let templates =
-        spoken_protocols().flat_map(|protocol| protocol.headers.iter().chain(protocol.error.iter()));
-    let auths =
-        spoken_protocols().filter_map(|protocol| protocol.auth.as_ref()).chain(provider.auth.as_ref());
-    let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
-    let templates = templates.chain(auths.map(|auth| &auth.value)).chain(&provider.patch);
-    let templates = templates.chain(provider.repairs.iter().map(|(_, node)| node));
-    let mut used = Vec::new();
-    templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));
-    let mut read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();
-    read.sort();
-    read.dedup();
-    for parameter in provider.with.names() {
-        if read.contains(&parameter.text) {
-            continue;
-        }
-        let message = format!("nothing reads the parameter `{}` of `{}`", parameter.text, name.text);
-        let diagnostic =
-            Diagnostic::error("unknown-parameter", message).at(parameter.span).label("read by nothing");
-        diags.push(match did_you_mean(&parameter.text, read.iter().map(String::as_str)) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None if read.is_empty() => diagnostic.help("no mapping to its protocol has parameters"),
-            None => diagnostic.help(format!("the parameters are: {}", read.join(", "))),
-        });
     }
 }
 

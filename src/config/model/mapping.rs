@@ -46,6 +46,8 @@ record! {
     pub struct Parameter: "a parameter" {
         /// Its value when the provider gives none.
         default: Option<Node>,
+        /// The words that it may be, where only these mean something.
+        values: Vec<Spanned<String>>,
         /// What it is for.
         doc: Option<String>,
     }
