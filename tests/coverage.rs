@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::rules::{compiled, files};
 
-/// The lines of the page's tables: a row's name, and what stands in its last column.
-fn rows() -> BTreeMap<String, String> {
+/// The lines of the page's tables: a row's name, what it is, and what stands in its last column.
+fn rows() -> BTreeMap<String, [String; 2]> {
     let page = std::fs::read_to_string(root().join("docs/coverage.md")).unwrap();
     let mut rows = BTreeMap::new();
     for line in page.lines().filter(|line| line.starts_with("| ")) {
@@ -18,7 +18,7 @@ fn rows() -> BTreeMap<String, String> {
             continue;
         }
         assert!(!what.is_empty(), "{row} does not say what it is");
-        assert!(rows.insert(row.clone(), tests.clone()).is_none(), "{row} has two lines");
+        assert!(rows.insert(row.clone(), [what.clone(), tests.clone()]).is_none(), "{row} has two lines");
     }
     rows
 }
@@ -39,7 +39,44 @@ fn wanted() -> BTreeSet<String> {
         "b.2.4", "b.2.5", "b.2.6", "b.2.7", "b.3", "b.4", "b.5",
     ];
     wanted.extend(others.map(str::to_owned));
+    for (provider, count) in ERRORS {
+        wanted.extend((1..=count).map(|number| format!("d.{provider}.{number}")));
+    }
     wanted
+}
+
+/// The rows about providers' errors: whose they are, and how many.
+const ERRORS: [(&str, usize); 10] = [
+    ("anthropic", 14),
+    ("deepseek", 5),
+    ("kimi", 7),
+    ("openai", 8),
+    ("openrouter", 6),
+    ("gemini", 5),
+    ("azure", 2),
+    ("groq", 2),
+    ("others", 6),
+    ("network", 7),
+];
+
+/// A test as it is written: `claude: five hours used up` is one of rules/catalog/claude.yaml.
+fn written(reference: &str) -> Option<String> {
+    let (file, name) = reference.split_once(": ")?;
+    let folders = ["rules/catalog", "tests/rules", "rules"];
+    let text = folders
+        .iter()
+        .find_map(|folder| std::fs::read_to_string(root().join(folder).join(format!("{file}.yaml"))).ok())?;
+    let mut tests = text.split("\n  - name: ").skip(1);
+    let found = tests.find(|test| {
+        let first = test.lines().next().unwrap_or_default();
+        first.split("  ").next().is_some_and(|it| it.trim().trim_matches('"') == name)
+    });
+    found.map(str::to_owned)
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
 }
 
 /// The names of all tests beside the rules and the mappings, and of all functions of the program and its tests.
@@ -77,12 +114,30 @@ fn every_row_and_every_bug_has_its_line() {
 fn every_test_that_is_named_exists() {
     let known = known();
     let mut missing = Vec::new();
-    for (row, tests) in rows() {
+    for (row, [_, tests]) in rows() {
         let (named, reason) = tests.split_once("not covered: ").unwrap_or((&tests, ""));
-        let named: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        let named: Vec<&str> = quoted(named).collect();
         assert!(!named.is_empty() || !reason.is_empty(), "{row} has neither a test nor a reason");
-        let unknown = named.iter().filter(|name| !known.contains(**name));
+        let is_known = |name: &str| known.contains(name) || written(name).is_some();
+        let unknown = named.iter().filter(|name| !is_known(name));
         missing.extend(unknown.map(|name| format!("{row}: {name}")));
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// An error that is paraphrased proves nothing: its words stand in a test, beside the rule that they meet.
+#[test]
+fn the_words_of_providers_stand_in_the_tests_that_are_named() {
+    let mut missing = Vec::new();
+    for (row, [what, tests]) in rows().into_iter().filter(|(row, _)| row.starts_with("d.")) {
+        let tests: Vec<String> = quoted(&tests).filter_map(written).collect();
+        let without_rule = tests.iter().filter(|test| !test.contains("rule: "));
+        missing.extend(
+            without_rule
+                .map(|test| format!("{row}: no rule is expected by {}", test.lines().next().unwrap())),
+        );
+        let words = quoted(&what).filter(|words| !tests.iter().any(|test| test.contains(words)));
+        missing.extend(words.map(|words| format!("{row}: {words}")));
     }
     assert_eq!(missing, Vec::<String>::new());
 }

@@ -11,6 +11,8 @@ use rulegate::engine::{Engine, build};
 use rulegate::proof::rule_tests;
 use rulegate::text::diagnostic::Sources;
 
+use crate::support::Folder;
+
 /// The shipped rules, further tests of them, the catalogue, and every example.
 pub fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -112,6 +114,35 @@ fn every_file_of_the_catalogue_shows_that_each_of_its_rules_fires() {
             );
         }
     }
+}
+
+/// What a user writes of a provider that the catalogue knows: two lines, and a route.
+#[test]
+fn every_file_of_the_catalogue_can_be_used_in_two_lines() {
+    for file in catalog() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let folder = Folder::new();
+        let rules = format!(
+            "include: [ protocols/*.yaml, mappings/*.yaml ]\n\
+             providers:\n  own:\n    uses: catalog/{name}\n    key: ${{SOME_KEY}}\n\
+             routes: [ {{ path: /v1/messages, protocol: anthropic.messages }} ]\n"
+        );
+        let (engine, mut rules, _) = compiled(&folder.write("rules.yaml", &rules));
+        let provider = rules.providers.get("own").expect("the provider is there");
+        assert!(!provider.url.value.is_empty() && !provider.speaks.is_empty(), "{name}");
+        // Those of the mappings are the same for all, and run elsewhere.
+        rules.mappings.iter_mut().for_each(|mapping| mapping.tests.clear());
+        let report = rule_tests::run(&engine, &rules);
+        assert!(report.total() > 0 && report.is_good(), "{name}");
+    }
+}
+
+/// The rules that people read at night name what they use, and nothing else is read.
+#[test]
+fn only_the_catalogue_files_that_are_used_are_read() {
+    let (_, rules, _) = compiled(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/rules.yaml"));
+    let names: Vec<&str> = rules.catalog.iter().map(|file| file.catalog.value.as_str()).collect();
+    assert_eq!(names, ["claude", "deepseek", "kimi"]);
 }
 
 #[test]
