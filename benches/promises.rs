@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use rulegate::engine::judge::Facts;
+use rulegate::engine::failure::Phase;
+use rulegate::engine::judge::{Facts, RouteFacts};
 use rulegate::proof::rule_tests;
 use rulegate::text::json::Doc;
 use world::{CHUNK, DELTA, MODEL, World, headers, large_request, small_request};
@@ -82,7 +83,11 @@ fn verdicts(criterion: &mut Criterion) {
             model: MODEL,
             provider_doc: &null,
             provider: "claude_pro",
+            key: "",
+            route: RouteFacts::default(),
             attempt: 1,
+            phase: Phase::Content,
+            committed: false,
             dropped: &[],
             now: world::NOW,
         };
@@ -112,7 +117,11 @@ fn verdicts(criterion: &mut Criterion) {
             model: MODEL,
             provider_doc: &null,
             provider: "one",
+            key: "",
+            route: RouteFacts::default(),
             attempt: 1,
+            phase: Phase::Content,
+            committed: false,
             dropped: &[],
             now: world::NOW,
         };

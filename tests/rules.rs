@@ -87,8 +87,8 @@ fn every_shipped_failover_rule_has_a_test() {
     let files: Vec<Rules> = yaml_in("tests/rules").iter().map(|file| compiled(file).1).collect();
     let tests = || files.iter().flat_map(|rules| &rules.tests);
     let tested = |name: &str| {
-        let expected = tests().filter_map(|test| test.expect.facts.rule.as_ref());
-        expected.into_iter().any(|rule| rule.value == name)
+        let expected = tests().map(|test| &test.expect.facts);
+        expected.flat_map(|facts| facts.rule.iter().chain(facts.fired.iter())).any(|rule| rule.value == name)
     };
     let names = files.iter().flat_map(|rules| &rules.failover).map(|rule| rule.name.value.as_str());
     let untested: Vec<&str> = names.filter(|name| !tested(name)).collect();

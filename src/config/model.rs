@@ -18,7 +18,8 @@ pub use super::values::{ByteSize, Pattern, Several, Spanned, Table};
 pub use access::{Access, ClientKey, Key, Keys};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
-    Action, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, Repair, RepairThen, Retry, Then,
+    Action, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, LogLevel, Repair, RepairThen, Retry,
+    Then, Wait, WaitFor,
 };
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
@@ -27,4 +28,4 @@ pub use provider::{ListEdit, ModelRule, Models, Provider};
 pub use route::{Method, Route};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, RuleTest};
 pub use rules::{FoundFile, Limits, Rules, RulesFile, Timeouts};
-pub use when::{FACTS, Fact, FailureKind, When};
+pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

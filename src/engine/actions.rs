@@ -31,9 +31,15 @@ pub const ACTIONS: &[ActionEntry] = &[
     },
     ActionEntry {
         name: "retry",
-        companions: &["backoff", "then"],
-        doc: "The same provider is asked again, so many times, after a wait that doubles; `then` tells what comes after.",
+        companions: &["backoff", "at_most", "then"],
+        doc: "The same provider is asked again, so many times, after a wait that doubles, or the `retry-after` of the answer if that is not over `at_most` (10s); `then` tells what comes after.",
         example: "{ name: overloaded, when: { status: [503, 529] }, do: { retry: 2, backoff: 500ms, then: next } }",
+    },
+    ActionEntry {
+        name: "wait",
+        companions: &["then"],
+        doc: "If the answer says how long to wait (`cool_down.until`, else its `retry-after`) and that is short, it is waited out and the same provider asked again; else `then`.",
+        example: "{ name: short-limit, when: { status: 429 }, do: { wait: { at_most: 5s }, then: next }, cool_down: { until: [ $header.retry-after ], else: 30s } }",
     },
     ActionEntry {
         name: "repair",
@@ -61,6 +67,17 @@ pub enum Do {
         times: u32,
         /// The first wait; it doubles each time.
         backoff: Duration,
+        /// The longest single wait.
+        at_most: Duration,
+        /// [`Do::Next`] or [`Do::Return`].
+        then: Box<Do>,
+    },
+    /// Wait for as long as the answer says, then ask again.
+    Wait {
+        /// The longest wait.
+        at_most: Duration,
+        /// How often at most.
+        times: u32,
         /// [`Do::Next`] or [`Do::Return`].
         then: Box<Do>,
     },
@@ -80,20 +97,22 @@ impl Do {
             Do::Next => "next",
             Do::Return => "return",
             Do::Retry { .. } => "retry",
+            Do::Wait { .. } => "wait",
             Do::Repair { .. } => "repair",
         }
     }
 }
 
-/// The longest single wait before a retry: longer than this, another provider is the better answer.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
 /// The wait before retry number `count` (from 1), drawn from `seed`: the backoff doubled for each retry, and up
-/// to a quarter more so that many requests do not come back at once.
-pub fn wait(backoff: Duration, count: u32, seed: u64) -> Duration {
-    let doubled = backoff.saturating_mul(1 << count.saturating_sub(1).min(16)).min(LONGEST_WAIT);
-    let share = (scramble(seed.wrapping_add(u64::from(count))) >> 11) as f64 / (1u64 << 53) as f64;
-    doubled.mul_f64(1.0 + share / 4.0)
+/// to a quarter more so that many requests do not come back at once; never more than `at_most`.
+pub fn wait(backoff: Duration, at_most: Duration, count: u32, seed: u64) -> Duration {
+    let doubled = backoff.saturating_mul(1 << count.saturating_sub(1).min(16)).min(at_most);
+    doubled.mul_f64(1.0 + chance(seed, count) / 4.0).min(at_most)
+}
+
+/// A number from 0 to below 1, drawn from `seed` for draw number `count`.
+pub fn chance(seed: u64, count: u32) -> f64 {
+    (scramble(seed.wrapping_add(u64::from(count))) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A well mixed number out of a seed (the finaliser of SplitMix64).
@@ -113,10 +132,10 @@ mod tests {
         let backoff = Duration::from_millis(100);
         for seed in 0..200 {
             for (count, least) in [(1, 100), (2, 200), (3, 400)] {
-                let waited = wait(backoff, count, seed).as_millis();
+                let waited = wait(backoff, Duration::from_secs(10), count, seed).as_millis();
                 assert!((least..=least * 5 / 4).contains(&waited), "{waited} for retry {count}");
             }
         }
-        assert!(wait(Duration::from_secs(9), 9, 1) <= LONGEST_WAIT.mul_f64(1.25));
+        assert_eq!(wait(Duration::from_secs(9), Duration::from_secs(3), 9, 1), Duration::from_secs(3));
     }
 }

@@ -42,13 +42,20 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
         .iter()
         .map(|(name, it)| build.provider(&name.text, it, &protocols, &common, &repairs))
         .collect();
-    let routes: Vec<Route> =
-        rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings)).collect();
+    let mut routes: Vec<Route> =
+        rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings, &repairs)).collect();
     let probes = probe::build(rules, &routes, &providers, build.diags);
     let Build { mut texts, repairs, .. } = build;
     texts.seal();
     for provider in &mut providers {
         provider.rules.seal(&provider.name, &texts);
+    }
+    for route in routes.iter_mut().filter(|route| !route.failover.is_empty()) {
+        for way in &mut route.ways {
+            way.rules = providers
+                .get(way.provider)
+                .map(|it| Arc::new(it.rules.with_route(&route.failover, it.own_rules, &it.name, &texts)));
+        }
     }
     let broken = found.has_errors();
     diags.append_news(found);
@@ -110,7 +117,7 @@ impl Build<'_> {
     ) -> Provider {
         let own_repairs = self.repairs(&from.repairs);
         let own = self.failover(&from.failover, &[&own_repairs, repairs]);
-        let rules = own.iter().chain(common).cloned().collect();
+        let rules: Vec<Arc<Rule>> = own.iter().chain(common).cloned().collect();
         let scope = names::scope(OUTGOING);
         let auth = from.auth.as_ref().and_then(|auth| self.auth(auth, &scope));
         let headers = self.headers(&from.headers, &scope);
@@ -153,6 +160,7 @@ impl Build<'_> {
             header_lists: self.list_edits(&from.header_lists),
             patch: self.patch(from.patch.as_ref()),
             rules: Rules::new(rules),
+            own_rules: own.len(),
         }
     }
 
@@ -182,7 +190,10 @@ impl Build<'_> {
         providers: &[Provider],
         protocols: &[Arc<Protocol>],
         mappings: &[Arc<Mapping>],
+        repairs: &Repairs,
     ) -> Route {
+        let failover = self.failover(&from.failover, &[repairs]);
+        let name = from.name.as_ref().map(|name| name.value.clone());
         let wanted = from.protocol.as_ref().map(|name| name.value.as_str());
         let protocol = wanted.and_then(|name| protocols.iter().find(|it| it.name == name).cloned());
         let order: Vec<usize> = match &from.providers {
@@ -210,7 +221,17 @@ impl Build<'_> {
         let answer = self.template(from.answer.as_ref(), &scope);
         scope.finish(self.diags);
         let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
-        Route { path: from.path.value.clone(), method, protocol, when, ways, otherwise, answer }
+        Route {
+            name,
+            path: from.path.value.clone(),
+            method,
+            protocol,
+            when,
+            failover,
+            ways,
+            otherwise,
+            answer,
+        }
     }
 
     fn template(&mut self, node: Option<&Node>, scope: &Scope) -> Option<Template> {

@@ -52,6 +52,14 @@ kinds! {
 }
 
 impl FailureKind {
+    /// Did it happen before there was a connection?
+    pub fn is_of_connecting(self) -> bool {
+        matches!(
+            self,
+            FailureKind::Dns | FailureKind::Connect | FailureKind::Tls | FailureKind::ConnectTimeout
+        )
+    }
+
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<FailureKind> {
         FailureKind::ALL.iter().copied().find(|kind| kind.name() == name)

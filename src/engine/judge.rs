@@ -10,10 +10,12 @@ pub mod when;
 mod tests;
 
 use super::actions::Do;
-use super::failure::{Failure, FailureKind};
+use super::failure::{Failure, FailureKind, Phase};
 use super::names::{FAILOVER, Names, ROUTING, View};
+use super::plan::Level;
 use super::protocol::ErrorText;
 use super::{Engine, Ms};
+use crate::config::model;
 use crate::language::scope::Env;
 use crate::text::json::Doc;
 use cooling::Cooling;
@@ -44,6 +46,12 @@ pub struct Rule {
     pub cooling: Option<Cooling>,
     /// Whether the provider is down until a probe finds it well.
     pub down: bool,
+    /// Whether the provider that answers instead becomes the first choice.
+    pub switch: bool,
+    /// How loudly the log tells that it fired.
+    pub log: Option<Level>,
+    /// Whether it only tells what it would have done.
+    pub shadow: bool,
 }
 
 impl Rule {
@@ -64,6 +72,14 @@ impl Rules {
     /// These rules. They are found when [`Rules::seal`] has made the lists.
     pub fn new(all: Vec<Arc<Rule>>) -> Rules {
         Rules { all, index: Index::default() }
+    }
+
+    /// These rules with those of a route, which come after the `own` first of the provider, ready to be found.
+    pub fn with_route(&self, route: &[Arc<Rule>], own: usize, provider: &str, texts: &Texts) -> Rules {
+        let (first, last) = self.all.split_at(own.min(self.all.len()));
+        let mut rules = Rules::new(first.iter().chain(route).chain(last).cloned().collect());
+        rules.seal(provider, texts);
+        rules
     }
 
     /// Makes the lists for what `provider` does; `texts` has the patterns of all rules.
@@ -103,15 +119,42 @@ pub struct Facts<'a> {
     pub provider_doc: &'a Doc,
     /// The provider's name.
     pub provider: &'a str,
+    /// The name of the provider's key, if it has several.
+    pub key: &'a str,
+    /// Where the request came in.
+    pub route: RouteFacts<'a>,
     /// The number of the attempt at this provider, from 1.
     pub attempt: u32,
+    /// How far the attempt had come.
+    pub phase: Phase,
+    /// Had the client begun to read the answer?
+    pub committed: bool,
     /// What the mapping dropped from the request.
     pub dropped: &'a [String],
     /// When it was seen.
     pub now: Ms,
 }
 
+/// What rules may ask of a route.
+#[derive(Clone, Copy, Default)]
+pub struct RouteFacts<'a> {
+    /// Its name, if it has one.
+    pub name: Option<&'a str>,
+    /// Its path.
+    pub path: &'a str,
+}
+
 impl<'a> Facts<'a> {
+    /// How far the attempt had come, in the words of the rules.
+    pub fn stage(&self) -> model::Phase {
+        match self.phase {
+            _ if self.failure.is_some_and(FailureKind::is_of_connecting) => model::Phase::Connect,
+            Phase::FirstByte if self.status.is_none() => model::Phase::FirstByte,
+            Phase::FirstByte | Phase::Content => model::Phase::FirstContent,
+            Phase::Idle => model::Phase::Stream,
+        }
+    }
+
     /// The facts' values by name.
     pub fn view(&self) -> View<'a> {
         View {
@@ -148,6 +191,7 @@ pub struct Judged<'a> {
     env: OnceCell<Env<'a>>,
     text: OnceCell<Cow<'a, str>>,
     in_text: OnceCell<Found>,
+    in_unescaped: OnceCell<Found>,
     in_message: OnceCell<Found>,
 }
 
@@ -170,8 +214,14 @@ impl<'a> Judged<'a> {
             env: OnceCell::new(),
             text: OnceCell::new(),
             in_text: OnceCell::new(),
+            in_unescaped: OnceCell::new(),
             in_message: OnceCell::new(),
         }
+    }
+
+    /// What is judged.
+    pub fn facts(&self) -> &'a Facts<'a> {
+        self.facts
     }
 
     fn env(&self) -> &Env<'a> {
@@ -186,8 +236,12 @@ impl<'a> Judged<'a> {
     fn texts(&self, scope: Where) -> [Option<(&str, &Found)>; 2] {
         match scope {
             Where::Text => {
-                let message = self.facts.message().map(|text| (text, self.search(text, &self.in_message)));
+                let message = self.facts.message().map(|text| (text, self.search(text, &self.in_unescaped)));
                 [Some((self.text(), self.search(self.text(), &self.in_text))), message]
+            }
+            Where::Message => {
+                let message = self.facts.read.message.as_deref();
+                [message.map(|text| (text, self.search(text, &self.in_message))), None]
             }
         }
     }
@@ -222,8 +276,8 @@ pub struct Said {
     pub why: String,
 }
 
-/// Finds the first rule that fires. `is_spent`: a rule that has nothing left to do for this request is passed
-/// over. `said`, where it is wanted, gets what every rule said up to the one that fired.
+/// Finds the first rule that fires. `is_spent`, asked of each rule whose condition holds: one that has nothing left
+/// to do for this request is passed over, as are those in shadow. `said`, where it is wanted, gets what every rule said up to the one that fired.
 pub fn judge<'r>(
     rules: &'r Rules,
     judged: &Judged<'_>,
@@ -233,10 +287,10 @@ pub fn judge<'r>(
     match said {
         None => {
             let mut likely = rules.index.walk(judged).filter_map(|place| rules.all.get(place));
-            likely.find(|rule| rule.fires(judged) && !is_spent(rule))
+            likely.find(|rule| rule.holds(judged) && !is_spent(rule) && !rule.shadow)
         }
         Some(said) => rules.all.iter().find(|rule| {
-            said.push(rule.say(judged, is_spent(rule)));
+            said.push(rule.say(judged, &is_spent));
             said.last().is_some_and(|said| said.fired)
         }),
     }
@@ -252,19 +306,23 @@ impl Rule {
         }
     }
 
-    fn fires(&self, judged: &Judged<'_>) -> bool {
+    fn holds(&self, judged: &Judged<'_>) -> bool {
         self.test(judged.facts.failure).is_some_and(|test| test.holds(judged))
     }
 
-    fn say(&self, judged: &Judged<'_>, is_spent: bool) -> Said {
-        let holds = self.fires(judged);
+    fn say(&self, judged: &Judged<'_>, is_spent: &impl Fn(&Rule) -> bool) -> Said {
+        let holds = self.holds(judged);
+        let is_spent = holds && is_spent(self);
         let why = match (self.test(judged.facts.failure), judged.facts.failure) {
-            (Some(_), _) if holds && is_spent => "it has done for this request what it can".to_owned(),
+            (Some(test), _) if holds && self.shadow => {
+                format!("it would, but is in shadow: {}", test.why(judged))
+            }
+            (Some(_), _) if is_spent => "it has done for this request what it can".to_owned(),
             (Some(test), _) => test.why(judged),
             (None, None) => "it names no good status, so good answers are not its business".to_owned(),
             (None, Some(_)) => "nothing has been sent yet, and it does not ask what is dropped".to_owned(),
         };
-        Said { rule: self.name.clone(), fired: holds && !is_spent, why }
+        Said { rule: self.name.clone(), fired: holds && !is_spent && !self.shadow, why }
     }
 }
 

@@ -28,6 +28,7 @@ pub use event::{Event, Level};
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::health::Shared;
+use super::judge::Rules;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
@@ -184,6 +185,8 @@ pub struct Plan {
     last_rule: Option<String>,
     /// A provider that was put aside has been asked because nobody else was left.
     last_resort: bool,
+    /// The rule that wants the provider that answers to be the first choice from now on.
+    switching: Option<String>,
     /// The place of the probe that this plan is.
     probe: Option<usize>,
     events: Vec<Event>,
@@ -291,6 +294,12 @@ impl Plan {
 
     fn route(&self) -> Option<&Route> {
         self.engine.routes.get(self.route)
+    }
+
+    /// The rules for what comes over a way.
+    fn rules(&self, way: usize) -> Option<&Rules> {
+        let own = self.way(way)?.rules.as_deref();
+        own.or_else(|| self.provider_at(way).map(|provider| &provider.rules))
     }
 
     fn way(&self, way: usize) -> Option<&Way> {

@@ -38,7 +38,10 @@ pub struct Provider {
     pub(super) header_lists: Vec<ListEdit>,
     /// The last word on what is sent. It sees what repairs see.
     pub(super) patch: Option<Patch>,
+    /// Its own rules, and those of all.
     pub(super) rules: Rules,
+    /// How many of the rules are its own.
+    pub(super) own_rules: usize,
 }
 
 /// Which of the client's models are called what.

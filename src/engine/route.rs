@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::judge::when::Test;
+use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
 use super::protocol::Protocol;
 use super::provider::Provider;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 
 /// A path of the router.
 pub struct Route {
+    /// Its name, if it has one.
+    pub name: Option<String>,
     /// The path, exactly.
     pub path: String,
     /// The method.
@@ -20,6 +23,8 @@ pub struct Route {
     pub protocol: Option<Arc<Protocol>>,
     /// Which requests it is for; all, if `None`.
     pub(super) when: Option<Test>,
+    /// Rules for what comes in here only.
+    pub(super) failover: Vec<Arc<Rule>>,
     /// Who may answer, the first choice first.
     pub(super) ways: Vec<Way>,
     /// The answer when no provider gives one, over [`super::names::ROUTING`].
@@ -37,6 +42,8 @@ pub struct Way {
     pub protocol: Arc<Protocol>,
     /// The mapping, if that is another protocol than the client's.
     pub mapping: Option<Arc<Mapping>>,
+    /// The rules for its outcomes, if the route has some of its own.
+    pub(super) rules: Option<Arc<Rules>>,
     /// `$provider` for each model rule of the provider whose name is fixed.
     documents: Vec<Option<Doc>>,
 }
@@ -54,6 +61,7 @@ impl Way {
             provider: place,
             protocol: protocol.clone(),
             mapping: mapping.cloned(),
+            rules: None,
             documents: provider.models.iter().map(|rule| rule.fixed.as_ref().map(document)).collect(),
         }
     }

@@ -146,6 +146,13 @@ pub struct World {
 
 /// Compiles rules written for these protocols; what is wrong is a panic.
 pub fn engine(rules: &str) -> Arc<Engine> {
+    let (engine, said) = compiled(rules);
+    assert!(said.is_empty(), "{said}");
+    engine
+}
+
+/// The same, with what is strange about the rules.
+pub fn compiled(rules: &str) -> (Arc<Engine>, String) {
     let rules = format!("include: [ protocols/*.yaml, mappings/*.yaml ]\n{rules}");
     let files = Memory::new([
         ("rules.yaml", rules.as_str()),
@@ -156,8 +163,8 @@ pub fn engine(rules: &str) -> Arc<Engine> {
     let mut loaded = load(&files, Path::new("rules.yaml"), &|_| None);
     let built = loaded.rules.take().and_then(|rules| build(&rules, &loaded.hash, &mut loaded.diagnostics));
     let said = loaded.diagnostics.render(&loaded.sources, false);
-    assert!(loaded.diagnostics.is_empty(), "{said}");
-    Arc::new(built.unwrap())
+    assert!(!loaded.diagnostics.has_errors(), "{said}");
+    (Arc::new(built.unwrap()), said)
 }
 
 /// Three providers, of which the last speaks the other protocol, and these further rules.

@@ -12,6 +12,9 @@ use crate::text::yaml::Node;
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     let no_own = Table::default();
     list(rules, &rules.failover, &no_own, diags);
+    for route in &rules.routes {
+        list(rules, &route.failover, &no_own, diags);
+    }
     for (_, provider) in rules.providers.iter() {
         list(rules, &provider.failover, &provider.repairs, diags);
         if !rules.incomplete {
@@ -38,10 +41,10 @@ fn unused<'r>(repairs: &Table<Node>, by: impl Iterator<Item = &'r FailoverRule>,
     }
 }
 
-/// All rules, of providers too.
+/// All rules, of providers and routes too.
 pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
     let own = rules.providers.iter().flat_map(|(_, provider): (_, &Provider)| provider.failover.iter());
-    rules.failover.iter().chain(own)
+    rules.failover.iter().chain(own).chain(rules.routes.iter().flat_map(|route| &route.failover))
 }
 
 fn list(rules: &Rules, list: &[FailoverRule], own: &Table<Node>, diags: &mut Diagnostics) {
@@ -54,7 +57,7 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<Node>, diags: &mut Dia
                 Diagnostic::warning("unreachable", message).at(rule.name.span).label("never fires");
             diags
                 .push(diagnostic.note(first.name.span, "this one fits every failure").help("write it above"));
-        } else if rule.when.as_ref().is_none_or(When::is_always) {
+        } else if !rule.shadow && rule.when.as_ref().is_none_or(When::is_always) {
             always = Some(rule);
         }
         if let Some(when) = &rule.when {
@@ -91,6 +94,10 @@ fn action(rules: &Rules, own: &Table<Node>, action: &Action, diags: &mut Diagnos
                 Diagnostic::error("bad-retry", "a retry happens at least once").at(retry.times.span);
             diags.push(diagnostic.label("never retries").help("write `do: next`"));
         }
+        Action::Wait(wait) if wait.wait.times == 0 || wait.wait.at_most == Duration::ZERO => {
+            let diagnostic = Diagnostic::error("bad-retry", "a wait of no length is none").at(wait.wait.span);
+            diags.push(diagnostic.label("never waits").help("write `do: next`"));
+        }
         _ => {}
     }
 }
@@ -122,7 +129,7 @@ fn captures(rule: &FailoverRule, cool_down: &CoolDown, diags: &mut Diagnostics) 
     let mut groups = Vec::new();
     if let Some(when) = &rule.when {
         when.visit(&mut |fact| {
-            if let Fact::Text(patterns) = fact {
+            if let Fact::Text(patterns) | Fact::Message(patterns) = fact {
                 groups.extend(patterns.iter().flat_map(|it| it.pattern.groups()).map(String::as_str));
             }
         });

@@ -53,11 +53,11 @@ fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
     for name in facts.provider.iter().chain(facts.asked.iter().flatten()) {
         known(rules, name, diags);
     }
-    if let Some(rule) = &facts.rule
-        && !rules.incomplete
-        && !failover::all(rules).any(|known| known.name.value == rule.value)
-    {
-        diags.push(unknown_name("rule", rule, failover::all(rules).map(|known| known.name.value.as_str())));
+    let names = || failover::all(rules).map(|known| known.name.value.as_str());
+    for rule in facts.rule.iter().chain(facts.fired.iter()).filter(|_| !rules.incomplete) {
+        if !names().any(|known| known == rule.value) {
+            diags.push(unknown_name("rule", rule, names()));
+        }
     }
     for (name, expected) in test.expect.providers.iter() {
         expected_name(rules, name, diags);

@@ -105,6 +105,8 @@ impl Catalog {
 fn route(protocol: &Protocol) -> Route {
     Route {
         span: protocol.span,
+        name: None,
+        failover: Vec::new(),
         path: protocol.send.path.clone(),
         method: Method::Post,
         protocol: Some(protocol.protocol.clone()),

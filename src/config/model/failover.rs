@@ -16,12 +16,19 @@ record! {
         name: Spanned<String>,
         /// What it looks at; without it, every answer that is no good.
         when: Option<When>,
-        /// What to do: `next`, `return`, `{ retry: 2 }` or `{ repair: NAME }`.
+        /// What to do: `next`, `return`, `{ retry: 2 }`, `{ wait: { at_most: 5s } }` or `{ repair: NAME }`.
         action("do"): Action,
         /// For how long to leave the provider alone.
         cool_down: Option<CoolDown>,
         /// Until when the provider counts as down.
         down: Option<Down>,
+        /// Whether the provider that answers instead stays the first choice, as if a person had switched to it.
+        switch: bool = false,
+        /// How loudly the log tells that it has fired.
+        log: Option<LogLevel>,
+        /// Whether it is only tried out: what it would have done is counted and told, and the rules that follow
+        /// decide.
+        shadow: bool = false,
     }
 }
 
@@ -42,6 +49,18 @@ words! {
         Provider = "provider",
     }
 
+    /// How loudly the log tells of something.
+    pub enum LogLevel: "a log level" {
+        /// For those who look closely.
+        Debug = "debug",
+        /// Normal work.
+        Info = "info",
+        /// Somebody should know.
+        Warn = "warn",
+        /// Somebody should act.
+        Error = "error",
+    }
+
     /// Until when a provider is down.
     pub enum Down: "an end of being down" {
         /// Until a probe has found it well.
@@ -58,6 +77,8 @@ pub enum Action {
     Return,
     /// Ask the same provider again.
     Retry(Retry),
+    /// Wait for as long as the answer says, if that is short, and ask the same provider again.
+    Wait(Wait),
     /// Change the request by a patch and ask the same provider again, once.
     Repair(Repair),
 }
@@ -67,10 +88,30 @@ record! {
     pub struct Retry: "a retry" {
         /// How often at most.
         times("retry"): Spanned<u32>,
-        /// How long to wait first; it doubles each time.
+        /// How long to wait first; it doubles each time, and up to a quarter is added by chance.
         backoff: Duration = Duration::from_millis(500),
+        /// The longest single wait. An answer's `retry-after` is waited out if it is not longer; if it is, `then`
+        /// comes at once.
+        at_most: Duration = Duration::from_secs(10),
         /// What to do when that does not help.
         then: Then = Then::Next,
+    }
+
+    /// Waiting for as long as an answer says and asking again.
+    pub struct Wait: "a wait" {
+        /// What is still worth waiting for.
+        wait: WaitFor,
+        /// What to do when the answer says no time, or a longer one, or when that does not help.
+        then: Then = Then::Next,
+    }
+
+    /// What is worth waiting for. The time is what `cool_down.until` of the same rule finds in the answer, or
+    /// else its `retry-after-ms` or `retry-after`.
+    pub struct WaitFor: "`wait`" {
+        /// The longest wait.
+        at_most: Duration,
+        /// How often at most.
+        times: u32 = 1,
     }
 
     /// Asking again with a changed request.
@@ -111,8 +152,12 @@ words! {
 
 impl FromNode for Action {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
-        if let Some(text @ ("retry" | "repair")) = node.as_str() {
-            let example = if text == "retry" { "{ retry: 2 }" } else { "{ repair: NAME }" };
+        if let Some(text @ ("retry" | "repair" | "wait")) = node.as_str() {
+            let example = match text {
+                "retry" => "{ retry: 2 }",
+                "wait" => "{ wait: { at_most: 5s } }",
+                _ => "{ repair: NAME }",
+            };
             let diagnostic = Diagnostic::error("unknown-word", format!("`{text}` alone says too little"));
             diags
                 .push(diagnostic.at(node.span).label("not an action").help(format!("write `do: {example}`")));
@@ -126,15 +171,22 @@ impl FromNode for Action {
         if node.get("repair").is_some() {
             return Repair::from_node(node, diags).map(Action::Repair);
         }
+        if node.get("wait").is_some() {
+            return Wait::from_node(node, diags).map(Action::Wait);
+        }
         if node.as_map().is_some() {
             return Retry::from_node(node, diags).map(Action::Retry);
         }
-        wrong_type(node, "`do` is `next`, `return`, `{ retry: 2 }` or `{ repair: NAME }`", diags);
+        wrong_type(
+            node,
+            "`do` is `next`, `return`, `{ retry: 2 }`, `{ wait: { at_most: 5s } }` or `{ repair: NAME }`",
+            diags,
+        );
         None
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        json!({ "anyOf": [{ "enum": ["next", "return"] }, Retry::schema(schemas), Repair::schema(schemas)] })
+        json!({ "anyOf": [{ "enum": ["next", "return"] }, Retry::schema(schemas), Wait::schema(schemas), Repair::schema(schemas)] })
     }
 }
 

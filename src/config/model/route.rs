@@ -1,12 +1,14 @@
 //! A route: a path of the router and who answers it.
 
-use super::{Spanned, When};
+use super::{FailoverRule, Spanned, When};
 use crate::config::record::{record, words};
 use crate::text::yaml::Node;
 
 record! {
     /// A path of the router. It is answered by providers, or by the rules themselves (`answer`).
     pub struct Route: "a route" {
+        /// A name, for `route:` in failover rules.
+        name: Option<Spanned<String>>,
         /// The path, exactly.
         path: Spanned<String>,
         /// The method.
@@ -17,6 +19,8 @@ record! {
         when: Option<When>,
         /// Who answers, in this order; without it all that can, in order of priority.
         providers: Option<Vec<Spanned<String>>>,
+        /// Rules for what providers answer here; they come after the provider's own and before the common ones.
+        failover: Vec<FailoverRule>,
         /// The answer when no provider speaks this protocol or has a mapping for it.
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.

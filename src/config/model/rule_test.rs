@@ -53,6 +53,9 @@ record! {
         provider: Option<Spanned<String>>,
         /// The last failover rule that decided.
         rule: Option<Spanned<String>>,
+        /// Rules that fired, whoever answered in the end: also those in shadow, and those for what broke while the
+        /// client was reading.
+        fired: Several<Spanned<String>> = Several(Vec::new()),
         /// The client's status.
         status: Option<StatusSet>,
         /// A condition on the client's body.

@@ -32,6 +32,18 @@ pub enum Fact {
     Status(StatusSet),
     /// The text of the error matches one of these; named groups become `$match.NAME`.
     Text(Several<Pattern>),
+    /// The error's message matches one of these; named groups become `$match.NAME`.
+    Message(Several<Pattern>),
+    /// What the body really is.
+    Body(Several<BodyKind>),
+    /// How far the attempt had come.
+    Phase(Several<Phase>),
+    /// Whether the client had begun to read the answer.
+    Committed(bool),
+    /// The route's name or its path fits one of these.
+    Route(Several<Glob>),
+    /// The name of the provider's key that was used fits one of these.
+    Key(Several<Glob>),
     /// What went wrong is one of these.
     Failure(Several<Spanned<FailureKind>>),
     /// A header satisfies a matcher; all of them must.
@@ -81,10 +93,22 @@ pub const FACTS: &[(&str, &str)] = &[
     ("not", "This condition does not hold."),
     ("status", "The status: 429, 5xx, 500-504, or a list of them."),
     ("text", "A regular expression over the text of the error; named groups become `$match.NAME`."),
+    (
+        "message",
+        "A regular expression over the error's message alone, as the protocol's `error` reads it (or a web page's title); named groups become `$match.NAME`.",
+    ),
+    ("body", "What the body really is, told by its first bytes, whatever its content type says."),
     ("failure", "What went wrong, if there is no answer or not a whole one."),
+    ("phase", "How far the attempt had come when it failed."),
+    (
+        "committed",
+        "Whether the client had begun to read the answer: then only the provider's standing can change.",
+    ),
     ("header", "Headers: matchers by name."),
     ("model", "The model that the client asked for: a name or a pattern."),
     ("provider", "The provider's name."),
+    ("route", "The route's name, or its path: a text or a pattern."),
+    ("key", "The name of the provider's key that was used: a name or a pattern."),
     ("attempt", "The number of this attempt at the same provider, from 1."),
     (
         "dropped",
@@ -93,6 +117,32 @@ pub const FACTS: &[(&str, &str)] = &[
 ];
 
 words! {
+    /// What a body really is.
+    pub enum BodyKind: "a kind of body" {
+        /// A JSON object or list.
+        Json = "json",
+        /// A stream of events.
+        Events = "events",
+        /// A web page.
+        Html = "html",
+        /// Some other text.
+        Text = "text",
+        /// Nothing at all.
+        Empty = "empty",
+    }
+
+    /// How far an attempt had come.
+    pub enum Phase: "a phase" {
+        /// There was no connection.
+        Connect = "connect",
+        /// Nothing of the answer had come.
+        FirstByte = "first_byte",
+        /// The answer had begun, but none of its content had come.
+        FirstContent = "first_content",
+        /// The client was being answered.
+        Stream = "stream",
+    }
+
     /// What can go wrong, besides a status that says so.
     pub enum FailureKind: "a kind of failure" {
         /// No connection.
@@ -156,10 +206,13 @@ impl FromNode for When {
                     "any" | "all" => conditions.clone(),
                     "not" => json!({ "$ref": "#/$defs/When" }),
                     "status" => StatusSet::schema(schemas),
-                    "text" => Several::<Pattern>::schema(schemas),
+                    "text" | "message" => Several::<Pattern>::schema(schemas),
+                    "body" => Several::<BodyKind>::schema(schemas),
+                    "phase" => Several::<Phase>::schema(schemas),
+                    "committed" => json!({ "type": "boolean" }),
                     "failure" => Several::<FailureKind>::schema(schemas),
                     "header" => Table::<Node>::schema(schemas),
-                    "model" | "dropped" => Several::<Glob>::schema(schemas),
+                    "model" | "dropped" | "route" | "key" => Several::<Glob>::schema(schemas),
                     "provider" => Several::<String>::schema(schemas),
                     _ => Node::schema(schemas),
                 };
@@ -185,6 +238,12 @@ fn fact(key: &Key, value: &Node, diags: &mut Diagnostics) -> Option<Fact> {
         "not" => When::from_node(value, diags).map(|when| Fact::Not(Box::new(when))),
         "status" => StatusSet::from_node(value, diags).map(Fact::Status),
         "text" => Several::from_node(value, diags).map(Fact::Text),
+        "message" => Several::from_node(value, diags).map(Fact::Message),
+        "body" => Several::from_node(value, diags).map(Fact::Body),
+        "phase" => Several::from_node(value, diags).map(Fact::Phase),
+        "committed" => bool::from_node(value, diags).map(Fact::Committed),
+        "route" => Several::from_node(value, diags).map(Fact::Route),
+        "key" => Several::from_node(value, diags).map(Fact::Key),
         "failure" => Several::from_node(value, diags).map(Fact::Failure),
         "header" => Table::from_node(value, diags).map(Fact::Header),
         "model" => Several::from_node(value, diags).map(Fact::Model),

@@ -4,13 +4,15 @@ use super::{Build, Repairs};
 use crate::config::model::{self, Fact};
 use crate::engine::actions::Do;
 use crate::engine::build::compile;
+use crate::engine::exchange::sniff::Sniffed;
 use crate::engine::failure::FailureKind;
 use crate::engine::judge::Rule;
 use crate::engine::judge::cooling::{Cooling, Source};
 use crate::engine::judge::when::{Test, Where};
 use crate::engine::names::{self, COOLING, FAILOVER};
+use crate::engine::plan::Level;
 use crate::language::scope::Scope;
-use crate::text::diagnostic::Span;
+use crate::text::diagnostic::{Diagnostic, Span};
 use crate::text::yaml::{Key, Kind, Node};
 use std::sync::Arc;
 
@@ -43,6 +45,12 @@ impl Build<'_> {
         let action = self.action(&from.action, repairs);
         let cooling = from.cool_down.as_ref().map(|it| self.cooling(it, cooling));
         let when = when?;
+        if when.gate(None).is_shut() && !when.has(&|test| matches!(test, Test::Is(false))) {
+            let message = format!("the condition of the rule `{}` never holds", from.name.value);
+            let diagnostic =
+                Diagnostic::warning("contradiction", message).at(from.name.span).label("never fires");
+            self.diags.push(diagnostic.help("its parts exclude one another: where there is no connection there is no status, and an answer has one status"));
+        }
         Some(Rule {
             name: from.name.value.clone(),
             good: when.for_good(),
@@ -51,6 +59,9 @@ impl Build<'_> {
             action: action?,
             cooling,
             down: from.down.is_some(),
+            switch: from.switch,
+            log: from.log.map(level),
+            shadow: from.shadow,
         })
     }
 
@@ -65,7 +76,13 @@ impl Build<'_> {
             model::Action::Retry(retry) => Do::Retry {
                 times: retry.times.value,
                 backoff: retry.backoff,
+                at_most: retry.at_most,
                 then: Box::new(then(retry.then)),
+            },
+            model::Action::Wait(wait) => Do::Wait {
+                at_most: wait.wait.at_most,
+                times: wait.wait.times,
+                then: Box::new(then(wait.then)),
             },
             model::Action::Repair(repair) => {
                 let name = &repair.name;
@@ -116,10 +133,13 @@ impl Build<'_> {
             Fact::All(parts) => Test::All(self.whens(parts, scope)?),
             Fact::Not(part) => Test::Not(Box::new(self.when(part, scope)?)),
             Fact::Status(sets) => Test::Status(*sets),
-            Fact::Text(patterns) => {
-                let patterns = patterns.iter().map(|pattern| self.texts.add(&pattern.pattern));
-                Test::Text(Where::Text, patterns.collect())
-            }
+            Fact::Text(patterns) => Test::Text(Where::Text, self.patterns(patterns)),
+            Fact::Message(patterns) => Test::Text(Where::Message, self.patterns(patterns)),
+            Fact::Body(kinds) => Test::Body(kinds.iter().map(|kind| sniffed(*kind)).collect()),
+            Fact::Phase(phases) => Test::Phase(phases.to_vec()),
+            Fact::Committed(wanted) => Test::Committed(*wanted),
+            Fact::Route(globs) => Test::Route(globs.to_vec()),
+            Fact::Key(globs) => Test::Key(globs.to_vec()),
             Fact::Failure(kinds) => Test::Failure(
                 kinds.iter().filter_map(|kind| FailureKind::from_name(kind.value.word())).collect(),
             ),
@@ -147,11 +167,34 @@ impl Build<'_> {
         })
     }
 
+    fn patterns(&mut self, patterns: &[model::Pattern]) -> Vec<u32> {
+        patterns.iter().map(|pattern| self.texts.add(&pattern.pattern)).collect()
+    }
+
     /// A fact that is a path with a matcher in disguise.
     fn matched(&mut self, path: &str, span: Span, matcher: &Node, scope: &Scope) -> Option<Test> {
         let key = Key { text: path.to_owned(), span };
         let node = Node { span, kind: Kind::Map(vec![(key, matcher.clone())]) };
         let written = path.trim_start_matches('$').replacen('.', " ", 1);
         Some(Test::Path(Arc::new(compile::condition(&node, scope, self.diags)?), written))
+    }
+}
+
+fn level(from: model::LogLevel) -> Level {
+    match from {
+        model::LogLevel::Debug => Level::Debug,
+        model::LogLevel::Info => Level::Info,
+        model::LogLevel::Warn => Level::Warn,
+        model::LogLevel::Error => Level::Error,
+    }
+}
+
+fn sniffed(kind: model::BodyKind) -> Sniffed {
+    match kind {
+        model::BodyKind::Json => Sniffed::Json,
+        model::BodyKind::Events => Sniffed::Events,
+        model::BodyKind::Html => Sniffed::Html,
+        model::BodyKind::Text => Sniffed::Other,
+        model::BodyKind::Empty => Sniffed::Unsure,
     }
 }

@@ -46,19 +46,20 @@ impl Source {
 impl Cooling {
     /// The end of the cool down, seen at `now`; `None` if nothing gives one. Moments in the past are ignored.
     pub fn until(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<Ms> {
-        let captures = captures.and_then(|groups| Doc::parse(groups.to_string().into_bytes()).ok());
-        let stated = self.stated(facts, captures.as_ref(), now);
+        let stated = self.stated(facts, captures, now);
         let fixed = self.fixed.map(|time| now.saturating_add(millis(time)));
         let otherwise = || self.otherwise.map(|time| now.saturating_add(millis(time)));
         let until = stated.max(fixed).or_else(otherwise)?;
         Some(self.clamp(until, now))
     }
 
-    fn stated(&self, facts: &Facts<'_>, captures: Option<&Doc>, now: Ms) -> Option<Ms> {
+    /// The latest moment to come that the answer names.
+    pub fn stated(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<Ms> {
         if self.until.is_empty() {
             return None;
         }
-        let view = View { captures, ..facts.view() };
+        let captures = captures.and_then(|groups| Doc::parse(groups.to_string().into_bytes()).ok());
+        let view = View { captures: captures.as_ref(), ..facts.view() };
         let mut env = view.env(COOLING, COOLING.len());
         let mut latest = None;
         for source in &self.until {

@@ -2,6 +2,7 @@
 
 use super::Rule;
 use super::when::Test;
+use crate::config::model::Phase;
 use crate::engine::failure::FailureKind;
 use crate::text::units::StatusSet;
 
@@ -31,6 +32,15 @@ impl Gate {
 
     fn shut() -> Gate {
         Gate { statuses: StatusSet::default(), no_status: false, kinds: 0 }
+    }
+
+    /// Failures of some kinds. Where none of them comes with a head there is no status either.
+    fn of_kinds(which: impl Fn(FailureKind) -> bool) -> Gate {
+        let kinds = || FailureKind::ALL.iter().copied().filter(|kind| which(*kind));
+        let bits = kinds().fold(0, |bits, kind| bits | 1 << Gate::place(Some(kind)));
+        let no_head = kinds().all(|kind| kind.is_of_connecting() || kind == FailureKind::FirstByteTimeout);
+        let statuses = if no_head { StatusSet::default() } else { StatusSet::all() };
+        Gate { statuses, no_status: true, kinds: bits }
     }
 
     /// Whether nothing gets through.
@@ -71,18 +81,25 @@ impl Gate {
 }
 
 impl Test {
-    /// What it may hold for, of the outcomes of one provider.
-    pub fn gate(&self, provider: &str) -> Gate {
+    /// What it may hold for, of the outcomes of one provider, or of any.
+    pub fn gate(&self, provider: Option<&str>) -> Gate {
         match self {
             Test::Is(false) => Gate::shut(),
             Test::All(parts) => parts.iter().map(|part| part.gate(provider)).fold(Gate::open(), Gate::and),
             Test::Any(parts) => parts.iter().map(|part| part.gate(provider)).fold(Gate::shut(), Gate::or),
             Test::Status(set) => Gate { statuses: *set, no_status: false, ..Gate::open() },
-            Test::Failure(kinds) => {
-                let kinds = kinds.iter().fold(0, |bits, kind| bits | 1 << Gate::place(Some(*kind)));
-                Gate { kinds, ..Gate::open() }
+            Test::Failure(kinds) => Gate::of_kinds(|kind| kinds.contains(&kind)),
+            Test::Phase(phases)
+                if !phases.iter().any(|it| matches!(it, Phase::FirstContent | Phase::Stream)) =>
+            {
+                // Before the head there is no status.
+                let connect_only = !phases.contains(&Phase::FirstByte);
+                let gate = Gate::of_kinds(|kind| !connect_only || kind.is_of_connecting());
+                Gate { statuses: StatusSet::default(), ..gate }
             }
-            Test::Provider(names) if !names.iter().any(|name| name == provider) => Gate::shut(),
+            Test::Provider(names) if provider.is_some_and(|it| !names.iter().any(|name| name == it)) => {
+                Gate::shut()
+            }
             _ => Gate::open(),
         }
     }
@@ -91,7 +108,7 @@ impl Test {
 impl Rule {
     /// What it may fire on, of the outcomes of one provider.
     pub fn gate(&self, provider: &str) -> Gate {
-        let mut gate = self.when.gate(provider);
+        let mut gate = self.when.gate(Some(provider));
         if self.good.is_none() {
             gate = gate.without(None);
         }

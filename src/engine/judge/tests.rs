@@ -159,3 +159,48 @@ fn a_good_answer_may_speak_of_errors() {
     world.replies("one", [Reply::status(400, "the engine is busy")]);
     assert_eq!(world.send("{}").rule.as_deref(), Some("busy"));
 }
+
+#[test]
+fn a_rule_in_shadow_tells_what_it_would_have_done() {
+    let failover = r#"[
+        { name: trial, when: { text: busy }, do: return, cool_down: 1m, shadow: true },
+        { name: quiet, when: { status: 503 }, do: next, down: until_probed, shadow: true, log: debug },
+        { name: real, when: { status: 503 }, do: next, cool_down: 10s, log: error } ]"#;
+    let mut world = World::new(rules(failover));
+    world.replies("one", [Reply::status(503, "busy")]);
+    assert_eq!(world.send("{}").rule.as_deref(), Some("real"));
+    assert_eq!(world.health.free_at("one", START), Some(START + 10_000));
+    let said: Vec<String> = world
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Fired { .. }))
+        .map(|event| format!("{:?}: {event}", event.level()))
+        .collect();
+    let expected = [
+        "Info: rule trial (in shadow) would do for one: return, and put one aside until 2023-11-14T22:14:20Z",
+        "Debug: rule quiet (in shadow) would do for one: next, and put one aside until a probe finds it well",
+        "Error: rule real fires for one: next",
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_rule_may_make_the_provider_that_answers_the_first_choice() {
+    let failover = r#"[ { name: gone, when: { status: 403 }, do: next, switch: true }, { name: busy, when: { status: 503 }, do: next } ]"#;
+    let mut world = crate::engine::testing::world(&format!("failover: {failover}"));
+    world.replies("one", [Reply::status(503, ""), Reply::status(403, "")]);
+    world.replies("two", [Reply::ok(r#"{"answer":1}"#), Reply::status(503, "")]);
+    world.replies("three", [Reply::ok(r#"{"said":"x"}"#)]);
+    world.send("{}");
+    assert_eq!(world.health.chosen(), None);
+    // Who failed too is not switched to.
+    world.send("{}");
+    assert_eq!(world.asked(), ["one", "two", "one", "two", "three"]);
+    assert_eq!(world.health.chosen().map(|it| it.provider.as_str()), Some("three"));
+    let told: Vec<String> =
+        world.events.iter().filter(|it| it.name() == "switched").map(Event::to_string).collect();
+    assert_eq!(told, ["three goes first from now on (rule gone)"]);
+    world.replies("three", [Reply::ok(r#"{"said":"x"}"#)]);
+    world.send("{}");
+    assert_eq!(world.asked(), ["three"]);
+}

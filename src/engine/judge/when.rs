@@ -1,6 +1,8 @@
 //! The conditions of failover rules and routes: facts by name, and paths with matchers.
 
 use super::{Facts, Judged};
+use crate::config::model::Phase;
+use crate::engine::exchange::sniff::{Sniffed, significant, sniff};
 use crate::engine::failure::FailureKind;
 use crate::language::Condition;
 use crate::text::pattern::Pattern;
@@ -12,11 +14,20 @@ use std::sync::Arc;
 pub enum Where {
     /// The whole text, or the error's message in it with the escapes of JSON undone.
     Text,
+    /// The error's message.
+    Message,
 }
 
 impl Where {
     /// All of them; the place of each is its number.
-    pub const ALL: [Where; 1] = [Where::Text];
+    pub const ALL: [Where; 2] = [Where::Text, Where::Message];
+
+    fn name(self) -> &'static str {
+        match self {
+            Where::Text => "text",
+            Where::Message => "message",
+        }
+    }
 }
 
 /// A condition over facts.
@@ -34,6 +45,16 @@ pub enum Test {
     Status(StatusSet),
     /// One of these patterns (places in [`super::texts::Texts`]) matches a text.
     Text(Where, Vec<u32>),
+    /// The body is really one of these; nothing at all is [`Sniffed::Unsure`].
+    Body(Vec<Sniffed>),
+    /// The attempt had come as far as one of these.
+    Phase(Vec<Phase>),
+    /// The client had begun to read the answer, or not.
+    Committed(bool),
+    /// The route's name or path fits one of these.
+    Route(Vec<Glob>),
+    /// The name of the key fits one of these.
+    Key(Vec<Glob>),
     /// What went wrong is one of these.
     Failure(Vec<FailureKind>),
     /// The client's model fits one of these.
@@ -58,6 +79,14 @@ impl Test {
             Test::Status(set) => facts.status.is_some_and(|status| set.contains(status)),
             Test::Text(scope, patterns) => patterns.iter().any(|pattern| judged.matches(*scope, *pattern)),
             Test::Failure(kinds) => facts.failure.is_some_and(|kind| kinds.contains(&kind)),
+            Test::Body(kinds) => kinds.contains(&kind_of(facts.body)),
+            Test::Phase(phases) => phases.contains(&facts.stage()),
+            Test::Committed(wanted) => facts.committed == *wanted,
+            Test::Route(globs) => {
+                let fits = |name: &str| globs.iter().any(|glob| glob.matches(name));
+                fits(facts.route.path) || facts.route.name.is_some_and(fits)
+            }
+            Test::Key(globs) => globs.iter().any(|glob| glob.matches(facts.key)),
             Test::Model(globs) => globs.iter().any(|glob| glob.matches(facts.model)),
             Test::Provider(names) => names.iter().any(|name| name == facts.provider),
             Test::Dropped(globs) => {
@@ -106,8 +135,9 @@ impl Test {
     /// How long it takes, roughly: facts, then names, then paths, then regular expressions.
     fn cost(&self) -> u32 {
         match self {
-            Test::Is(_) | Test::Status(_) | Test::Failure(_) => 0,
-            Test::Provider(_) | Test::Model(_) | Test::Dropped(_) => 1,
+            Test::Is(_) | Test::Status(_) | Test::Failure(_) | Test::Phase(_) | Test::Committed(_) => 0,
+            Test::Provider(_) | Test::Model(_) | Test::Dropped(_) | Test::Route(_) | Test::Key(_) => 1,
+            Test::Body(_) => 1,
             Test::Path(..) => 2,
             Test::Text(..) => 3,
             Test::All(parts) | Test::Any(parts) => parts.iter().map(Test::cost).max().unwrap_or(0),
@@ -130,7 +160,7 @@ impl Test {
     }
 
     /// Is there such a test in it?
-    fn has(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
+    pub fn has(&self, wanted: &dyn Fn(&Test) -> bool) -> bool {
         match self {
             Test::All(parts) | Test::Any(parts) => parts.iter().any(|part| part.has(wanted)),
             Test::Not(part) => part.has(wanted),
@@ -165,17 +195,31 @@ impl Test {
                 Some(status) => format!("status {status} {is} {set}"),
                 None => format!("there is no status, so it is not {set}"),
             },
-            Test::Text(_, patterns) => {
+            Test::Text(scope, patterns) => {
                 let texts = patterns.iter().filter_map(|at| judged.patterns.pattern(*at));
                 let texts: Vec<&str> = texts.map(Pattern::as_str).collect();
                 let verb = if holds { "matches" } else { "does not match" };
-                format!("the text {verb} /{}/", texts.join("/ or /"))
+                format!("the {} {verb} /{}/", scope.name(), texts.join("/ or /"))
             }
             Test::Failure(kinds) => {
                 let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
                 let failure = facts.failure.map_or("nothing failed", FailureKind::name);
                 format!("failure {failure} {is} {}", names.join(" or "))
             }
+            Test::Body(kinds) => {
+                let names: Vec<&str> = kinds.iter().map(|kind| body_name(*kind)).collect();
+                format!("the body is {}, which {is} {}", body_name(kind_of(facts.body)), names.join(" or "))
+            }
+            Test::Phase(phases) => {
+                let names: Vec<&str> = phases.iter().map(|phase| phase.word()).collect();
+                format!("phase {} {is} {}", facts.stage().word(), names.join(" or "))
+            }
+            Test::Committed(_) if facts.committed => "the client had begun to read".to_owned(),
+            Test::Committed(_) => "the client had not begun to read".to_owned(),
+            Test::Route(globs) => {
+                format!("route {} {is} {}", facts.route.name.unwrap_or(facts.route.path), listed(globs))
+            }
+            Test::Key(globs) => format!("key {} {is} {}", facts.key, listed(globs)),
             Test::Model(globs) => format!("model {} {is} {}", facts.model, listed(globs)),
             Test::Provider(names) => format!("provider {} {is} {}", facts.provider, names.join(" or ")),
             Test::Dropped(globs) if facts.dropped.is_empty() => {
@@ -185,6 +229,24 @@ impl Test {
             Test::Path(_, written) => format!("{written} {}", if holds { "holds" } else { "does not hold" }),
             _ => String::new(),
         }
+    }
+}
+
+/// What a body really is; nothing at all is [`Sniffed::Unsure`].
+fn kind_of(body: &[u8]) -> Sniffed {
+    match sniff(body) {
+        Sniffed::Unsure if !significant(body).is_empty() => Sniffed::Other,
+        kind => kind,
+    }
+}
+
+fn body_name(kind: Sniffed) -> &'static str {
+    match kind {
+        Sniffed::Unsure => "empty",
+        Sniffed::Json => "json",
+        Sniffed::Events => "events",
+        Sniffed::Html => "html",
+        Sniffed::Other => "text",
     }
 }
 

@@ -1,8 +1,9 @@
 //! How a request is taken up: its route, its body, its model.
 
 use super::{Answer, Incoming, Plan, State};
+use crate::engine::failure::Phase;
 use crate::engine::judge::texts::Texts;
-use crate::engine::judge::{Facts, Judged};
+use crate::engine::judge::{Facts, Judged, RouteFacts};
 use crate::engine::names::{ROUTING, View};
 use crate::engine::protocol::{ErrorText, Protocol};
 use crate::engine::route::{Route, RouteMatch};
@@ -67,6 +68,7 @@ impl Plan {
             failover: None,
             last_rule: None,
             last_resort: false,
+            switching: None,
             probe: None,
             events: Vec::new(),
             trace: false,
@@ -152,7 +154,11 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
         model,
         provider_doc: &null,
         provider: "",
+        key: "",
+        route: RouteFacts { name: route.name.as_deref(), path: &route.path },
         attempt: 1,
+        phase: Phase::FirstByte,
+        committed: false,
         dropped: &[],
         now: incoming.now,
     };

@@ -68,6 +68,27 @@ pub enum Event {
         /// `next` or `return`.
         action: &'static str,
     },
+    /// A rule fired.
+    Fired {
+        /// Whose outcome it was.
+        provider: String,
+        /// The rule.
+        rule: String,
+        /// What it does: the word in `do`.
+        action: &'static str,
+        /// `None` for a rule that decides. For one in shadow what it would have done besides, as the rest of a
+        /// sentence; may be empty.
+        would: Option<String>,
+        /// How much it matters, if the rule says so.
+        level: Level,
+    },
+    /// A rule has made the provider that answered the first choice.
+    Switched {
+        /// Who goes first now.
+        to: String,
+        /// The rule that said so.
+        rule: String,
+    },
     /// What one rule said about an outcome; only when the plan traces.
     Verdict {
         /// Whose answer was judged.
@@ -158,6 +179,8 @@ impl Event {
             Event::Candidates { .. } | Event::Attempt { .. } | Event::Skipped { .. } => Level::Debug,
             Event::Outcome { .. } | Event::Verdict { .. } | Event::Decided { .. } => Level::Debug,
             Event::StreamEnded { .. } => Level::Debug,
+            Event::Fired { level, .. } => *level,
+            Event::Switched { .. } => Level::Warn,
             Event::Retry { .. } | Event::Recovered { .. } | Event::Answered { .. } => Level::Info,
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
             Event::NoAnswer { .. } => Level::Error,
@@ -173,6 +196,8 @@ impl Event {
             Event::Outcome { .. } => "outcome",
             Event::Verdict { .. } => "verdict",
             Event::Decided { .. } => "decided",
+            Event::Fired { .. } => "fired",
+            Event::Switched { .. } => "switched",
             Event::Failover { .. } => "failover",
             Event::Retry { .. } => "retry",
             Event::CoolDown { .. } => "cool_down",
@@ -208,6 +233,13 @@ impl fmt::Display for Event {
             Event::Decided { provider, rule, action } => {
                 write!(out, "{provider}: {action}{}", By(rule.as_deref()))
             }
+            Event::Fired { provider, rule, action, would: None, .. } => {
+                write!(out, "rule {rule} fires for {provider}: {action}")
+            }
+            Event::Fired { provider, rule, action, would: Some(would), .. } => {
+                write!(out, "rule {rule} (in shadow) would do for {provider}: {action}{would}")
+            }
+            Event::Switched { to, rule } => write!(out, "{to} goes first from now on{}", By(Some(rule))),
             Event::Verdict { provider, rule, matched, why } => {
                 let verb = if *matched { "fires" } else { "does not fire" };
                 write!(out, "rule {rule} {verb} for {provider}: {why}")

@@ -5,15 +5,14 @@ use super::{Answer, Event, Outcome, Plan, State, Tried};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
 use crate::engine::exchange::Exchange;
-use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::Health;
 use crate::engine::judge::cooling::{millis, moment};
-use crate::engine::judge::{self, Rule};
+use crate::engine::judge::{self, Rule, Rules};
 use crate::engine::protocol::ErrorText;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The status for a client that is not there any more. Nobody will read it.
 const CLIENT_GONE: u16 = 499;
@@ -72,7 +71,7 @@ impl Plan {
         let (failure, read) = self.understood(way, failure.clone());
         let provider = self.provider_name(way);
         self.events.push(Event::BrokenStream { provider, reason: failure.to_string() });
-        let case = Case::of(way, &failure, &read, now);
+        let case = Case { committed: true, ..Case::of(way, &failure, &read, now) };
         let rule = self.judge(&case);
         self.remember(&case, &failure, rule.as_deref(), health);
         if let Some(rule) = rule {
@@ -92,6 +91,11 @@ impl Plan {
         });
         health.succeeded(&name, now);
         let engine = self.engine.clone();
+        if let Some(rule) = self.switching.take().filter(|_| self.probe.is_none())
+            && health.switch(&engine, &name, now).is_ok()
+        {
+            self.events.push(Event::Switched { to: name.clone(), rule });
+        }
         if let Some(probe) = self.probe.and_then(|place| engine.probes.get(place)) {
             let well = probe.is_well(status, body);
             if health.probed(&name, well, probe.recovered_after, now) {
@@ -111,13 +115,12 @@ impl Plan {
         health: &mut Health,
         now: Ms,
     ) -> bool {
-        let engine = self.engine.clone();
-        let provider = self.way(way).and_then(|way| engine.providers.get(way.provider));
-        if !provider.is_some_and(|provider| provider.rules.see_good()) {
+        if !self.rules(way).is_some_and(Rules::see_good) {
             return false;
         }
         let mut failure = Failure {
             status: Some(status),
+            phase: Phase::Content,
             headers: headers.clone(),
             body: Bytes::copy_from_slice(body),
             ..Failure::new(FailureKind::Malformed, "a rule does not take this for an answer")
@@ -165,7 +168,7 @@ impl Plan {
             rule.as_ref().map_or_else(|| judge::default_action(&failure), |rule| rule.action.clone());
         if let Some(rule) = &rule {
             self.last_rule = Some(rule.name.clone());
-            if let Some(state) = self.again(way, rule, &failure, now) {
+            if let Some(state) = self.again(&case, rule, &failure) {
                 self.remember(&case, &failure, Some(rule), health);
                 self.state = state;
                 return;
@@ -192,6 +195,9 @@ impl Plan {
             self.state = State::Done(Box::new(answer));
             return;
         }
+        if let Some(rule) = rule.as_ref().filter(|rule| rule.switch) {
+            self.switching = Some(rule.name.clone());
+        }
         let rule = rule.map(|rule| rule.name.clone());
         self.failover = Some((self.provider_name(way), rule, failure.to_string()));
         self.tried.push(Tried { way, failure, read });
@@ -200,22 +206,34 @@ impl Plan {
     }
 
     /// The state in which the same provider is asked once more, if the rule wants that and may have it.
-    fn again(&mut self, way: usize, rule: &Rule, failure: &Failure, now: Ms) -> Option<State> {
+    fn again(&mut self, case: &Case<'_>, rule: &Rule, failure: &Failure) -> Option<State> {
         if self.probe.is_some() {
             return None;
         }
+        let (way, now) = (case.way, case.now);
+        let count = self.retries_made(way, rule) + 1;
         match &rule.action {
-            Do::Retry { times, backoff, .. } => {
-                let made = self.retries.iter().position(|(at, name, _)| *at == way && *name == rule.name);
-                let count = made.and_then(|place| self.retries.get(place)).map_or(0, |made| made.2) + 1;
-                if count > *times {
+            Do::Retry { times, backoff, at_most, .. } if count <= *times => {
+                let wait = actions::wait(*backoff, *at_most, count, self.incoming.seed);
+                let backoff = now.saturating_add(millis(wait));
+                let at = match retry_after(failure, now) {
+                    Some(at) if at > now.saturating_add(millis(*at_most)) => return None,
+                    Some(at) => at.max(backoff),
+                    None => backoff,
+                };
+                self.count_retry(way, rule, count);
+                self.note_again(way, rule, at, None);
+                Some(State::Asking(way, at))
+            }
+            Do::Wait { times, at_most, .. } if count <= *times => {
+                let stated = self.stated(case, rule).or_else(|| retry_after(failure, now))?;
+                if stated > now.saturating_add(millis(*at_most)) {
                     return None;
                 }
-                let at = retry_at(*backoff, count, self.incoming.seed, failure, now)?;
-                match made.and_then(|place| self.retries.get_mut(place)) {
-                    Some(made) => made.2 = count,
-                    None => self.retries.push((way, rule.name.clone(), count)),
-                }
+                // Those who wait for the same moment do not all come back at it.
+                let more = at_most.mul_f64(actions::chance(self.incoming.seed, count) / 20.0);
+                let at = stated.saturating_add(millis(more));
+                self.count_retry(way, rule, count);
                 self.note_again(way, rule, at, None);
                 Some(State::Asking(way, at))
             }
@@ -230,6 +248,18 @@ impl Plan {
                 Some(State::Asking(way, now))
             }
             _ => None,
+        }
+    }
+
+    fn retries_made(&self, way: usize, rule: &Rule) -> u32 {
+        let made = self.retries.iter().find(|(at, name, _)| *at == way && *name == rule.name);
+        made.map_or(0, |(_, _, count)| *count)
+    }
+
+    fn count_retry(&mut self, way: usize, rule: &Rule, count: u32) {
+        match self.retries.iter_mut().find(|(at, name, _)| *at == way && *name == rule.name) {
+            Some(made) => made.2 = count,
+            None => self.retries.push((way, rule.name.clone(), count)),
         }
     }
 
@@ -252,7 +282,7 @@ impl Plan {
 /// What is left of an action when asking again is out of the question.
 fn last_action(action: &Do) -> Do {
     match action {
-        Do::Retry { then, .. } => (**then).clone(),
+        Do::Retry { then, .. } | Do::Wait { then, .. } => (**then).clone(),
         Do::Repair { otherwise, .. } => {
             otherwise.as_ref().map_or(Do::Next, |otherwise| (**otherwise).clone())
         }
@@ -260,16 +290,9 @@ fn last_action(action: &Do) -> Do {
     }
 }
 
-/// When the same provider is asked again: after the backoff, or when it says so itself; `None` if it says so
-/// and that is too long to wait.
-fn retry_at(backoff: Duration, count: u32, seed: u64, failure: &Failure, now: Ms) -> Option<Ms> {
-    let backoff = now.saturating_add(millis(actions::wait(backoff, count, seed)));
+/// When the answer says that it makes sense to ask again.
+fn retry_after(failure: &Failure, now: Ms) -> Option<Ms> {
     let header = |name: &str| failure.headers.get(name).and_then(|value| value.to_str().ok());
     let stated = header("retry-after-ms").and_then(|text| moment(text, true, now));
-    let stated = stated.or_else(|| header("retry-after").and_then(|text| moment(text, false, now)));
-    match stated {
-        Some(at) if at > now.saturating_add(millis(actions::LONGEST_WAIT)) => None,
-        Some(at) => Some(at.max(backoff)),
-        None => Some(backoff),
-    }
+    stated.or_else(|| header("retry-after").and_then(|text| moment(text, false, now)))
 }

@@ -1,17 +1,19 @@
 //! One outcome before the rules: what they see, what they say, what that does to the provider.
 
-use super::{Event, Plan};
+use super::{Event, Level, Plan};
 use crate::engine::Ms;
 use crate::engine::actions::Do;
-use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::{Health, KeptError};
-use crate::engine::judge::{self, Facts, Judged, Rule};
+use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule};
 use crate::engine::names::{ROUTING, View};
 use crate::engine::protocol::ErrorText;
 use crate::engine::provider::{KeySource, Provider};
 use crate::text::json::Doc;
+use crate::text::units::instant_text;
 use bytes::Bytes;
 use http::HeaderMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// An outcome to be judged.
@@ -26,13 +28,18 @@ pub(super) struct Case<'c> {
     pub body: &'c [u8],
     pub read: &'c ErrorText,
     pub now: Ms,
+    /// How far the attempt had come.
+    pub phase: Phase,
+    /// Had the client begun to read?
+    pub committed: bool,
 }
 
 impl<'c> Case<'c> {
     /// The case of a failure.
     pub fn of(way: usize, failure: &'c Failure, read: &'c ErrorText, now: Ms) -> Case<'c> {
-        let Failure { kind, status, headers, body, .. } = failure;
-        Case { way, kind: Some(*kind), status: *status, headers, body, read, now }
+        let Failure { kind, status, headers, body, phase, .. } = failure;
+        let (kind, status, phase) = (Some(*kind), *status, *phase);
+        Case { way, kind, status, headers, body, read, now, phase, committed: false }
     }
 }
 
@@ -56,12 +63,56 @@ impl Plan {
         let facts = self.facts(case, &provider.name);
         let judged = Judged::new(&facts, &engine.texts);
         let mut said = Vec::new();
-        let is_spent = |rule: &Rule| self.is_spent(case.way, rule);
-        let rule = judge::judge(&provider.rules, &judged, is_spent, self.trace.then_some(&mut said)).cloned();
+        let in_shadow = RefCell::new(Vec::new());
+        let is_spent = |rule: &Rule| {
+            if rule.shadow {
+                in_shadow.borrow_mut().push(self.would(rule, &judged));
+            }
+            self.is_spent(case.way, rule)
+        };
+        let rule =
+            judge::judge(self.rules(case.way)?, &judged, is_spent, self.trace.then_some(&mut said)).cloned();
         for judge::Said { rule, fired: matched, why } in said {
             self.events.push(Event::Verdict { provider: provider.name.clone(), rule, matched, why });
         }
+        let fired = rule.as_ref().map(|rule| Event::Fired {
+            provider: provider.name.clone(),
+            rule: rule.name.clone(),
+            action: rule.action.name(),
+            would: None,
+            level: rule.log.unwrap_or(Level::Debug),
+        });
+        self.events.extend(in_shadow.into_inner().into_iter().chain(fired));
         rule
+    }
+
+    /// What a rule in shadow would have done.
+    fn would(&self, rule: &Rule, judged: &Judged<'_>) -> Event {
+        let facts = judged.facts();
+        let until = rule.cooling.as_ref().and_then(|cooling| {
+            let captures = self.engine.texts.captures(&rule.when, judged);
+            cooling.until(facts, captures.as_ref(), facts.now)
+        });
+        let aside = match until {
+            _ if rule.down => Some("until a probe finds it well".to_owned()),
+            until => until.map(|until| format!("until {}", instant_text(until))),
+        };
+        let aside = aside.map(|until| format!(", and put {} aside {until}", facts.provider));
+        Event::Fired {
+            provider: facts.provider.to_owned(),
+            rule: rule.name.clone(),
+            action: rule.action.name(),
+            would: Some(aside.unwrap_or_default()),
+            level: rule.log.unwrap_or(Level::Info),
+        }
+    }
+
+    /// When the answer says that what the rule is about is over.
+    pub(super) fn stated(&self, case: &Case<'_>, rule: &Rule) -> Option<Ms> {
+        let name = self.provider_name(case.way);
+        let facts = self.facts(case, &name);
+        let captures = self.engine.texts.captures(&rule.when, &Judged::new(&facts, &self.engine.texts));
+        rule.cooling.as_ref()?.stated(&facts, captures.as_ref(), case.now)
     }
 
     fn facts<'a>(&'a self, case: &Case<'a>, provider: &'a str) -> Facts<'a> {
@@ -76,6 +127,13 @@ impl Plan {
             model: &self.model,
             provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),
             provider,
+            key: "",
+            route: self.route().map_or_else(RouteFacts::default, |route| RouteFacts {
+                name: route.name.as_deref(),
+                path: &route.path,
+            }),
+            phase: case.phase,
+            committed: case.committed,
             attempt: current.map_or(1, |current| current.number),
             dropped: current.map_or(&[], |current| current.dropped.as_slice()),
             now: case.now,

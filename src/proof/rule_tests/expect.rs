@@ -39,6 +39,10 @@ fn facts(expect: &ExpectFacts, seen: &Seen, wrong: &mut Vec<Wrong>) {
         let got = seen.rule.clone().unwrap_or_else(none);
         wrong.push(Wrong::new(rule.span, format!("expected rule {} to decide last, got {got}", rule.value)));
     }
+    for rule in expect.fired.iter().filter(|rule| !seen.fired.contains(&rule.value)) {
+        let got = if seen.fired.is_empty() { none() } else { seen.fired.join(", ") };
+        wrong.push(Wrong::new(rule.span, format!("expected rule {} to fire, got {got}", rule.value)));
+    }
     if let Some(status) = &expect.status
         && !status.contains(seen.status)
     {

@@ -29,6 +29,8 @@ pub struct Seen {
     pub provider: Option<String>,
     /// The last rule that decided.
     pub rule: Option<String>,
+    /// The rules that fired, in shadow too.
+    pub fired: Vec<String>,
     /// Who was asked, in order.
     pub asked: Vec<String>,
     /// What was sent, in order.
@@ -83,6 +85,7 @@ impl<'r> Rehearsal<'r> {
             body: Bytes::new(),
             provider: None,
             rule: None,
+            fired: Vec::new(),
             asked: Vec::new(),
             sent: Vec::new(),
             cooled: Vec::new(),
@@ -191,6 +194,9 @@ impl<'r> Rehearsal<'r> {
     fn note(&mut self, plan: &mut Plan) {
         let wanted = self.test.expect.facts.rule.as_ref().map(|rule| rule.value.as_str());
         for event in plan.events() {
+            if let Event::Fired { rule, .. } = &event {
+                self.seen.fired.push(rule.clone());
+            }
             if let Event::CoolDown { provider, until: Some(until), .. } = &event {
                 self.seen.cooled.push((provider.clone(), until.saturating_sub(self.seen.now)));
             }
@@ -222,6 +228,7 @@ impl<'r> Rehearsal<'r> {
             body,
             provider,
             rule,
+            fired: std::mem::take(&mut self.seen.fired),
             asked: std::mem::take(&mut self.seen.asked),
             sent: std::mem::take(&mut self.seen.sent),
             cooled: std::mem::take(&mut self.seen.cooled),

@@ -1,8 +1,8 @@
 //! Looking rules up finds the same as reading them one after the other.
 
-use super::rules;
-use crate::engine::failure::FailureKind;
-use crate::engine::judge::{Facts, Judged, judge};
+use crate::engine::failure::{FailureKind, Phase};
+use crate::engine::judge::{Facts, Judged, RouteFacts, judge};
+use crate::engine::testing::compiled;
 use crate::engine::{Engine, Ms};
 use crate::text::json::Doc;
 use bytes::Bytes;
@@ -10,6 +10,10 @@ use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+const PROVIDERS: &str = r#"
+providers: { one: { speaks: alpha.chat, url: "http://one.test", key: k } }
+routes: [ { path: /alpha, protocol: alpha.chat } ]
+"#;
 const NOW: Ms = 1_700_000_000_000;
 
 /// One fact, as YAML in a line.
@@ -39,6 +43,14 @@ fn fact() -> impl Strategy<Value = String> {
         "provider: [two]",
         "attempt: { above: 1 }",
         "dropped: mood",
+        "message: 'limit reached'",
+        "message: ['^aa$', 'busy']",
+        "body: [html, json]",
+        "phase: connect",
+        "phase: [first_byte, connect]",
+        "phase: stream",
+        "committed: true",
+        "route: [ '/alpha', other ]",
     ])
     .prop_map(str::to_owned)
 }
@@ -71,6 +83,7 @@ type Outcome = (
     Option<&'static str>,
     &'static str,
     u32,
+    (Phase, bool),
 );
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -96,11 +109,19 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         word(),
         select(vec!["big-1", "small"]),
         1u32..3,
+        (select(vec![Phase::FirstByte, Phase::Content, Phase::Idle]), any::<bool>()),
     )
 }
 
 /// The rule that is looked up, and the one that is read.
-fn both(engine: &Engine, (failure, status, body, week, day, model, attempt): Outcome) -> [Option<String>; 2] {
+fn both(
+    engine: &Engine,
+    (failure, status, body, week, day, model, attempt, (phase, committed)): Outcome,
+) -> [Option<String>; 2] {
+    // Where no answer begins there is no status.
+    let no_head =
+        failure.is_some_and(|kind| kind.is_of_connecting() || kind == FailureKind::FirstByteTimeout);
+    let status = status.filter(|_| !no_head);
     let mut headers = HeaderMap::new();
     let fields = [("x-week", week), ("x-day", day)];
     for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
@@ -119,7 +140,11 @@ fn both(engine: &Engine, (failure, status, body, week, day, model, attempt): Out
         model,
         provider_doc: &null,
         provider: "one",
+        key: "",
+        route: RouteFacts { name: None, path: "/alpha" },
         attempt,
+        phase,
+        committed,
         dropped: &dropped,
         now: NOW,
     };
@@ -144,7 +169,7 @@ proptest! {
         let written = conditions.iter().enumerate();
         let written: Vec<String> =
             written.map(|(place, when)| format!("{{ name: r{place}, when: {when}, do: next }}")).collect();
-        let engine = rules(&format!("[ {} ]", written.join(", ")));
+        let (engine, _) = compiled(&format!("{PROVIDERS}failover: [ {} ]\n", written.join(", ")));
         for outcome in outcomes {
             let [looked_up, read] = both(&engine, outcome);
             prop_assert_eq!(looked_up, read, "{:?} with {:#?}", outcome, written);
