@@ -14,6 +14,7 @@ mod edge_reload;
 mod edge_requests;
 mod errors_page;
 mod failover;
+mod keys;
 mod language_page;
 mod map;
 mod new_provider;

@@ -48,7 +48,7 @@ fn examples() -> Vec<PathBuf> {
 
 /// A file's rules, compiled, with some key in each variable for one; panics with all that is wrong with it.
 pub fn compiled(file: &Path) -> (Arc<Engine>, Rules, Sources) {
-    let mut loaded = load(&Disk, file, &|name| name.ends_with("_KEY").then(|| "some-key".to_owned()));
+    let mut loaded = load(&Disk, file, &|name| name.ends_with("_KEY").then(|| format!("some-key-{name}")));
     let mut engine = None;
     if let Some(rules) = &loaded.rules {
         check(rules, &mut loaded.diagnostics);
@@ -85,11 +85,13 @@ fn the_tests_beside_the_rules_pass() {
 #[test]
 fn every_shipped_failover_rule_has_a_test() {
     let files: Vec<Rules> = yaml_in("tests/rules").iter().map(|file| compiled(file).1).collect();
-    let tests = || files.iter().flat_map(|rules| &rules.tests);
-    let tested = |name: &str| {
-        let expected = tests().map(|test| &test.expect.facts);
-        expected.flat_map(|facts| facts.rule.iter().chain(facts.fired.iter())).any(|rule| rule.value == name)
-    };
+    let steps = || files.iter().flat_map(|rules| &rules.tests).flat_map(|test| test.steps());
+    let expected: Vec<String> = steps()
+        .map(|(_, step)| step.expect.facts)
+        .flat_map(|facts| facts.rule.into_iter().chain(facts.fired.0))
+        .map(|rule| rule.value)
+        .collect();
+    let tested = |name: &str| expected.iter().any(|rule| rule == name);
     let names = files.iter().flat_map(|rules| &rules.failover).map(|rule| rule.name.value.as_str());
     let untested: Vec<&str> = names.filter(|name| !tested(name)).collect();
     assert_eq!(untested, Vec::<&str>::new());

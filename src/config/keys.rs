@@ -7,9 +7,16 @@ use crate::text::yaml::Node;
 /// All scalars of a rules file that are keys.
 pub fn all(node: &Node) -> Vec<&Node> {
     let providers = node.get("providers").and_then(Node::as_map).unwrap_or_default();
-    let of_providers = providers.iter().filter_map(|(_, provider)| provider.get("key"));
-    let of_catalog = node.get("provider").and_then(|provider| provider.get("key"));
-    of_providers.chain(of_catalog).chain(of_clients(node)).collect()
+    let of_catalog = node.get("provider");
+    let providers = providers.iter().map(|(_, provider)| provider).chain(of_catalog);
+    providers.flat_map(of_provider).chain(of_clients(node)).collect()
+}
+
+/// The key of a provider, and its several ones.
+fn of_provider(provider: &Node) -> impl Iterator<Item = &Node> {
+    let several = provider.get("keys").and_then(Node::as_list).unwrap_or_default();
+    let several = several.iter().map(|item| item.get("key").unwrap_or(item));
+    provider.get("key").into_iter().chain(several)
 }
 
 /// The keys that clients and the admin prove themselves with.
@@ -31,16 +38,68 @@ fn is_harmless(text: &str) -> bool {
 
 /// What looks like a key in a text that cannot be read as YAML.
 pub fn lookalikes(text: &str) -> Vec<Range<usize>> {
-    const NAME: &str = "key:";
+    const ONE: &str = "key:";
+    const SEVERAL: &str = "keys:";
     let mut found = Vec::new();
-    for (name, _) in text.match_indices(NAME) {
-        let line = text.get(name + NAME.len()..).unwrap_or("").lines().next().unwrap_or("");
+    for (name, _) in text.match_indices(ONE) {
+        let line = text.get(name + ONE.len()..).unwrap_or("").lines().next().unwrap_or("");
         let value = line.trim_start();
-        let start = name + NAME.len() + line.len() - value.len();
+        let start = name + ONE.len() + line.len() - value.len();
         let value = value.split([',', '}', '#']).next().unwrap_or("").trim_end();
         if !is_harmless(value) {
             found.push(start..start + value.len());
         }
     }
+    for (name, _) in text.match_indices(SEVERAL) {
+        let start = name + SEVERAL.len();
+        for word in words(list(text.get(start..).unwrap_or(""))) {
+            found.push(start + word.start..start + word.end);
+        }
+    }
     found
+}
+
+/// The list that a text begins with: up to the closing bracket, or line by line as long as they are items.
+fn list(text: &str) -> &str {
+    if text.trim_start_matches(' ').starts_with('[') {
+        return text.get(..text.find(']').unwrap_or(text.len())).unwrap_or("");
+    }
+    let is_item = |line: &&str| line.trim().is_empty() || line.trim_start().starts_with('-');
+    let length = text.split_inclusive('\n').take_while(is_item).map(str::len).sum();
+    text.get(..length).unwrap_or("")
+}
+
+/// The words of a list that are long enough to be keys and are no names of something.
+fn words(list: &str) -> Vec<Range<usize>> {
+    const SHORTEST: usize = 8;
+    let mut found = Vec::new();
+    let mut at = 0;
+    for part in list.split_inclusive([' ', ',', '[', '}', '\n', '"', '\'']) {
+        let word = part.trim_end_matches([' ', ',', '[', '}', '\n', '"', '\'']);
+        if word.len() >= SHORTEST && !word.ends_with(':') && !is_harmless(word) {
+            found.push(at..at + word.len());
+        }
+        at += part.len();
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lookalikes;
+
+    #[test]
+    fn keys_in_a_text_that_is_no_yaml_are_found() {
+        let found =
+            |text: &str| lookalikes(text).into_iter().map(|at| text[at].to_owned()).collect::<Vec<_>>();
+        assert_eq!(found("a: { key: sk-12345, x: y }\nb:\n  key: sk-6 # mine"), ["sk-12345", "sk-6"]);
+        assert_eq!(
+            found("keys: [ sk-12345678, ${A_VARIABLE}, { name: w, key: sk-2 } ]"),
+            ["sk-2", "sk-12345678"]
+        );
+        assert_eq!(
+            found("keys:\n  - sk-12345678\n  - 'sk-87654321'\nurl: http://a.test"),
+            ["sk-12345678", "sk-87654321"]
+        );
+    }
 }

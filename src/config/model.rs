@@ -24,8 +24,8 @@ pub use failover::{
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
-pub use provider::{ListEdit, ModelRule, Models, Provider};
+pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
 pub use route::{Method, Route};
-pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, RuleTest};
+pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
 pub use rules::{FoundFile, Limits, Rules, RulesFile, Timeouts};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

@@ -12,7 +12,18 @@ const TABLES: [&str; 6] = ["with", "paths", "headers", "header_lists", "timeouts
 /// entry by entry; `models` and `failover`, where the first that fits decides, begin with its own.
 pub fn overlay(own: &mut Node, base: &Node) {
     let (Kind::Map(own), Some(base)) = (&mut own.kind, base.as_map()) else { return };
+    // `key` and `keys` are two ways of saying one thing.
+    let other = |key: &str| match key {
+        "key" => Some("keys"),
+        "keys" => Some("key"),
+        _ => None,
+    };
     for (key, theirs) in base {
+        if other(&key.text)
+            .is_some_and(|other| own.iter().any(|(known, it)| known.text == other && !it.is_null()))
+        {
+            continue;
+        }
         let Some((_, ours)) = own.iter_mut().find(|(known, _)| known.text == key.text) else {
             own.push((key.clone(), theirs.clone()));
             continue;
@@ -101,6 +112,15 @@ mod tests {
         assert_eq!(
             laid("failover: [ { name: a, do: next } ]", "failover: [ { name: b }, { name: a } ]"),
             r#"{"failover":[{"name":"a","do":"next"},{"name":"b"}]}"#
+        );
+    }
+
+    #[test]
+    fn one_key_and_several_take_each_others_place() {
+        assert_eq!(laid("{ keys: [ a ] }", "{ key: k }"), r#"{"keys":["a"]}"#);
+        assert_eq!(
+            laid("{ key: a }", "{ keys: [ k ], rotate: round_robin }"),
+            r#"{"key":"a","rotate":"round_robin"}"#
         );
     }
 

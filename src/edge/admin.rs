@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body::ReplyBody;
 use super::reload::Status;
@@ -182,18 +182,16 @@ fn config(router: &Router, ready: &Ready) -> Value {
 fn providers(engine: &Engine) -> Value {
     let providers = engine.by_priority().iter().filter_map(|place| engine.providers.get(*place));
     let shown = providers.map(|provider| {
-        let key = match &provider.key {
-            KeySource::Value(_) => json!("[secret]"),
-            KeySource::Client => json!("client"),
-            KeySource::None => json!("none"),
-            KeySource::Unset(names) => json!({ "unset": names }),
+        let keys = match provider.keys.as_slice() {
+            [only] => key(&only.source),
+            keys => keys.iter().map(|it| (it.name.clone(), key(&it.source))).collect::<Map<_, _>>().into(),
         };
         let timeouts = provider.timeouts;
         json!({
             "name": provider.name,
             "url": without_secrets(&provider.url),
             "speaks": provider.speaks.iter().map(|protocol| protocol.name.as_str()).collect::<Vec<_>>(),
-            "key": key,
+            "key": keys,
             "proxy": provider.proxy.as_deref().map(without_secrets),
             "timeouts_ms": {
                 "connect": millis(timeouts.connect),
@@ -204,6 +202,15 @@ fn providers(engine: &Engine) -> Value {
         })
     });
     Value::Array(shown.collect())
+}
+
+fn key(source: &KeySource) -> Value {
+    match source {
+        KeySource::Value(_) => json!("[secret]"),
+        KeySource::Client => json!("client"),
+        KeySource::None => json!("none"),
+        KeySource::Unset(names) => json!({ "unset": names }),
+    }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -52,6 +52,7 @@ pub struct LastReload {
 impl Router {
     /// A router that listens at `bound` and begins with the rules `first`.
     pub fn new(first: Ready, world: Arc<World>, bound: SocketAddr, reload: Handle, found: Value) -> Self {
+        world.stores.health().adopt(&first.engine);
         let last = LastReload { ok: true, at: world.clock.now(), diagnostics: found };
         Self {
             rules: ArcSwap::from_pointee(first),

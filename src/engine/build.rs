@@ -12,7 +12,7 @@ use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
 use super::names::{self, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
-use super::provider::{KeySource, ModelRule, Provider};
+use super::provider::{KeySource, ModelRule, OwnKey, Provider};
 use super::route::{Route, Way};
 use super::{Engine, Limits, Repair, probe};
 use crate::config::model;
@@ -147,7 +147,8 @@ impl Build<'_> {
                 .iter()
                 .filter_map(|name| protocols.iter().find(|it| it.name == name.value).cloned())
                 .collect(),
-            key: key(&from.key.value),
+            keys: keys(name, from),
+            rotate: from.rotate,
             timeouts: super::protocol::timeouts(&timeouts),
             force_stream: from.force_stream.as_ref().is_some_and(|it| it.value),
             proxy: proxy.map(|proxy| proxy.value.clone()),
@@ -214,7 +215,9 @@ impl Build<'_> {
                 Some(Way::new(index, provider, spoken, Some(mappings.iter().find(fits)?)))
             })
         };
-        let ways = order.into_iter().filter_map(way).collect();
+        let keys = |way: &Way| providers.get(way.provider).map_or(0, |provider| provider.keys.len());
+        let ways = order.into_iter().filter_map(way);
+        let ways = ways.flat_map(|way| (0..keys(&way)).map(move |key| way.with_key(key))).collect();
         let scope = names::scope(ROUTING);
         let when = from.when.as_ref().and_then(|when| self.when(when, &scope));
         let otherwise = self.template(from.otherwise.as_ref(), &scope);
@@ -261,6 +264,16 @@ impl Build<'_> {
         }
         parsed
     }
+}
+
+/// A provider's keys: the several ones, or the one, or that there is none.
+fn keys(provider: &str, from: &model::Provider) -> Vec<OwnKey> {
+    let url = from.url.value.as_str();
+    if from.keys.is_empty() {
+        return vec![OwnKey::new("key1".to_owned(), key(&from.key.value), provider, url)];
+    }
+    let all = from.keys.iter().enumerate();
+    all.map(|(place, it)| OwnKey::new(it.name(place), key(&it.0.key.value), provider, url)).collect()
 }
 
 fn key(key: &model::Key) -> KeySource {

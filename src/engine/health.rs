@@ -1,13 +1,19 @@
 //! What is known about providers across requests and reloads: cool downs, the manual switch, last errors,
 //! counters. Keyed by names, outside of the engine, so that a reload carries it over untouched.
 
+pub mod pauses;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use pauses::{Aside, Lane, Pause};
+
+use super::provider::{OwnKey, Provider, Rotate};
 use super::{Engine, Ms};
 use bytes::Bytes;
 use http::HeaderMap;
+use pauses::Pauses;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The word that gives the choice of the provider back to the rules.
@@ -41,17 +47,6 @@ impl Standing {
     }
 }
 
-/// Why a provider is not asked at the moment.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Pause {
-    /// When it began.
-    pub since: Ms,
-    /// When it ends; `None`: when a probe finds the provider well.
-    pub until: Option<Ms>,
-    /// The rule that asked for it.
-    pub rule: String,
-}
-
 /// An error as it is remembered: enough to answer a later client with it.
 #[derive(Clone, Debug)]
 pub struct KeptError {
@@ -74,7 +69,6 @@ pub struct KeptError {
 /// All that is known about one provider.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderHealth {
-    cooling: Option<Pause>,
     down: Option<Pause>,
     /// The latest error, even if the provider has recovered since.
     pub last_error: Option<KeptError>,
@@ -90,6 +84,17 @@ pub struct ProviderHealth {
     pub good_probes: u32,
     /// When it was last probed.
     pub last_probe: Option<Ms>,
+    /// Requests for which its keys took turns.
+    turns: usize,
+}
+
+/// What the rules say of a provider, as far as its standing depends on it.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The ids of its keys.
+    keys: Vec<String>,
+    /// All models that it is asked for, if the rules fix them.
+    models: Option<Vec<String>>,
 }
 
 /// A person's choice of the provider that goes first.
@@ -112,7 +117,12 @@ pub struct UnknownProvider {
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     providers: HashMap<String, ProviderHealth>,
+    pauses: Pauses,
     switch: Option<Switch>,
+    /// When a key was last put aside, by its id.
+    limited: HashMap<String, Ms>,
+    /// The providers of the rules in force.
+    known: HashMap<String, Known>,
 }
 
 /// Health as the plan reaches it: its own, or, behind a lock, that of all requests. A plan asks for it for
@@ -144,52 +154,106 @@ impl Health {
         self.switch.as_ref()
     }
 
-    /// May a request be sent to it without further reason?
+    /// Can a request be sent to it without further reason, by some key and for some model?
     pub fn is_usable(&self, name: &str, now: Ms) -> bool {
-        self.providers
-            .get(name)
-            .is_none_or(|known| known.down.is_none() && known.cooling_until(now).is_none())
+        self.pause(name, now).is_none()
     }
 
-    /// When the provider is free again: `None` if it is free, `Ms::MAX` if only a probe can tell.
+    /// When the provider is free again: `None` if some way to it is, `Ms::MAX` if only a probe can tell.
     pub fn free_at(&self, name: &str, now: Ms) -> Option<Ms> {
-        let known = self.providers.get(name)?;
-        if known.down.is_some() { Some(Ms::MAX) } else { known.cooling_until(now) }
+        self.pause(name, now).map(|pause| pause.until.unwrap_or(Ms::MAX))
     }
 
-    /// The pause in force, if any.
+    /// The pause in force, if no way to the provider is left: of all ways the one that is open again first.
     pub fn pause(&self, name: &str, now: Ms) -> Option<&Pause> {
-        let known = self.providers.get(name)?;
-        known
-            .down
-            .as_ref()
-            .or(known.cooling.as_ref().filter(|pause| pause.until.is_some_and(|until| until > now)))
+        let mut first: Option<&Pause> = None;
+        for lane in self.lanes(name) {
+            let pause = self.closed(&lane, now)?;
+            let sooner = |other: &Pause| pause.until.is_some_and(|at| other.until.is_none_or(|end| at < end));
+            if first.is_none_or(sooner) {
+                first = Some(pause);
+            }
+        }
+        first
+    }
+
+    /// The ways to a provider by its keys and models; a model that no rule fixes is any that has no pause.
+    fn lanes<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Lane<'a>> {
+        const ANY: &[String] = &[String::new()];
+        let known = self.known.get(name);
+        let keys = known.map(|known| known.keys.as_slice()).filter(|keys| !keys.is_empty()).unwrap_or(ANY);
+        let models = known.and_then(|known| known.models.as_deref()).unwrap_or(ANY);
+        keys.iter().flat_map(move |key| {
+            let lane = move |model: &'a String| Lane { provider: name, key, model: Cow::Borrowed(model) };
+            models.iter().map(lane)
+        })
+    }
+
+    /// What keeps a way closed, and for how long.
+    pub fn closed(&self, lane: &Lane<'_>, now: Ms) -> Option<&Pause> {
+        let down = self.providers.get(lane.provider).and_then(|known| known.down.as_ref());
+        down.or_else(|| self.pauses.of(lane, now))
+    }
+
+    /// Is the way open?
+    pub fn is_open(&self, lane: &Lane<'_>, now: Ms) -> bool {
+        self.closed(lane, now).is_none()
+    }
+
+    /// Is anything of the provider put aside: itself, one of its keys, or a model?
+    pub fn is_touched(&self, provider: &Provider, now: Ms) -> bool {
+        let is_down = self.providers.get(&provider.name).is_some_and(|known| known.down.is_some());
+        is_down || self.pauses_of(provider, now).next().is_some()
+    }
+
+    /// When a way is open again: `None` if it is, `Ms::MAX` if only a probe can tell.
+    pub fn opens_at(&self, lane: &Lane<'_>, now: Ms) -> Option<Ms> {
+        self.closed(lane, now).map(|pause| pause.until.unwrap_or(Ms::MAX))
+    }
+
+    /// The pauses of single keys and models of a provider, and of itself, that are in force.
+    pub fn pauses_of<'a>(
+        &'a self,
+        provider: &'a Provider,
+        now: Ms,
+    ) -> impl Iterator<Item = (&'a Aside, &'a Pause)> {
+        self.pauses
+            .in_force(now)
+            .filter(|(aside, _)| is_of(aside, &provider.name, &|id| provider.has_key_id(id)))
     }
 
     /// The standing of a provider that has a key.
     pub fn standing(&self, name: &str, now: Ms) -> Standing {
-        match self.providers.get(name) {
-            None => Standing::Unknown,
-            Some(known) if known.down.is_some() => Standing::Down,
-            Some(known) if known.cooling_until(now).is_some() => Standing::Cooling,
-            Some(known) if known.attempts == 0 => Standing::Unknown,
-            Some(_) => Standing::Available,
+        let known = self.providers.get(name);
+        match self.pause(name, now) {
+            Some(pause) if pause.until.is_none() => Standing::Down,
+            Some(_) => Standing::Cooling,
+            None if known.is_none_or(|known| known.attempts == 0) => Standing::Unknown,
+            None => Standing::Available,
         }
     }
 
-    /// Puts a provider aside until `until`. A pause that ends later stays as it is. Returns the end in force.
+    /// Puts a provider as a whole aside until `until`. A pause that ends later stays as it is. Returns the end
+    /// in force.
     pub fn cool_down(&mut self, name: &str, until: Ms, rule: &str, now: Ms) -> Ms {
-        let known = self.entry(name);
-        if let Some(current) = known.cooling_until(now)
-            && current >= until
-        {
-            return current;
+        self.put_aside(Aside::provider(name), until, rule, now)
+    }
+
+    /// Puts something aside until `until`. A pause that ends later stays as it is. Returns the end in force.
+    pub fn put_aside(&mut self, aside: Aside, until: Ms, rule: &str, now: Ms) -> Ms {
+        match &aside.whose {
+            pauses::Whose::Provider(name) => {
+                let is_new = !self.pauses.in_force(now).any(|(other, _)| *other == aside);
+                let known = self.entry(name);
+                if is_new {
+                    known.since = Some(now);
+                }
+            }
+            pauses::Whose::Key(id) => {
+                self.limited.insert(id.clone(), now);
+            }
         }
-        let since = known.cooling.as_ref().filter(|pause| pause.until.is_some_and(|until| until > now));
-        let since = since.map_or(now, |pause| pause.since);
-        known.cooling = Some(Pause { since, until: Some(until), rule: rule.to_owned() });
-        known.since = Some(since);
-        until
+        self.pauses.begin(aside, until, rule, now)
     }
 
     /// Puts a provider aside until a probe finds it well.
@@ -224,24 +288,56 @@ impl Health {
         known.last_error = Some(error);
     }
 
-    /// The provider is usable again, whatever was known. Returns the pause that this ended.
+    /// The provider is usable again by all its keys and for all models, whatever was known. Returns the pause
+    /// that this ended, the longest if there were several.
     pub fn recovered(&mut self, name: &str, now: Ms) -> Option<Pause> {
-        let known = self.providers.get_mut(name)?;
+        let keys = self.known.get(name).map(|known| known.keys.clone()).unwrap_or_default();
+        let ended = self.pauses.end(now, |aside| is_of(aside, name, &|id| keys.iter().any(|key| key == id)));
+        self.ended(name, ended, now)
+    }
+
+    fn ended(&mut self, name: &str, ended: Option<Pause>, now: Ms) -> Option<Pause> {
+        let Some(known) = self.providers.get_mut(name) else {
+            return ended;
+        };
         known.good_probes = 0;
-        let cooling = known.cooling.take().filter(|pause| pause.until.is_some_and(|until| until > now));
-        let ended = known.down.take().or(cooling);
+        let ended = known.down.take().or(ended);
         if ended.is_some() {
             known.since = Some(now);
         }
         ended
     }
 
-    /// One probe's result. True if with this one the provider counts as recovered: `needed` good ones in a row.
-    pub fn probed(&mut self, name: &str, well: bool, needed: u32, now: Ms) -> bool {
-        let known = self.entry(name);
+    /// One probe's result. True if with this one the way counts as open again: `needed` good ones in a row.
+    pub fn probed(&mut self, lane: &Lane<'_>, well: bool, needed: u32, now: Ms) -> bool {
+        let known = self.entry(lane.provider);
         known.last_probe = Some(now);
         known.good_probes = if well { known.good_probes.saturating_add(1) } else { 0 };
-        if well && known.good_probes >= needed.max(1) { self.recovered(name, now).is_some() } else { false }
+        if !well || known.good_probes < needed.max(1) {
+            return false;
+        }
+        let ended = self.pauses.end(now, |aside| aside.covers(lane));
+        self.ended(lane.provider, ended, now).is_some()
+    }
+
+    /// The places of a provider's keys in the order in which this request takes them.
+    pub fn key_order(&mut self, provider: &Provider) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..provider.keys.len()).collect();
+        match provider.rotate {
+            _ if order.len() < 2 => {}
+            Rotate::InOrder => {}
+            Rotate::RoundRobin => {
+                let known = self.entry(&provider.name);
+                let first = known.turns % provider.keys.len();
+                known.turns = known.turns.wrapping_add(1);
+                order.rotate_left(first);
+            }
+            Rotate::LeastRecentlyLimited => {
+                let limited = |place: &usize| provider.key(*place).and_then(|key| self.limited.get(&key.id));
+                order.sort_by_key(|place| limited(place).copied());
+            }
+        }
+        order
     }
 
     /// Makes `target` the first choice and usable at once, or gives the choice back with [`AUTO`].
@@ -262,30 +358,42 @@ impl Health {
     /// The provider that a request would go to: the chosen one, else the first one that is usable, else the
     /// one that is free soonest. `None` if no provider has a key.
     pub fn current<'a>(&self, engine: &'a Engine, now: Ms) -> Option<&'a str> {
-        let order = self.order(engine, engine.by_priority());
-        let ready = order.iter().filter_map(|index| engine.providers.get(*index)).filter(|p| p.has_key());
+        let mut order: Vec<&Provider> =
+            engine.by_priority().iter().filter_map(|index| engine.providers.get(*index)).collect();
+        // The sort is stable: only the chosen one moves.
+        order.sort_by_key(|provider| !self.is_chosen(&provider.name));
+        let ready = order.into_iter().filter(|provider| provider.has_key());
         let usable = ready.clone().find(|provider| self.is_usable(&provider.name, now));
         let soonest = || ready.min_by_key(|provider| self.free_at(&provider.name, now));
         usable.or_else(soonest).map(|provider| provider.name.as_str())
     }
 
-    /// `candidates` with the chosen provider, if it is among them, in front.
-    pub fn order(&self, engine: &Engine, candidates: &[usize]) -> Vec<usize> {
-        let mut order = candidates.to_vec();
-        let chosen = self.switch.as_ref().and_then(|switch| engine.provider(&switch.provider));
-        if let Some(place) = order.iter().position(|index| Some(*index) == chosen)
-            && let Some(part) = order.get_mut(..=place)
-        {
-            part.rotate_right(1);
-        }
-        order
+    /// Is the provider a person's choice?
+    pub fn is_chosen(&self, name: &str) -> bool {
+        self.switch.as_ref().is_some_and(|switch| switch.provider == name)
     }
 
-    /// Forgets nothing, but drops a choice of a provider that no longer exists. Called after a reload.
+    /// Learns which providers there are, by which keys and for which models; to be called for the first rules
+    /// and after each reload. Forgets nothing, but drops a choice of a provider that no longer exists.
     pub fn adopt(&mut self, engine: &Engine) {
+        self.learn(engine, OwnKey::is_set);
+    }
+
+    /// The same where nothing is really sent, and keys without a value take part.
+    pub fn rehearse(&mut self, engine: &Engine) {
+        self.learn(engine, |_| true);
+    }
+
+    fn learn(&mut self, engine: &Engine, counts: impl Fn(&OwnKey) -> bool) {
         if self.switch.as_ref().is_some_and(|switch| engine.provider(&switch.provider).is_none()) {
             self.switch = None;
         }
+        let known = engine.providers.iter().map(|provider| {
+            let keys = provider.keys.iter().filter(|key| counts(key)).map(|key| key.id.clone()).collect();
+            let models = provider.fixed_models().map(|names| names.into_iter().map(str::to_owned).collect());
+            (provider.name.clone(), Known { keys, models })
+        });
+        self.known = known.collect();
     }
 
     fn entry(&mut self, name: &str) -> &mut ProviderHealth {
@@ -293,8 +401,10 @@ impl Health {
     }
 }
 
-impl ProviderHealth {
-    fn cooling_until(&self, now: Ms) -> Option<Ms> {
-        self.cooling.as_ref().and_then(|pause| pause.until).filter(|until| *until > now)
+/// Does a pause concern the provider, as a whole or in part?
+fn is_of(aside: &Aside, provider: &str, has_key: &dyn Fn(&str) -> bool) -> bool {
+    match &aside.whose {
+        pauses::Whose::Provider(name) => name == provider,
+        pauses::Whose::Key(id) => has_key(id),
     }
 }

@@ -59,6 +59,11 @@ impl Rule {
     pub fn puts_aside(&self) -> bool {
         self.cooling.is_some() || self.down
     }
+
+    /// Does it put only the key aside, so that another key of the same provider may answer?
+    pub fn blames_key(&self) -> bool {
+        !self.down && self.cooling.as_ref().is_some_and(|cooling| cooling.scope.is_of_key())
+    }
 }
 
 /// The rules for one provider's outcomes, in order, and the lists by which they are found.

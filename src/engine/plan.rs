@@ -27,7 +27,7 @@ pub use event::{Event, Level};
 
 use super::exchange::Exchange;
 use super::failure::Failure;
-use super::health::Shared;
+use super::health::{Lane, Shared};
 use super::judge::Rules;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
@@ -226,6 +226,8 @@ struct Current {
 /// A provider that was given up for this request.
 struct Tried {
     way: usize,
+    /// Only the key is to blame: another key of the same provider may answer.
+    only_key: bool,
     failure: Failure,
     read: ErrorText,
 }
@@ -308,6 +310,33 @@ impl Plan {
 
     fn provider_name(&self, way: usize) -> String {
         self.provider_at(way).map(|provider| provider.name.clone()).unwrap_or_default()
+    }
+
+    /// The name of the way's key, if its provider has several.
+    fn key_name(&self, way: usize) -> Option<String> {
+        self.provider_at(way)?.key_name(self.way(way)?.key).map(str::to_owned)
+    }
+
+    /// The provider of a way, and its key if there are several, for people.
+    fn way_name(&self, way: usize) -> String {
+        let name = self.provider_name(way);
+        self.key_name(way).map_or(name.clone(), |key| format!("{name} (key {key})"))
+    }
+
+    /// Do both ways lead to the same provider?
+    fn is_same_provider(&self, one: usize, other: usize) -> bool {
+        self.way(one).map(|way| way.provider) == self.way(other).map(|way| way.provider)
+    }
+
+    /// A way as the health knows it.
+    fn lane(&self, way: usize) -> Lane<'_> {
+        let provider = self.provider_at(way);
+        let key = provider.zip(self.way(way)).and_then(|(provider, way)| provider.key(way.key));
+        Lane {
+            provider: provider.map_or("", |provider| &provider.name),
+            key: key.map_or("", |key| &key.id),
+            model: provider.map_or_else(Default::default, |provider| provider.model(&self.model)),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Probe {
     pub provider: usize,
     /// When.
     pub schedule: Schedule,
-    /// Only while the provider is put aside.
+    /// Only while the provider, one of its keys or a model of it is put aside.
     pub when_down_only: bool,
     /// The path of the route that the request takes.
     pub path: String,
@@ -60,7 +60,7 @@ impl Probe {
         let Some(provider) = engine.providers.get(self.provider) else {
             return false;
         };
-        provider.has_key() && (!self.when_down_only || !health.is_usable(&provider.name, now))
+        provider.has_key() && (!self.when_down_only || health.is_touched(provider, now))
     }
 
     /// Is a good answer good enough? `body` is in the words of the route's protocol.

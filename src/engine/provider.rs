@@ -5,6 +5,7 @@ use super::headers::ListEdit;
 use super::judge::Rules;
 use super::names::{OUTGOING, View};
 use super::protocol::{Auth, HeaderList, Headers, Protocol};
+pub use crate::config::model::Rotate;
 use crate::language::{Patch, Template};
 use crate::text::json::{Doc, write_str};
 use crate::text::units::{Glob, Secret};
@@ -20,8 +21,10 @@ pub struct Provider {
     pub url: String,
     /// The protocols that it speaks, the preferred one first.
     pub speaks: Vec<Arc<Protocol>>,
-    /// Its key.
-    pub key: KeySource,
+    /// Its keys; never none, but perhaps one that is [`KeySource::None`].
+    pub keys: Vec<OwnKey>,
+    /// Which of its keys is taken first.
+    pub rotate: Rotate,
     /// What its requests may take.
     pub timeouts: Timeouts,
     /// Whether it is always asked for a stream.
@@ -54,8 +57,45 @@ pub(super) struct ModelRule {
     pub fixed: Option<String>,
 }
 
+/// One of a provider's keys.
+#[derive(Clone, Debug)]
+pub struct OwnKey {
+    /// What it is called: in the log, on the health page, in tests.
+    pub name: String,
+    /// Where it comes from.
+    pub source: KeySource,
+    /// What tells it from others, with no secret in it: the same for the same key at the same origin.
+    pub id: String,
+}
+
+impl OwnKey {
+    /// A key of the provider `provider` at `url`. (The same key elsewhere is another account, or none: simulated
+    /// providers take anything.) What callers send is not looked at: all of it counts as one key of the provider.
+    pub fn new(name: String, source: KeySource, provider: &str, url: &str) -> OwnKey {
+        let id = match &source {
+            KeySource::Value(secret) => secret.label(origin(url)),
+            KeySource::Unset(names) => Secret::new(names.join(" ")).label(origin(url)),
+            KeySource::Client => format!("client@{provider}"),
+            KeySource::None => format!("none@{provider}"),
+        };
+        OwnKey { name, source, id }
+    }
+
+    /// Can it be used?
+    pub fn is_set(&self) -> bool {
+        !matches!(self.source, KeySource::Unset(_))
+    }
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |at| host + at);
+    url.get(..end).unwrap_or(url)
+}
+
 /// Where a provider's key comes from.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub enum KeySource {
     /// The rules have it.
     Value(Secret),
@@ -71,15 +111,41 @@ pub enum KeySource {
 impl Provider {
     /// Can it be asked at all?
     pub fn has_key(&self) -> bool {
-        !matches!(self.key, KeySource::Unset(_))
+        self.keys.iter().any(OwnKey::is_set)
+    }
+
+    /// The key at this place.
+    pub fn key(&self, place: usize) -> Option<&OwnKey> {
+        self.keys.get(place)
+    }
+
+    /// Does it use the key of that id?
+    pub fn has_key_id(&self, id: &str) -> bool {
+        self.keys.iter().any(|key| key.id == id)
+    }
+
+    /// The name of the key at this place, if there are several to be told apart.
+    pub fn key_name(&self, place: usize) -> Option<&str> {
+        self.keys.get(place).filter(|_| self.keys.len() > 1).map(|key| key.name.as_str())
+    }
+
+    /// All names of models that the provider is asked for, if the rules fix them: whatever a client asks for,
+    /// it is one of these.
+    pub fn fixed_models(&self) -> Option<Vec<&str>> {
+        let all = self.models.iter().position(|rule| matches!(rule.pattern.as_str(), "*" | "**"))?;
+        self.models.iter().take(all + 1).map(|rule| rule.fixed.as_deref()).collect()
     }
 
     /// What to set so that it can be asked; empty if nothing is missing.
     pub fn missing_key_hint(&self) -> String {
-        match &self.key {
-            KeySource::Unset(names) => format!("no key: set {}", names.join(" and ")),
-            _ => String::new(),
+        if self.has_key() {
+            return String::new();
         }
+        let names = self.keys.iter().filter_map(|key| match &key.source {
+            KeySource::Unset(names) => Some(names.join(" and ")),
+            _ => None,
+        });
+        format!("no key: set {}", names.collect::<Vec<_>>().join(" or "))
     }
 
     /// The provider's own name of a model.

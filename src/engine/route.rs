@@ -33,11 +33,13 @@ pub struct Route {
     pub(super) answer: Option<Template>,
 }
 
-/// One way to an answer: a provider, the protocol it is spoken to in, and the mapping in between.
+/// One way to an answer: a provider, which of its keys, the protocol it is spoken to in, and the mapping in between.
 #[derive(Clone)]
 pub struct Way {
     /// The provider's place.
     pub provider: usize,
+    /// The place of its key.
+    pub key: usize,
     /// What it is spoken to in.
     pub protocol: Arc<Protocol>,
     /// The mapping, if that is another protocol than the client's.
@@ -59,11 +61,17 @@ impl Way {
         let document = |model: &String| provider.document(defaults, model);
         Way {
             provider: place,
+            key: 0,
             protocol: protocol.clone(),
             mapping: mapping.cloned(),
             rules: None,
             documents: provider.models.iter().map(|rule| rule.fixed.as_ref().map(document)).collect(),
         }
+    }
+
+    /// The same way with another of the provider's keys.
+    pub(super) fn with_key(&self, key: usize) -> Way {
+        Way { key, ..self.clone() }
     }
 
     /// `$provider`, when the client asked for that model.

@@ -182,9 +182,11 @@ routes:
 
 impl World {
     pub fn new(engine: Arc<Engine>) -> World {
+        let mut health = Health::new();
+        health.adopt(&engine);
         World {
             engine,
-            health: Health::new(),
+            health,
             now: START,
             asked: Vec::new(),
             waits: Vec::new(),

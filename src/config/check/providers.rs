@@ -9,6 +9,9 @@ use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::yaml;
 
+/// The longest name of a key, in characters: a key that stands where its name should be is longer.
+const LONGEST_NAME: usize = 32;
+
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     if rules.providers.names().next().is_none() && !rules.incomplete {
         let diagnostic = Diagnostic::error("no-providers", "there are no providers").at(rules.span);
@@ -148,8 +151,61 @@ fn address(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
     }
 }
 
+/// Several keys: each a real one, with a name of its own; those that are not set are left out.
+fn keys(name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
+    if provider.key.value != Key::None {
+        let diagnostic = Diagnostic::error("two-keys", "a provider has `key` or `keys`, not both");
+        diags.push(diagnostic.at(provider.key.span).label("also here").help("put it first in `keys`"));
+    }
+    let mut seen: Vec<(String, crate::text::diagnostic::Span)> = Vec::new();
+    let is_unset = |key: &Key| matches!(key, Key::Unset(_));
+    let none_is_set = provider.keys.iter().all(|key| is_unset(&key.0.key.value));
+    for (place, key) in provider.keys.iter().enumerate() {
+        let (own, at) = (key.name(place), key.0.name.as_ref().map_or(key.0.span, |name| name.span));
+        let shape = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if own.is_empty() || own.len() > LONGEST_NAME || !own.chars().all(shape) {
+            let diagnostic = Diagnostic::error("bad-name", "this cannot be the name of a key").at(at);
+            diags.push(diagnostic.label("up to 32 letters, digits, `_`, `-` and `.`"));
+        }
+        match seen.iter().find(|(known, _)| *known == own) {
+            Some((_, first)) => {
+                let diagnostic = Diagnostic::error("named-twice", format!("the key `{own}` is there twice"));
+                diags.push(diagnostic.at(at).label("again here").note(*first, "first here"));
+            }
+            None => seen.push((own.clone(), at)),
+        }
+        match &key.0.key.value {
+            Key::None => {
+                let diagnostic = Diagnostic::error("bad-key", "a key is wanted here").at(key.0.key.span);
+                diags.push(diagnostic.label("this is none").help("write `key: none` instead of `keys`"));
+            }
+            Key::Unset(variables) if !none_is_set => {
+                let set = variables.join(" and ");
+                let message = format!("the key `{own}` of `{}` is left out: {set} is not set", name.text);
+                diags.push(Diagnostic::warning("no-key", message).at(key.0.key.span).label("no key"));
+            }
+            _ => {}
+        }
+    }
+    if none_is_set {
+        let unset = provider.keys.iter().filter_map(|key| match &key.0.key.value {
+            Key::Unset(variables) => Some(variables.join(" and ")),
+            _ => None,
+        });
+        let set = unset.collect::<Vec<_>>().join(" or ");
+        let message = format!("the provider `{}` has no key and is left out: {set} is not set", name.text);
+        let at = provider.keys.first().map_or(provider.span, |key| key.0.key.span);
+        let diagnostic = Diagnostic::warning("no-key", message).at(at).label("no key");
+        diags.push(
+            diagnostic.help(format!("set {set} in the environment, or write it in a file of `secrets`")),
+        );
+    }
+}
+
 fn key(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
-    if let Key::Unset(variables) = &provider.key.value {
+    if !provider.keys.is_empty() {
+        keys(name, provider, diags);
+    } else if let Key::Unset(variables) = &provider.key.value {
         let set = variables.join(" and ");
         let message = format!("the provider `{}` has no key and is left out: {set} is not set", name.text);
         let diagnostic = Diagnostic::warning("no-key", message).at(provider.key.span).label("no key");
@@ -158,7 +214,7 @@ fn key(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnos
         );
         return;
     }
-    if provider.auth.is_some() || provider.key.value == Key::None {
+    if provider.auth.is_some() || (provider.key.value == Key::None && provider.keys.is_empty()) {
         return;
     }
     for protocol in provider.speaks.iter().filter_map(|name| rules.protocol(name)) {

@@ -2,7 +2,7 @@
 
 use super::failover;
 use super::providers::{self, known};
-use crate::config::model::{Given, RuleTest, Rules};
+use crate::config::model::{Expect, Given, RuleTest, Rules, Several, Table};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::Key;
@@ -45,11 +45,19 @@ fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
     {
         diags.push(unknown_name("route", path, rules.routes.iter().map(|route| route.path.value.as_str())));
     }
-    for (name, answers) in test.given.iter() {
+    outcome(rules, &test.given, &test.expect, diags);
+    for step in &test.then {
+        outcome(rules, &step.given, &step.expect, diags);
+    }
+}
+
+/// What providers answer to one request, and what should come of it.
+fn outcome(rules: &Rules, table: &Table<Several<Given>>, expect: &Expect, diags: &mut Diagnostics) {
+    for (name, answers) in table.iter() {
         known(rules, &at(name), diags);
         answers.iter().for_each(|answer| given(answer, diags));
     }
-    let facts = &test.expect.facts;
+    let facts = &expect.facts;
     for name in facts.provider.iter().chain(facts.asked.iter().flatten()) {
         known(rules, name, diags);
     }
@@ -59,12 +67,18 @@ fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
             diags.push(unknown_name("rule", rule, names()));
         }
     }
-    for (name, expected) in test.expect.providers.iter() {
+    for (name, expected) in expect.providers.iter() {
         expected_name(rules, name, diags);
         if let Some(state) = &expected.state
             && !STATES.contains(&state.as_str())
         {
             diags.push(unknown_name("state", state, STATES.iter().copied()));
+        }
+        let provider = rules.providers.get(&name.text);
+        let of_provider = provider.map(|it| it.keys.iter().enumerate()).into_iter().flatten();
+        let keys: Vec<String> = of_provider.map(|(place, key)| key.name(place)).collect();
+        for key in expected.keys.iter().flatten().filter(|key| !keys.contains(&key.value)) {
+            diags.push(unknown_name("key", key, keys.iter().map(String::as_str)));
         }
     }
 }

@@ -11,10 +11,14 @@ impl Loader<'_> {
     pub(super) fn named_files(&mut self, rules: &mut Rules) {
         let mut named = Vec::new();
         for test in rules.tests.iter().chain(rules.catalog.iter().flat_map(|catalog| &catalog.tests)) {
-            if let Body::File(path) = &test.request {
-                named.push(path.clone());
+            let requests = test.then.iter().filter_map(|step| step.request.as_ref());
+            for request in requests.chain([&test.request]) {
+                if let Body::File(path) = request {
+                    named.push(path.clone());
+                }
             }
-            let given = test.given.iter().flat_map(|(_, answers)| answers.iter());
+            let tables = test.then.iter().map(|step| &step.given).chain([&test.given]);
+            let given = tables.flat_map(|table| table.iter()).flat_map(|(_, answers)| answers.iter());
             named.extend(given.filter_map(|answer| answer.file.clone()));
         }
         for path in named {

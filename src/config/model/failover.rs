@@ -45,8 +45,12 @@ words! {
     pub enum CoolDownScope: "a scope" {
         /// Everything that uses the same key.
         Key = "key",
-        /// This provider only.
+        /// The same key for the same model, by the provider's name of it.
+        KeyAndModel = "key_and_model",
+        /// This provider only, with all its keys.
         Provider = "provider",
+        /// This provider for the same model, by the provider's name of it.
+        ProviderAndModel = "provider_and_model",
     }
 
     /// How loudly the log tells of something.
@@ -65,6 +69,18 @@ words! {
     pub enum Down: "an end of being down" {
         /// Until a probe has found it well.
         UntilProbed = "until_probed",
+    }
+}
+
+impl CoolDownScope {
+    /// Is a key put aside, and not the provider?
+    pub fn is_of_key(self) -> bool {
+        matches!(self, CoolDownScope::Key | CoolDownScope::KeyAndModel)
+    }
+
+    /// Only for the model that was asked for?
+    pub fn is_of_model(self) -> bool {
+        matches!(self, CoolDownScope::KeyAndModel | CoolDownScope::ProviderAndModel)
     }
 }
 

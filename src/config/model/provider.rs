@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Auth, FailoverRule, Key, Several, Spanned, Table, Timeouts};
-use crate::config::record::{FromNode, Schemas, record, wrong_type};
+use crate::config::record::{FromNode, Schemas, record, words, wrong_type};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::units::Glob;
 use crate::text::yaml::Node;
@@ -23,6 +23,12 @@ record! {
         paths: Table<Spanned<String>>,
         /// Its key, usually `${NAME}`; `client` passes the caller's own credential on; `none` sends none.
         key: Spanned<Key>,
+        /// Several keys, instead of `key`: `${NAME}`, or `{ name: work, key: ${NAME} }`. When one is put aside,
+        /// the next one answers the same request. Without a name they are called key1, key2 and so on. One whose
+        /// variable is not set is left out.
+        keys: Vec<ProviderKey>,
+        /// Which of several keys is taken first.
+        rotate: Rotate = Rotate::InOrder,
         /// How models are called here: from a name or pattern that clients use to this provider's name.
         models: Models,
         /// Parameters that mappings read as `$provider.NAME`.
@@ -52,6 +58,60 @@ record! {
         repairs: Table<Node>,
         /// A proxy on the way to it; `env` obeys the usual variables, `none` uses none.
         proxy: Option<Spanned<String>>,
+    }
+}
+
+words! {
+    /// Which of several keys is taken first.
+    pub enum Rotate: "a rotation" {
+        /// The first that is not put aside.
+        InOrder = "in_order",
+        /// Another one for each request, in turn.
+        RoundRobin = "round_robin",
+        /// The one whose last limit is longest ago.
+        LeastRecentlyLimited = "least_recently_limited",
+    }
+}
+
+record! {
+    /// One of several keys.
+    pub struct NamedKey: "a key" {
+        /// What logs, the health page and tests call it. Never the key itself.
+        name: Option<Spanned<String>>,
+        /// The key, usually `${NAME}`, or `client`.
+        key: Spanned<Key>,
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "the words are declared by a macro")]
+impl Default for Rotate {
+    fn default() -> Self {
+        Rotate::InOrder
+    }
+}
+
+/// One of several keys: the key itself, or a table that also names it.
+#[derive(Clone, Debug)]
+pub struct ProviderKey(pub NamedKey);
+
+impl FromNode for ProviderKey {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        if node.as_map().is_some() {
+            return NamedKey::from_node(node, diags).map(ProviderKey);
+        }
+        let key = Spanned::<Key>::from_node(node, diags)?;
+        Some(ProviderKey(NamedKey { span: node.span, name: None, key }))
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        json!({ "anyOf": [Key::schema(schemas), NamedKey::schema(schemas)] })
+    }
+}
+
+impl ProviderKey {
+    /// Its name, or `key1` for the first of those without one.
+    pub fn name(&self, place: usize) -> String {
+        self.0.name.as_ref().map_or_else(|| format!("key{}", place + 1), |name| name.value.clone())
     }
 }
 

@@ -27,6 +27,22 @@ record! {
         given: Table<Several<Given>>,
         /// What should happen.
         expect: Expect,
+        /// What comes after it, one request after the other; what is known of providers by then still holds.
+        then: Vec<LaterRequest>,
+    }
+
+    /// A later request of the same example.
+    pub struct LaterRequest: "a further request" {
+        /// How much later than the end of the one before.
+        after: Duration = Duration::ZERO,
+        /// The body of the request, or `{ file: PATH }`; without it, the same once more.
+        request: Option<Body>,
+        /// Its headers; without any, the same.
+        headers: Table<Spanned<String>>,
+        /// What providers answer now; those that are not named begin again with what they answered at first.
+        given: Table<Several<Given>>,
+        /// What should happen.
+        expect: Expect,
     }
 
     /// What a simulated provider does.
@@ -84,6 +100,32 @@ record! {
         headers: Table<Node>,
         /// How often it was asked.
         attempts: Option<Spanned<u32>>,
+        /// The names of its keys that were used, in order.
+        keys: Option<Vec<Spanned<String>>>,
+    }
+}
+
+impl RuleTest {
+    /// The requests of the example in order, each as an example of its own, and how much later it comes.
+    pub fn steps(&self) -> Vec<(Duration, RuleTest)> {
+        let mut first = self.clone();
+        let then = std::mem::take(&mut first.then);
+        let later = |step: LaterRequest| {
+            let mut test = first.clone();
+            test.request = step.request.unwrap_or(test.request);
+            if !step.headers.is_empty() {
+                test.headers = step.headers;
+            }
+            let mut given = step.given;
+            for (name, answers) in test.given.iter() {
+                if given.get(&name.text).is_none() {
+                    given.push(name.clone(), answers.clone());
+                }
+            }
+            (step.after, RuleTest { given, expect: step.expect, ..test })
+        };
+        let later: Vec<_> = then.into_iter().map(later).collect();
+        std::iter::once((Duration::ZERO, first)).chain(later).collect()
     }
 }
 

@@ -110,7 +110,7 @@ impl Build<'_> {
             otherwise: from.otherwise,
             at_least: from.at_least,
             at_most: from.at_most,
-            by_key: from.scope == model::CoolDownScope::Key,
+            scope: from.scope,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The health page: all standings at one moment, as JSON.
 
-use super::{Health, Standing};
-use crate::engine::{Engine, Ms};
+use super::pauses::Whose;
+use super::{Aside, Health, Pause, Standing};
+use crate::engine::{Engine, Ms, Provider};
 use crate::text::units::instant_text;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +31,7 @@ impl Health {
         })
     }
 
-    fn detail(&self, provider: &crate::engine::Provider, standing: Standing, now: Ms) -> Value {
+    fn detail(&self, provider: &Provider, standing: Standing, now: Ms) -> Value {
         let known = self.provider(&provider.name);
         let pause = self.pause(&provider.name, now);
         let mut detail = json!({
@@ -50,6 +51,13 @@ impl Health {
                 "rule": error.rule,
             })),
         });
+        let paused: Vec<Value> =
+            self.pauses_of(provider, now).filter_map(|(aside, pause)| part(provider, aside, pause)).collect();
+        if !paused.is_empty()
+            && let Some(fields) = detail.as_object_mut()
+        {
+            fields.insert("paused".to_owned(), paused.into());
+        }
         if !provider.has_key()
             && let Some(fields) = detail.as_object_mut()
         {
@@ -57,4 +65,23 @@ impl Health {
         }
         detail
     }
+}
+
+/// A pause of less than the whole provider: of which key by name, for which model, until when.
+fn part(provider: &Provider, aside: &Aside, pause: &Pause) -> Option<Value> {
+    let key = match &aside.whose {
+        Whose::Key(id) => provider.keys.iter().position(|key| key.id == *id),
+        Whose::Provider(_) => None,
+    };
+    let key = key.and_then(|place| provider.key_name(place));
+    if key.is_none() && aside.model.is_none() {
+        return None;
+    }
+    let mut shown = Map::new();
+    let parts = [("key", key), ("model", aside.model.as_deref())];
+    shown.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), json!(part?)))));
+    shown.insert("since".to_owned(), json!(instant_text(pause.since)));
+    shown.insert("until".to_owned(), json!(pause.until.map(instant_text)));
+    shown.insert("rule".to_owned(), json!(pause.rule));
+    Some(shown.into())
 }

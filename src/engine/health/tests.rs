@@ -18,11 +18,12 @@ fn a_cool_down_is_never_shortened_and_ends_by_itself() {
 #[test]
 fn down_lasts_until_enough_probes_were_good() {
     let mut health = Health::new();
+    let one = Lane { provider: "one", key: "k", model: "m".into() };
     health.down("one", "dead", 5);
     assert_eq!(health.free_at("one", 6), Some(Ms::MAX));
-    assert!(!health.probed("one", true, 2, 10));
-    assert!(!health.probed("one", false, 2, 20));
-    assert!(!health.probed("one", true, 2, 30));
-    assert!(health.probed("one", true, 2, 40));
+    assert!(!health.probed(&one, true, 2, 10));
+    assert!(!health.probed(&one, false, 2, 20));
+    assert!(!health.probed(&one, true, 2, 30));
+    assert!(health.probed(&one, true, 2, 40));
     assert!(health.is_usable("one", 40));
 }

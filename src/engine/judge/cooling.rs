@@ -1,6 +1,7 @@
 //! The arithmetic of cool downs: from what an answer says to a moment, within bounds.
 
 use super::Facts;
+pub use crate::config::model::CoolDownScope;
 use crate::engine::Ms;
 use crate::engine::names::{COOLING, View};
 use crate::language::Template;
@@ -10,7 +11,6 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// A cool down as a rule has it.
-#[derive(Default)]
 pub struct Cooling {
     /// Where the answer says until when; the latest moment counts.
     pub until: Vec<Source>,
@@ -22,8 +22,8 @@ pub struct Cooling {
     pub at_least: Option<Duration>,
     /// No more than this.
     pub at_most: Option<Duration>,
-    /// Whether all providers with the same key are meant.
-    pub by_key: bool,
+    /// What is put aside.
+    pub scope: CoolDownScope,
 }
 
 /// One place in an answer that may say when.

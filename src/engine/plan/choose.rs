@@ -1,11 +1,12 @@
 //! Which provider is asked next.
 
 use super::verdict::Case;
-use super::{Answer, Attempt, Current, Event, Plan, State};
+use super::{Answer, Attempt, Current, Event, Plan, State, Tried};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::health::{Health, KeptError, Shared};
 use crate::engine::protocol::{ErrorText, Wording};
 use crate::engine::provider::KeySource;
+use crate::engine::route::Way;
 use crate::engine::{Ms, worded};
 use http::StatusCode;
 
@@ -14,12 +15,12 @@ const MOST_ATTEMPTS: u32 = 64;
 
 impl Plan {
     /// The way that is asked next, or the answer if there is none left.
-    pub(super) fn choose(&mut self, health: &Health, now: Ms) -> State {
+    pub(super) fn choose(&mut self, health: &mut Health, now: Ms) -> State {
         let order = match self.order.take() {
             Some(order) => order,
             None => {
                 let order = self.make_order(health);
-                let names = order.iter().map(|way| self.provider_name(*way)).collect();
+                let names = order.iter().map(|way| self.way_name(*way)).collect();
                 self.events.push(Event::Candidates { order: names });
                 order
             }
@@ -27,7 +28,7 @@ impl Plan {
         let chosen = self.pick(&order, health, now).filter(|_| self.attempts < MOST_ATTEMPTS);
         let state = match chosen {
             Some(way) => {
-                let to = self.provider_name(way);
+                let to = self.way_name(way);
                 if let Some((from, rule, reason)) = self.failover.take() {
                     self.events.push(Event::Failover { from, to, rule, reason });
                 }
@@ -39,74 +40,98 @@ impl Plan {
         state
     }
 
-    /// The ways that can be gone at all, a person's choice first.
-    fn make_order(&mut self, health: &Health) -> Vec<usize> {
+    /// The ways that can be gone at all, a person's choice first; a provider's keys in their order.
+    fn make_order(&mut self, health: &mut Health) -> Vec<usize> {
         let engine = self.engine.clone();
         let Some(route) = engine.routes.get(self.route) else {
             return Vec::new();
         };
-        let mut able = Vec::new();
-        for (place, way) in route.ways.iter().enumerate() {
-            let Some(provider) = engine.providers.get(way.provider) else {
+        let mut order: Vec<usize> = Vec::new();
+        let mut skipped = Vec::new();
+        for way in &route.ways {
+            let is_known =
+                order.iter().any(|it| route.ways.get(*it).is_some_and(|it| it.provider == way.provider));
+            let provider = engine.providers.get(way.provider);
+            let Some(provider) =
+                provider.filter(|_| !is_known && self.only().is_none_or(|it| it == way.provider))
+            else {
                 continue;
             };
-            let reason = match &provider.key {
-                _ if self.only().is_some_and(|only| only != way.provider) => continue,
-                _ if self.rehearsal => {
-                    able.push(place);
+            if !self.rehearsal && !provider.has_key() {
+                if way.key == 0 {
+                    skipped.push((provider.name.clone(), provider.missing_key_hint()));
+                }
+                continue;
+            }
+            for key in health.key_order(provider) {
+                let is_it = |it: &Way| it.provider == way.provider && it.key == key;
+                let Some(place) = route.ways.iter().position(is_it) else {
                     continue;
+                };
+                match provider.key(key).map(|key| &key.source) {
+                    Some(KeySource::Unset(_)) if !self.rehearsal => {}
+                    Some(KeySource::Client) if !self.rehearsal && !self.has_credential() => {
+                        skipped.push((
+                            self.way_name(place),
+                            "the caller sent no credential to pass on".to_owned(),
+                        ));
+                    }
+                    _ => order.push(place),
                 }
-                KeySource::Unset(_) => provider.missing_key_hint(),
-                KeySource::Client if !self.has_credential() => {
-                    "the caller sent no credential to pass on".to_owned()
-                }
-                _ => {
-                    able.push(place);
-                    continue;
-                }
-            };
-            self.events.push(Event::Skipped { provider: provider.name.clone(), reason, until: None });
+            }
         }
-        let providers: Vec<usize> =
-            able.iter().filter_map(|place| route.ways.get(*place)).map(|way| way.provider).collect();
-        let order = health.order(&engine, &providers);
-        let place_of = |provider: &usize| {
-            able.iter()
-                .copied()
-                .find(|place| route.ways.get(*place).is_some_and(|way| way.provider == *provider))
-        };
-        order.iter().filter_map(place_of).collect()
+        skipped.dedup();
+        self.events.extend(skipped.into_iter().map(|(provider, reason)| Event::Skipped {
+            provider,
+            reason,
+            until: None,
+        }));
+        // The sort is stable: only the chosen one moves.
+        order.sort_by_key(|way| !health.is_chosen(self.lane(*way).provider));
+        order
     }
 
     fn pick(&mut self, order: &[usize], health: &Health, now: Ms) -> Option<usize> {
         if self.probe.is_some() {
-            return order.first().copied().filter(|_| self.tried.is_empty());
+            let closed = |way: &&usize| !health.is_open(&self.lane(**way), now);
+            let wanted = order.iter().find(closed).or(order.first());
+            return wanted.copied().filter(|_| self.tried.is_empty());
         }
-        let was_tried = |way: &usize| self.tried.iter().any(|tried| tried.way == *way);
         let mut passed_over = Vec::new();
-        for way in order.iter().filter(|way| !was_tried(way)) {
-            let name = self.provider_name(*way);
-            match health.pause(&name, now) {
+        let mut open = None;
+        for way in order.iter().copied().filter(|way| !self.was_tried(*way)) {
+            match health.closed(&self.lane(way), now) {
                 None => {
-                    self.events.extend(passed_over);
-                    return Some(*way);
+                    open = Some(way);
+                    break;
                 }
                 Some(pause) => {
                     let reason = format!("put aside by rule {}", pause.rule);
-                    let until = pause.until;
-                    passed_over.push(Event::Skipped { provider: name, reason, until });
+                    let (provider, until) = (self.way_name(way), pause.until);
+                    passed_over.push(Event::Skipped { provider, reason, until });
                 }
             }
         }
+        if open.is_some() {
+            self.events.extend(passed_over);
+            return open;
+        }
         // All that could be asked are put aside or have been asked. If nobody is free, the one that will be
         // free first is asked all the same: once, and not if this request has just seen it fail.
-        let free_at = |way: &usize| health.free_at(&self.provider_name(*way), now);
-        if self.last_resort || order.iter().any(|way| free_at(way).is_none()) {
+        let opens_at = |way: &usize| health.opens_at(&self.lane(*way), now);
+        if self.last_resort || order.iter().any(|way| opens_at(way).is_none()) {
             return None;
         }
-        let soonest = order.iter().copied().min_by_key(|way| free_at(way)).filter(|way| !was_tried(way));
+        let soonest = order.iter().copied().min_by_key(opens_at).filter(|way| !self.was_tried(*way));
         self.last_resort = soonest.is_some();
         soonest
+    }
+
+    /// Has this request given the way up, or its whole provider?
+    fn was_tried(&self, way: usize) -> bool {
+        let is_it =
+            |tried: &Tried| tried.way == way || (!tried.only_key && self.is_same_provider(tried.way, way));
+        self.tried.iter().any(is_it)
     }
 
     /// Makes the attempt. `None` if the request cannot be put in the provider's words: then that is judged.
@@ -128,8 +153,14 @@ impl Plan {
                 }
                 self.attempts += 1;
                 health.with(|health| health.asked(&name));
-                let dropped = job.dropped.clone();
-                self.events.push(Event::Attempt { number: self.attempts, provider: name, model, dropped });
+                let (key, dropped) = (self.key_name(way), job.dropped.clone());
+                self.events.push(Event::Attempt {
+                    number: self.attempts,
+                    provider: name,
+                    key,
+                    model,
+                    dropped,
+                });
                 Some(Attempt {
                     number: self.attempts,
                     provider: self.way(way).map(|way| way.provider).unwrap_or_default(),
@@ -174,30 +205,30 @@ impl Plan {
         let Some(first) = order.first().copied() else {
             return self.nobody();
         };
-        let free: Vec<Option<Ms>> =
-            order.iter().map(|way| health.free_at(&self.provider_name(*way), now)).collect();
+        let free: Vec<Option<Ms>> = order.iter().map(|way| health.opens_at(&self.lane(*way), now)).collect();
         let earliest = if free.iter().any(Option::is_none) { None } else { free.into_iter().flatten().min() };
         let retry_after = earliest.filter(|at| *at < Ms::MAX).map(|at| ((at - now + 999) / 1000).max(1));
         // What the first provider said is what the client is told: in this request, or when it was put aside.
         let first_name = self.provider_name(first);
         let kept = health.provider(&first_name).and_then(|known| known.last_error.as_ref());
-        let (way, failure, read) = match self.tried.iter().position(|tried| tried.way == first) {
-            Some(place) => {
-                let tried = self.tried.swap_remove(place);
-                (first, tried.failure, tried.read)
-            }
-            None => match (kept, self.tried.pop()) {
-                (Some(kept), _) => {
-                    let failure = remembered(kept);
-                    let read = self.read(first, &failure);
-                    (first, failure, read)
+        let (way, failure, read) =
+            match self.tried.iter().position(|tried| self.is_same_provider(tried.way, first)) {
+                Some(place) => {
+                    let tried = self.tried.swap_remove(place);
+                    (tried.way, tried.failure, tried.read)
                 }
-                (None, Some(tried)) => (tried.way, tried.failure, tried.read),
-                (None, None) => return self.nobody(),
-            },
-        };
+                None => match (kept, self.tried.pop()) {
+                    (Some(kept), _) => {
+                        let failure = remembered(kept);
+                        let read = self.read(first, &failure);
+                        (first, failure, read)
+                    }
+                    (None, Some(tried)) => (tried.way, tried.failure, tried.read),
+                    (None, None) => return self.nobody(),
+                },
+            };
         let answer = self.error(way, &failure, &read, true, retry_after);
-        let names: Vec<String> = order.iter().map(|way| self.provider_name(*way)).collect();
+        let names: Vec<String> = order.iter().map(|way| self.way_name(*way)).collect();
         let reason = format!("{first_name}: {failure} (asked or put aside: {})", names.join(", "));
         let event = Event::NoAnswer { status: answer.status.as_u16(), attempts: self.attempts, reason };
         self.events.push(event);
@@ -209,12 +240,13 @@ impl Plan {
         let route = self.engine.routes.get(self.route);
         let ways = route.map(|route| route.ways.as_slice()).unwrap_or_default();
         let providers = ways.iter().filter_map(|way| self.engine.providers.get(way.provider));
-        let hints: Vec<String> = providers
-            .map(|provider| match &provider.key {
-                KeySource::Unset(names) => format!("for {} set {}", provider.name, names.join(" and ")),
-                _ => format!("{} takes the caller's own credential, and none was sent", provider.name),
+        let mut hints: Vec<String> = providers
+            .map(|provider| match provider.missing_key_hint().strip_prefix("no key: ") {
+                Some(hint) => format!("for {} {hint}", provider.name),
+                None => format!("{} takes the caller's own credential, and none was sent", provider.name),
             })
             .collect();
+        hints.dedup();
         let message = if hints.is_empty() {
             format!("no provider can answer {}", self.incoming.path)
         } else {

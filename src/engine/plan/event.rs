@@ -32,6 +32,8 @@ pub enum Event {
         number: u32,
         /// Who is asked.
         provider: String,
+        /// The name of the key, if the provider has several.
+        key: Option<String>,
         /// The provider's own name of the model.
         model: Option<String>,
         /// What of the request the provider does not get.
@@ -122,10 +124,14 @@ pub enum Event {
         /// What was repaired before, if anything.
         repair: Option<String>,
     },
-    /// A provider was put aside.
+    /// A provider was put aside, or a part of it.
     CoolDown {
         /// Who.
         provider: String,
+        /// By this one of its keys only.
+        key: Option<String>,
+        /// For this model only, by the provider's name of it.
+        model: Option<String>,
         /// Until when; `None`: until a probe finds it well.
         until: Option<Ms>,
         /// The rule that said so.
@@ -219,12 +225,22 @@ impl fmt::Display for By<'_> {
     }
 }
 
+/// ` (key NAME) for MODEL`, or as much of it as there is.
+struct Part<'a>(Option<&'a str>, Option<&'a str>);
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |key| write!(out, " (key {key})"))?;
+        self.1.map_or(Ok(()), |model| write!(out, " for {model}"))
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Candidates { order } => write!(out, "in order: {}", order.join(", ")),
-            Event::Attempt { number, provider, model, dropped } => {
-                write!(out, "attempt {number}: asking {provider}")?;
+            Event::Attempt { number, provider, key, model, dropped } => {
+                write!(out, "attempt {number}: asking {provider}{}", Part(key.as_deref(), None))?;
                 model.as_ref().map_or(Ok(()), |model| write!(out, " for {model}"))?;
                 if dropped.is_empty() { Ok(()) } else { write!(out, ", without {}", dropped.join(", ")) }
             }
@@ -253,11 +269,12 @@ impl fmt::Display for Event {
             Event::Retry { provider, rule, repair: None, .. } => {
                 write!(out, "asking {provider} again{}", By(Some(rule)))
             }
-            Event::CoolDown { provider, until: Some(until), rule } => {
-                write!(out, "{provider} is put aside until {}{}", instant_text(*until), By(Some(rule)))
-            }
-            Event::CoolDown { provider, until: None, rule } => {
-                write!(out, "{provider} is put aside until a probe finds it well{}", By(Some(rule)))
+            Event::CoolDown { provider, key, model, until, rule } => {
+                write!(out, "{provider}{} is put aside until ", Part(key.as_deref(), model.as_deref()))?;
+                match until {
+                    Some(until) => write!(out, "{}{}", instant_text(*until), By(Some(rule))),
+                    None => write!(out, "a probe finds it well{}", By(Some(rule))),
+                }
             }
             Event::Recovered { provider, reason } => write!(out, "{provider} is well again: {reason}"),
             Event::Answered { provider, status, attempts, rule } => {

@@ -98,7 +98,7 @@ impl Plan {
         }
         if let Some(probe) = self.probe.and_then(|place| engine.probes.get(place)) {
             let well = probe.is_well(status, body);
-            if health.probed(&name, well, probe.recovered_after, now) {
+            if health.probed(&self.lane(way), well, probe.recovered_after, now) {
                 let reason = "a probe was answered".to_owned();
                 self.events.push(Event::Recovered { provider: name, reason });
             }
@@ -198,9 +198,10 @@ impl Plan {
         if let Some(rule) = rule.as_ref().filter(|rule| rule.switch) {
             self.switching = Some(rule.name.clone());
         }
+        let only_key = rule.as_ref().is_some_and(|rule| rule.blames_key());
         let rule = rule.map(|rule| rule.name.clone());
-        self.failover = Some((self.provider_name(way), rule, failure.to_string()));
-        self.tried.push(Tried { way, failure, read });
+        self.failover = Some((self.way_name(way), rule, failure.to_string()));
+        self.tried.push(Tried { way, only_key, failure, read });
         self.current = None;
         self.state = State::Choosing;
     }

@@ -7,12 +7,17 @@ use crate::text::units::Secret;
 use http::header::{AUTHORIZATION, HeaderName};
 
 impl Plan {
-    /// Takes the credential that the provider was sent out of what it answered, before anybody reads it.
+    /// Takes the credentials that the provider may be sent out of what it answered, before anybody reads it.
     pub(super) fn hide_keys(&self, way: usize, failure: &mut Failure) {
-        let provider = self.way(way).and_then(|way| self.engine.providers.get(way.provider));
-        match provider.map(|provider| &provider.key) {
-            Some(KeySource::Value(key)) => failure.strike_out(key),
-            Some(KeySource::Client) => {
+        for key in self.provider_at(way).iter().flat_map(|provider| &provider.keys) {
+            self.hide_key(&key.source, failure);
+        }
+    }
+
+    fn hide_key(&self, key: &KeySource, failure: &mut Failure) {
+        match key {
+            KeySource::Value(key) => failure.strike_out(key),
+            KeySource::Client => {
                 for name in [AUTHORIZATION, HeaderName::from_static("x-api-key")] {
                     let value = self.incoming.headers.get(name).and_then(|value| value.to_str().ok());
                     // Of `Bearer KEY` the last word is the key.
@@ -21,7 +26,7 @@ impl Plan {
                     }
                 }
             }
-            Some(KeySource::None | KeySource::Unset(_)) | None => {}
+            KeySource::None | KeySource::Unset(_) => {}
         }
     }
 }

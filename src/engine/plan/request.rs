@@ -182,7 +182,8 @@ impl Plan {
         made.entry(ACCEPT).or_insert(HeaderValue::from_static(accept));
         // What arrives is read, so it should come as it is.
         made.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let key = match &provider.key {
+        let source = provider.key(way.key).map_or(&KeySource::None, |key| &key.source);
+        let key = match source {
             KeySource::Value(_) | KeySource::Unset(_) if self.rehearsal => Some(REHEARSED_KEY),
             KeySource::Value(secret) => Some(secret.expose()),
             _ => None,
@@ -195,7 +196,7 @@ impl Plan {
         }
         headers::write(&provider.headers, &mut env, &mut made);
         provider.header_lists.iter().for_each(|list| list.apply(&mut made));
-        match &provider.key {
+        match source {
             KeySource::Client => {
                 for name in [AUTHORIZATION, API_KEY] {
                     if let Some(value) = incoming.get(&name) {

@@ -4,11 +4,11 @@ use super::{Event, Level, Plan};
 use crate::engine::Ms;
 use crate::engine::actions::Do;
 use crate::engine::failure::{Failure, FailureKind, Phase};
-use crate::engine::health::{Health, KeptError};
+use crate::engine::health::{Aside, Health, KeptError};
+use crate::engine::judge::cooling::CoolDownScope;
 use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule};
 use crate::engine::names::{ROUTING, View};
 use crate::engine::protocol::ErrorText;
-use crate::engine::provider::{KeySource, Provider};
 use crate::text::json::Doc;
 use crate::text::units::instant_text;
 use bytes::Bytes;
@@ -193,7 +193,7 @@ impl Plan {
         };
         health.failed(&name, error);
         if self.probe.is_some() {
-            health.probed(&name, false, 1, case.now);
+            health.probed(&self.lane(case.way), false, 1, case.now);
         }
     }
 
@@ -206,42 +206,48 @@ impl Plan {
         let Some(provider) = engine.providers.get(provider) else {
             return;
         };
-        let until = rule.cooling.as_ref().and_then(|cooling| {
+        let cooling = rule.cooling.as_ref();
+        let until = cooling.and_then(|cooling| {
             let facts = self.facts(case, &provider.name);
             let captures = engine.texts.captures(&rule.when, &Judged::new(&facts, &engine.texts));
             cooling.until(&facts, captures.as_ref(), case.now)
         });
-        let by_key = rule.cooling.as_ref().is_some_and(|cooling| cooling.by_key);
-        for other in &engine.providers {
-            let is_meant = other.name == provider.name || (by_key && same_key(other, provider));
-            let Some(until) = until.filter(|_| is_meant) else {
-                continue;
-            };
-            let until = health.cool_down(&other.name, until, &rule.name, case.now);
-            let (provider, rule) = (other.name.clone(), rule.name.clone());
-            self.events.push(Event::CoolDown { provider, until: Some(until), rule });
+        if let Some((cooling, until)) = cooling.zip(until) {
+            self.cool_down(case, rule, cooling.scope, until, health);
         }
         if rule.down {
             health.down(&provider.name, &rule.name, case.now);
             let (provider, rule) = (provider.name.clone(), rule.name.clone());
-            self.events.push(Event::CoolDown { provider, until: None, rule });
+            self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule });
         }
     }
-}
 
-/// Do both take the same key, out of the rules, at the same place? (The same key elsewhere is another account,
-/// or none: simulated providers take anything.)
-fn same_key(one: &Provider, other: &Provider) -> bool {
-    let same = match (&one.key, &other.key) {
-        (KeySource::Value(one), KeySource::Value(other)) => one == other,
-        _ => false,
-    };
-    same && origin(&one.url) == origin(&other.url)
-}
-
-/// Scheme, host and port of a URL.
-fn origin(url: &str) -> &str {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |at| host + at);
-    url.get(..end).unwrap_or(url)
+    /// Puts aside what the scope says, and tells it of all providers that this concerns.
+    fn cool_down(
+        &mut self,
+        case: &Case<'_>,
+        rule: &Rule,
+        scope: CoolDownScope,
+        until: Ms,
+        health: &mut Health,
+    ) {
+        let engine = self.engine.clone();
+        let lane = self.lane(case.way);
+        let aside = if scope.is_of_key() { Aside::key(lane.key) } else { Aside::provider(lane.provider) };
+        let aside = if scope.is_of_model() { aside.with_model(&lane.model) } else { aside };
+        let mut concerned = Vec::new();
+        for provider in &engine.providers {
+            let key = provider.keys.iter().position(|key| key.id == lane.key);
+            if provider.name == lane.provider || (key.is_some() && scope.is_of_key()) {
+                let key = key.filter(|_| scope.is_of_key()).and_then(|place| provider.key_name(place));
+                concerned.push((provider.name.clone(), key.map(str::to_owned)));
+            }
+        }
+        let model = aside.model.clone();
+        let until = health.put_aside(aside, until, &rule.name, case.now);
+        for (provider, key) in concerned {
+            let (model, rule) = (model.clone(), rule.name.clone());
+            self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });
+        }
+    }
 }

@@ -84,6 +84,16 @@ fn provider(name: &Key, expect: &ExpectProvider, seen: &Seen, wrong: &mut Vec<Wr
         let asked = seen.asked.iter().filter(|asked| **asked == name.text).count();
         count("attempts", attempts.value, asked, attempts.span, wrong);
     }
+    if let Some(keys) = &expect.keys {
+        let used = seen.keys.iter().filter(|(provider, _)| *provider == name.text).map(|(_, key)| key);
+        let (used, wanted): (Vec<_>, Vec<_>) = (used.collect(), keys.iter().map(|key| &key.value).collect());
+        if used != wanted {
+            let at = keys.first().map_or(expect.span, |key| key.span);
+            let list = |keys: &[&String]| keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+            let message = format!("expected the keys [{}], got [{}]", list(&wanted), list(&used));
+            wrong.push(Wrong::new(at, message));
+        }
+    }
     if expect.request.is_none() && expect.headers.is_empty() {
         return;
     }
@@ -98,7 +108,10 @@ fn provider(name: &Key, expect: &ExpectProvider, seen: &Seen, wrong: &mut Vec<Wr
 }
 
 fn cooling(name: &Key, expect: &ExpectProvider, seen: &Seen, wrong: &mut Vec<Wrong>) {
-    let until = seen.health.pause(&name.text, seen.now).and_then(|pause| pause.until);
+    let last = seen.cooled.iter().rev().find(|(cooled, ..)| *cooled == name.text);
+    let whole = seen.health.pause(&name.text, seen.now).and_then(|pause| pause.until);
+    // Where another key or model is left, what was put aside is a part of it.
+    let until = whole.or(last.map(|(_, _, until)| *until).filter(|until| *until > seen.now));
     if let Some(node) = &expect.cooling_until {
         match instant(node, seen.began) {
             None => wrong.push(Wrong::new(node.span, "this is no instant")),
@@ -112,7 +125,7 @@ fn cooling(name: &Key, expect: &ExpectProvider, seen: &Seen, wrong: &mut Vec<Wro
         }
     }
     if let Some(expected) = expect.cooling_for {
-        let got = seen.cooled.iter().rev().find(|(cooled, _)| *cooled == name.text).map(|(_, time)| *time);
+        let got = last.map(|(_, time, _)| *time);
         if got != Ms::try_from(expected.as_millis()).ok() {
             let got = got.map_or("not put aside".to_owned(), |got| format!("put aside for {}", seconds(got)));
             let message = format!("expected {} to be put aside for {expected:?}, it is {got}", name.text);

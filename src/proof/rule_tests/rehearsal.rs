@@ -1,6 +1,7 @@
 //! One test of the rules: a request goes through a plan, simulated providers answer, the clock is a number.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -10,6 +11,7 @@ use super::{Findings, ID, NOW, Wrong, expect};
 use crate::config::model::{Body, Given, RuleTest, Rules};
 use crate::engine::exchange::{Exchange, Progress};
 use crate::engine::health::Health;
+use crate::engine::judge::cooling::millis;
 use crate::engine::plan::{Answer, AnswerBody, Attempt, Event, Incoming, Outcome, Plan, Step};
 use crate::engine::{Engine, Ms};
 use crate::text::json::Doc;
@@ -33,10 +35,12 @@ pub struct Seen {
     pub fired: Vec<String>,
     /// Who was asked, in order.
     pub asked: Vec<String>,
+    /// The providers with several keys that were asked, and by which of them.
+    pub keys: Vec<(String, String)>,
     /// What was sent, in order.
     pub sent: Vec<Sent>,
-    /// Who was put aside, and for how long.
-    pub cooled: Vec<(String, Ms)>,
+    /// Who was put aside, as a whole or in part, for how long and until when.
+    pub cooled: Vec<(String, Ms, Ms)>,
     pub health: Health,
     /// When it began.
     pub began: Ms,
@@ -53,16 +57,37 @@ pub struct Sent {
 
 /// Runs one test.
 pub fn run(engine: &Arc<Engine>, rules: &Rules, test: &RuleTest) -> Findings {
-    let mut found = Findings::default();
-    match Rehearsal::new(engine, rules, test, false).perform() {
-        Ok(seen) => expect::check(&test.expect, &seen, &mut found.wrong),
-        Err(wrong) => found.wrong.push(wrong),
-    }
+    let steps = test.steps();
+    let mut found = all(engine, rules, &steps, false);
     if !found.wrong.is_empty() {
         // Once more, to the letter: nothing is left to chance, so the same happens again.
-        let mut again = Rehearsal::new(engine, rules, test, true);
-        let _ = again.perform();
-        found.trail = again.trail;
+        found.trail = all(engine, rules, &steps, true).trail;
+    }
+    found
+}
+
+/// One request after the other, up to the first with which something is wrong.
+fn all(engine: &Arc<Engine>, rules: &Rules, steps: &[(Duration, RuleTest)], trace: bool) -> Findings {
+    let mut found = Findings::default();
+    let mut carried: Option<(Health, Ms)> = None;
+    for ((after, step), seed) in steps.iter().zip(SEED..) {
+        let mut rehearsal = Rehearsal::new(engine, rules, step, trace);
+        rehearsal.seed = seed;
+        if let Some((health, now)) = carried.take() {
+            let now = now.saturating_add(millis(*after));
+            rehearsal.seen = Seen { health, now, began: now, ..rehearsal.seen };
+        }
+        match rehearsal.perform() {
+            Ok(seen) => {
+                expect::check(&step.expect, &seen, &mut found.wrong);
+                carried = Some((seen.health, seen.now));
+            }
+            Err(wrong) => found.wrong.push(wrong),
+        }
+        found.trail.append(&mut rehearsal.trail);
+        if !found.wrong.is_empty() {
+            break;
+        }
     }
     found
 }
@@ -72,6 +97,7 @@ struct Rehearsal<'r> {
     rules: &'r Rules,
     test: &'r RuleTest,
     trace: bool,
+    seed: u64,
     trail: Vec<String>,
     seen: Seen,
 }
@@ -79,6 +105,8 @@ struct Rehearsal<'r> {
 impl<'r> Rehearsal<'r> {
     fn new(engine: &'r Arc<Engine>, rules: &'r Rules, test: &'r RuleTest, trace: bool) -> Self {
         let began = test.at.as_ref().and_then(|at| expect::instant(at, NOW)).unwrap_or(NOW);
+        let mut health = Health::new();
+        health.rehearse(engine);
         let seen = Seen {
             status: 0,
             headers: HeaderMap::new(),
@@ -87,13 +115,14 @@ impl<'r> Rehearsal<'r> {
             rule: None,
             fired: Vec::new(),
             asked: Vec::new(),
+            keys: Vec::new(),
             sent: Vec::new(),
             cooled: Vec::new(),
-            health: Health::new(),
+            health,
             began,
             now: began,
         };
-        Rehearsal { engine, rules, test, trace, trail: Vec::new(), seen }
+        Rehearsal { engine, rules, test, trace, seed: SEED, trail: Vec::new(), seen }
     }
 
     fn perform(&mut self) -> Result<Seen, Wrong> {
@@ -152,7 +181,7 @@ impl<'r> Rehearsal<'r> {
             headers: given::headers(&self.test.headers),
             body,
             now: self.seen.now,
-            seed: SEED,
+            seed: self.seed,
         })
     }
 
@@ -198,7 +227,10 @@ impl<'r> Rehearsal<'r> {
                 self.seen.fired.push(rule.clone());
             }
             if let Event::CoolDown { provider, until: Some(until), .. } = &event {
-                self.seen.cooled.push((provider.clone(), until.saturating_sub(self.seen.now)));
+                self.seen.cooled.push((provider.clone(), until.saturating_sub(self.seen.now), *until));
+            }
+            if let Event::Attempt { provider, key: Some(key), .. } = &event {
+                self.seen.keys.push((provider.clone(), key.clone()));
             }
             // Of the rules that did not fire, only the one that should have is of interest.
             let is_idle = matches!(&event, Event::Verdict { matched: false, rule, .. } if Some(rule.as_str()) != wanted);
@@ -230,6 +262,7 @@ impl<'r> Rehearsal<'r> {
             rule,
             fired: std::mem::take(&mut self.seen.fired),
             asked: std::mem::take(&mut self.seen.asked),
+            keys: std::mem::take(&mut self.seen.keys),
             sent: std::mem::take(&mut self.seen.sent),
             cooled: std::mem::take(&mut self.seen.cooled),
             health: std::mem::take(&mut self.seen.health),

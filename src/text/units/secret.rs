@@ -3,7 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+/// How many bytes of its digest name a secret: enough to tell a few hundred keys apart, too few to check a guess.
+const LABEL: usize = 5;
 
 /// A key or a password.
 ///
@@ -38,6 +42,17 @@ impl Secret {
         }
         out.extend_from_slice(text.get(from..).unwrap_or_default());
         Some(out)
+    }
+
+    /// A short name for the secret as it is used at `place`: equal for equal ones, and of no use to find it out,
+    /// since many texts have the same. For telling keys apart in what is written to disk.
+    pub fn label(&self, place: &str) -> String {
+        let mut hash = Sha256::new();
+        for part in ["rulegate key", place, &self.0] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().take(LABEL).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether there is nothing in it.
@@ -77,6 +92,15 @@ mod tests {
         assert_eq!(hidden("nothing here"), None);
         assert_eq!(hidden("sk-12345, or sk-12345?"), Some(Ok("[key], or [key]?".to_owned())));
         assert_eq!(Secret::new("short").hidden_in(b"short"), None);
+    }
+
+    #[test]
+    fn labels_tell_secrets_and_places_apart_and_show_neither() {
+        let label = |text: &str, place: &str| Secret::new(text).label(place);
+        assert_eq!(label("sk-1", "http://a"), label("sk-1", "http://a"));
+        assert_ne!(label("sk-1", "http://a"), label("sk-2", "http://a"));
+        assert_ne!(label("sk-1", "http://a"), label("sk-1", "http://b"));
+        assert_eq!(label("sk-1", "http://a").len(), 10);
     }
 
     #[test]
