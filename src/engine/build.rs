@@ -16,7 +16,7 @@ use super::provider::{KeySource, ModelRule, OwnKey, Provider};
 use super::route::{Route, Way};
 use super::{Engine, Limits, Repair, probe};
 use crate::config::model;
-use crate::language::scope::Scope;
+use crate::language::scope::{Parts, Scope};
 use crate::language::{Patch, Template};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::json::{Doc, write_str};
@@ -30,7 +30,13 @@ const VERSION: usize = 12;
 /// Compiles the rules. `hash` names their content. `None` if anything is wrong; `diags` says what.
 pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Option<Engine> {
     let mut found = Diagnostics::new();
-    let mut build = Build { rules, diags: &mut found, texts: Texts::default(), repairs: Vec::new() };
+    let mut build = Build {
+        rules,
+        diags: &mut found,
+        texts: Texts::default(),
+        repairs: Vec::new(),
+        parts: Parts::default(),
+    };
     let repairs = build.repairs(&rules.repairs);
     let protocols: Vec<Arc<Protocol>> =
         rules.protocols.iter().map(|it| Arc::new(build.protocol(it))).collect();
@@ -45,6 +51,9 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     let mut routes: Vec<Route> =
         rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings, &repairs)).collect();
     let probes = probe::build(rules, &routes, &providers, build.diags);
+    if !build.diags.has_errors() {
+        build.specialise(&mut routes, &providers, &protocols);
+    }
     let Build { mut texts, repairs, .. } = build;
     texts.seal();
     for provider in &mut providers {
@@ -82,6 +91,25 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     })
 }
 
+/// A mapping as it is for a provider with these parameters.
+#[cfg(test)]
+pub(crate) fn known_mapping(
+    rules: &model::Rules,
+    engine: &Engine,
+    from: &model::Mapping,
+    parameters: Doc,
+) -> Mapping {
+    let mut diags = Diagnostics::new();
+    let mut build = Build {
+        rules,
+        diags: &mut diags,
+        texts: Texts::default(),
+        repairs: Vec::new(),
+        parts: Parts::default(),
+    };
+    build.mapping_for(from, &engine.protocols, parameters)
+}
+
 /// Repairs by name, and their places; none for one that does not compile, which has been told.
 type Repairs = Vec<(String, Option<usize>)>;
 
@@ -91,6 +119,7 @@ struct Build<'b> {
     diags: &'b mut Diagnostics,
     texts: Texts,
     repairs: Vec<Repair>,
+    parts: Parts,
 }
 
 impl Build<'_> {

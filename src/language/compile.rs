@@ -2,9 +2,11 @@
 
 mod names;
 
+use std::collections::BTreeSet;
+
 use super::directives;
 use super::scope::{Origin, Scope, Slot};
-use super::template::{Piece, Template};
+use super::template::{Binding, Piece, Template};
 use super::value::Val;
 use crate::text::diagnostic::{Diagnostics, Reported, Span};
 use crate::text::json;
@@ -15,8 +17,12 @@ pub(super) const UNNAMED: &str = "-";
 /// Fragments may use fragments, but not without end.
 const MAX_FRAGMENT_DEPTH: usize = 24;
 
-/// A local name, its slot, and whose values it has. (A name without a slot is never found.)
-type Local = (String, Option<Slot>, Origin);
+/// A local name, what it stands for, and whose values it has.
+pub(super) struct Local {
+    pub name: String,
+    pub binding: Binding,
+    pub origin: Origin,
+}
 
 /// Compiles YAML nodes of one scope. All mistakes are reported, none stops it.
 pub struct Compiler<'c> {
@@ -27,6 +33,10 @@ pub struct Compiler<'c> {
     visible: usize,
     /// The most locals there have been at once.
     peak: usize,
+    /// The slots that something looks at.
+    used: BTreeSet<Slot>,
+    /// How many directives have compiled that can fail.
+    pub(super) fallible: usize,
     fragments: Vec<String>,
     /// In streams nothing may fail half-way, so directives that can are refused.
     pub(super) infallible: bool,
@@ -41,6 +51,8 @@ impl<'c> Compiler<'c> {
             locals: Vec::new(),
             visible: 0,
             peak: 0,
+            used: BTreeSet::new(),
+            fallible: 0,
             fragments: Vec::new(),
             infallible: false,
         }
@@ -72,14 +84,32 @@ impl<'c> Compiler<'c> {
         let slot = self.scope.len() + self.locals.len();
         self.locals.push(local(name, slot));
         self.peak = self.peak.max(self.locals.len());
+        self.used.remove(&slot);
         slot
+    }
+
+    /// Lets the local that was added last stand for something else.
+    pub(super) fn rebind_local(&mut self, binding: Binding) {
+        if let Some(last) = self.locals.last_mut() {
+            last.binding = binding;
+        }
+    }
+
+    /// Whether anything that compiled since the slot's local was added looks at it.
+    pub(super) fn is_used(&self, slot: Slot) -> bool {
+        self.used.contains(&slot)
+    }
+
+    /// Whether a branch has to be compiled. One that is never taken has to be where its mistakes are not known yet.
+    pub(super) fn needs(&self, may_be_taken: bool) -> bool {
+        may_be_taken || !self.scope.has_values()
     }
 
     /// Keeps what compiles from here on out of the slots used so far, because it runs in their midst: a stream's
     /// block templates while a handler still needs its names.
     pub(super) fn reserve_locals(&mut self) {
         let used = self.peak.max(self.locals.len());
-        self.locals.resize(used, (UNNAMED.to_owned(), None, Origin::Ours));
+        self.locals.resize_with(used, || local(UNNAMED, 0));
     }
 
     /// How many locals there are now, for [`Compiler::drop_locals`].
@@ -174,9 +204,9 @@ impl<'c> Compiler<'c> {
         sound.then(|| Template::text(pieces))
     }
 
-    /// Compiles the fragment `name` in place: its parameters are in the given slots, the caller's locals out of
+    /// Compiles the fragment `name` in place: its parameters stand for what is given, the caller's locals are out of
     /// sight. `None` where it has been reported.
-    pub(super) fn fragment(&mut self, name: &Node, parameters: &[(&str, Slot)]) -> Option<Template> {
+    pub(super) fn fragment(&mut self, name: &Node, parameters: Vec<Local>) -> Option<Template> {
         let Some(text) = name.as_str() else {
             self.error("bad-use", name.span, "`$use` takes the name of a fragment");
             return None;
@@ -198,18 +228,14 @@ impl<'c> Compiler<'c> {
             return None;
         }
         scope.used(text);
-        for (parameter, _) in parameters {
-            scope.gave(text, parameter);
+        for parameter in &parameters {
+            scope.gave(text, &parameter.name);
         }
         // The parameters are locals already, for the caller; the body sees them under their own names only.
         let visible = std::mem::replace(&mut self.visible, self.locals.len());
         let mark = self.locals.len();
-        // Whose value it is shows in the caller's local of the same slot.
-        let given: Vec<Local> = parameters
-            .iter()
-            .map(|(parameter, slot)| ((*parameter).to_owned(), Some(*slot), self.local_origin(*slot)))
-            .collect();
-        self.locals.extend(given);
+        self.locals.extend(parameters);
+        self.peak = self.peak.max(self.locals.len());
         self.fragments.push(text.to_owned());
         let compiled = self.template(body);
         self.fragments.pop();
@@ -230,7 +256,7 @@ impl<'c> Compiler<'c> {
 }
 
 fn local(name: &str, slot: Slot) -> Local {
-    (name.to_owned(), Some(slot), Origin::Ours)
+    Local { name: name.to_owned(), binding: Binding::Slot(slot), origin: Origin::Ours }
 }
 
 /// Whether a key is a directive's word: `$` and a letter. (`$.x` is a path, `$$x` a plain key.)

@@ -72,7 +72,7 @@ impl Condition {
             Condition::Is(value) => *value,
             // Of several nodes only whether there is one.
             Condition::Something(source) if source.is_plural() => !matches!(source.first(env), Val::Nothing),
-            Condition::Something(source) => source.value(env).is_something(),
+            Condition::Something(source) => source.look(env, |value| value.is_something()),
             Condition::Match(source, matcher @ Matcher::Is(_)) if source.is_plural() => {
                 let found = match source.first(env) {
                     Val::Nothing => Val::Nothing,
@@ -80,11 +80,49 @@ impl Condition {
                 };
                 matcher.test(&found, env)
             }
-            Condition::Match(source, matcher) => matcher.test(&source.value(env), env),
+            Condition::Match(source, matcher) => source.look(env, |value| matcher.test(value, env)),
             Condition::All(parts) => parts.iter().all(|part| part.test(env)),
             Condition::Any(parts) => parts.iter().any(|part| part.test(env)),
             Condition::Not(part) => !part.test(env),
             Condition::Fact(fact) => fact.test(env),
+        }
+    }
+}
+
+/// Conditions that are decided already are left out of those that are joined.
+impl Condition {
+    fn something(source: Source) -> Condition {
+        match source {
+            Source::Known(value) => Condition::Is(value.is_something()),
+            source => Condition::Something(source),
+        }
+    }
+
+    fn matching(source: Source, matcher: Matcher) -> Condition {
+        match &source {
+            Source::Known(value) if matcher.is_constant() => Condition::Is(matcher.test(value, &Env::new(0))),
+            _ => Condition::Match(source, matcher),
+        }
+    }
+
+    fn not(self) -> Condition {
+        match self {
+            Condition::Is(value) => Condition::Is(!value),
+            part => Condition::Not(Box::new(part)),
+        }
+    }
+
+    /// `verdict`: the value that one part alone decides with: false for all, true for any.
+    fn joined(mut parts: Vec<Condition>, verdict: bool) -> Condition {
+        if parts.iter().any(|part| matches!(part, Condition::Is(value) if *value == verdict)) {
+            return Condition::Is(verdict);
+        }
+        parts.retain(|part| !matches!(part, Condition::Is(_)));
+        match (parts.len(), verdict) {
+            (0, _) => Condition::Is(!verdict),
+            (1, _) => parts.swap_remove(0),
+            (_, false) => Condition::All(parts),
+            (_, true) => Condition::Any(parts),
         }
     }
 }
@@ -100,16 +138,13 @@ impl Compiler<'_> {
         match &node.kind {
             Kind::Bool(value) => Some(Condition::Is(*value)),
             Kind::String(text) if text.starts_with('$') => {
-                self.source(text, node.span).map(Condition::Something)
+                self.source(text, node.span).map(Condition::something)
             }
             Kind::Map(entries) if !entries.is_empty() => {
-                let mut parts: Vec<_> = entries
-                    .iter()
-                    .map(|(key, value)| self.condition_entry(key, value, facts))
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .collect::<Option<_>>()?;
-                if parts.len() == 1 { parts.pop() } else { Some(Condition::All(parts)) }
+                let parts: Vec<_> =
+                    entries.iter().map(|(key, value)| self.condition_entry(key, value, facts)).collect();
+                let parts: Option<Vec<_>> = parts.into_iter().collect();
+                Some(Condition::joined(parts?, false))
             }
             _ => {
                 let what = node.type_name();
@@ -122,13 +157,13 @@ impl Compiler<'_> {
 
     fn condition_entry(&mut self, key: &Key, value: &Node, facts: &dyn Facts) -> Option<Condition> {
         match key.text.as_str() {
-            "any" => self.condition_list(value, facts).map(Condition::Any),
-            "all" => self.condition_list(value, facts).map(Condition::All),
-            "not" => self.condition_with(value, facts).map(|part| Condition::Not(Box::new(part))),
+            "any" => self.condition_list(value, facts).map(|parts| Condition::joined(parts, true)),
+            "all" => self.condition_list(value, facts).map(|parts| Condition::joined(parts, false)),
+            "not" => self.condition_with(value, facts).map(Condition::not),
             path if path.starts_with('$') => {
                 let source = self.source(path, key.span);
                 let matcher = matchers::compile(self, value);
-                Some(Condition::Match(source?, matcher?))
+                Some(Condition::matching(source?, matcher?))
             }
             word if facts.words().contains(&word) => facts.compile(key, value, self),
             word => {

@@ -152,7 +152,9 @@ pub(super) fn compile(
         c.error("missing-companion", key.span, format!("`{}` needs {missing} beside it", directive.name));
         return None;
     }
-    if c.infallible && (directive.can_fail)(&args) {
+    let can_fail = (directive.can_fail)(&args);
+    c.fallible += usize::from(can_fail);
+    if c.infallible && can_fail {
         sound = false;
         c.error(
             "may-fail-in-stream",

@@ -292,7 +292,7 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
 /// Compiles a regular expression, reporting where it is wrong.
 pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Regex> {
     let text = string(c, node)?;
-    match Regex::new(&text) {
+    match c.scope.parts.regex(&text) {
         Ok(regex) => Some(regex),
         Err(error) => {
             // The crate's message shows the pattern with a caret over several lines; its last line says what is wrong.
@@ -345,6 +345,18 @@ impl Matcher {
         }
     }
 
+    /// Whether it looks at nothing but the value.
+    pub(super) fn is_constant(&self) -> bool {
+        match self {
+            Matcher::Same(source) | Matcher::In(source) | Matcher::Compared(_, Operand::Selected(source)) => {
+                matches!(source, Source::Known(_))
+            }
+            Matcher::Length(inner) | Matcher::Not(inner) => inner.is_constant(),
+            Matcher::Any(parts) | Matcher::All(parts) => parts.iter().all(Matcher::is_constant),
+            _ => true,
+        }
+    }
+
     /// Whether it holds. Of several selected nodes one is enough, except for what asks after presence.
     pub fn test(&self, value: &Val<'_>, env: &Env<'_>) -> bool {
         match (self, value) {
@@ -360,29 +372,26 @@ impl Matcher {
     fn one(&self, value: &Val<'_>, env: &Env<'_>) -> bool {
         match self {
             Matcher::Equals(constant) => value.equals(constant),
-            Matcher::Same(source) => {
-                let other = source.value(env);
-                !other.is_nothing() && value.equals(&other)
-            }
+            Matcher::Same(source) => source.look(env, |other| !other.is_nothing() && value.equals(other)),
             Matcher::Is(states) => states.iter().any(|state| state.holds(value)),
             Matcher::Matches(regex) => value.as_str().is_some_and(|text| regex.is_match(&text)),
             Matcher::StartsWith(start) => value.as_str().is_some_and(|text| text.starts_with(start)),
             Matcher::EndsWith(end) => value.as_str().is_some_and(|text| text.ends_with(end)),
             Matcher::Contains(part) => match (value.as_str(), part.to_text()) {
                 (Some(text), Some(part)) => text.contains(&*part),
-                _ => value.kind() == Type::List && value.items().iter().any(|item| item.equals(part)),
+                _ => value.kind() == Type::List && value.has_item(part),
             },
             Matcher::Compared(orders, Operand::Constant(other)) => {
                 value.compare(other).is_some_and(|order| orders.contains(&order))
             }
             Matcher::Compared(orders, Operand::Selected(source)) => {
-                value.compare(&source.value(env)).is_some_and(|order| orders.contains(&order))
+                source.look(env, |other| value.compare(other)).is_some_and(|order| orders.contains(&order))
             }
             Matcher::Length(inner) => value
                 .length()
                 .and_then(|length| i64::try_from(length).ok())
                 .is_some_and(|length| inner.test(&Val::Num(super::value::Num::Int(length)), env)),
-            Matcher::In(source) => source.value(env).items().iter().any(|item| item.equals(value)),
+            Matcher::In(source) => source.look(env, |list| list.has_item(value)),
             Matcher::Not(inner) => !inner.test(value, env),
             Matcher::Any(parts) => parts.iter().any(|part| part.test(value, env)),
             Matcher::All(parts) => parts.iter().all(|part| part.test(value, env)),

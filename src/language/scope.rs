@@ -2,9 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use regex::Regex;
 
 use super::value::Val;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::text::json::Doc;
+use crate::text::path::{self, Path, PathError, Segment};
 use crate::text::yaml::{Kind, Node};
 
 /// A name's place in an [`Env`].
@@ -42,7 +47,50 @@ pub struct Scope {
     spaces: BTreeMap<String, Vec<(String, Slot)>>,
     slots: usize,
     fragments: BTreeMap<String, Node>,
+    values: Option<Values>,
+    pub(super) parts: Parts,
     uses: RefCell<Uses>,
+}
+
+/// Paths and regular expressions that have compiled, by their text: the same ones stand in many templates, and in a
+/// fragment once for each use. A clone shares them.
+#[derive(Clone, Default)]
+pub struct Parts(Rc<RefCell<Texts>>);
+
+#[derive(Default)]
+struct Texts {
+    paths: BTreeMap<String, Path>,
+    regexes: BTreeMap<String, Regex>,
+}
+
+impl Parts {
+    /// A path.
+    pub(super) fn path(&self, text: &str) -> Result<Path, PathError> {
+        if let Some(path) = self.0.borrow().paths.get(text) {
+            return Ok(path.clone());
+        }
+        let path = path::parse(text)?;
+        self.0.borrow_mut().paths.insert(text.to_owned(), path.clone());
+        Ok(path)
+    }
+
+    /// A regular expression.
+    pub(super) fn regex(&self, text: &str) -> Result<Regex, regex::Error> {
+        if let Some(regex) = self.0.borrow().regexes.get(text) {
+            return Ok(regex.clone());
+        }
+        let regex = Regex::new(text)?;
+        self.0.borrow_mut().regexes.insert(text.to_owned(), regex.clone());
+        Ok(regex)
+    }
+}
+
+/// A root whose value is known when templates compile.
+struct Values {
+    slot: Slot,
+    value: Val<'static>,
+    /// The members that are not.
+    open: &'static [&'static str],
 }
 
 /// What was seen of fragments while templates compiled; judged by [`Scope::finish`].
@@ -60,6 +108,11 @@ impl Scope {
             slots: roots.len(),
             ..Scope::default()
         }
+    }
+
+    /// Looks in `parts` for what has compiled before.
+    pub fn share(&mut self, parts: &Parts) {
+        self.parts = parts.clone();
     }
 
     /// Declares one more root.
@@ -114,6 +167,26 @@ impl Scope {
         };
         for (key, template) in entries {
             self.fragments.insert(key.text.clone(), template.clone());
+        }
+    }
+
+    /// Tells the value of a root beforehand, but for its members in `open`. What only other values would need is
+    /// left out then, unseen: only templates that have compiled without this knowledge are known to be right.
+    pub fn know(&mut self, root: &str, doc: Doc, open: &'static [&'static str]) {
+        self.values = self.root(root).map(|slot| Values { slot, value: Val::own(doc), open });
+    }
+
+    /// Whether branches that are never taken may be left out.
+    pub(super) fn has_values(&self) -> bool {
+        self.values.is_some()
+    }
+
+    /// What a path from a slot selects, if that is known.
+    pub(super) fn value(&self, slot: Slot, path: &Path) -> Option<Val<'static>> {
+        let known = self.values.as_ref().filter(|known| known.slot == slot)?;
+        match path.segments().first()? {
+            Segment::Name(name) if !known.open.contains(&name.as_str()) => Some(known.value.select(path)),
+            _ => None,
         }
     }
 

@@ -1,12 +1,17 @@
 //! Templates: the answer, with holes. They write JSON bytes, and leave no trace of what gives nothing.
 
+mod source;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::scope::{Env, Slot};
+use super::scope::Env;
 use super::value::{Turns, Val, made};
 use crate::text::json::{self, Doc};
-use crate::text::path::Path;
+
+pub use source::Source;
+use source::text;
+pub(super) use source::{Binding, Piece};
 
 /// Room for a produced value, in bytes: most never need more.
 const MADE: usize = 128;
@@ -29,45 +34,6 @@ impl Fail {
     pub fn new(status: u16, message: impl Into<String>) -> Fail {
         Fail { status, kind: None, message: message.into(), details: None }
     }
-}
-
-/// Where a hole's value comes from: a name's slot, and the way from there. A parameter that a use of a fragment
-/// does not give has no slot and is nothing.
-#[derive(Clone, Debug)]
-pub struct Source {
-    pub(super) slot: Option<Slot>,
-    pub(super) path: Path,
-}
-
-impl Source {
-    /// The value selected now.
-    pub fn value<'a>(&self, env: &Env<'a>) -> Val<'a> {
-        self.slot.map_or(Val::Nothing, |slot| env.get(slot).select(&self.path))
-    }
-
-    /// The first of the nodes selected now.
-    pub(super) fn first<'a>(&self, env: &Env<'a>) -> Val<'a> {
-        self.slot.map_or(Val::Nothing, |slot| env.get(slot).select_first(&self.path))
-    }
-
-    /// Whether the path may select several nodes.
-    pub(super) fn is_plural(&self) -> bool {
-        !self.path.is_single()
-    }
-
-    /// What is selected now, for a loop.
-    pub(super) fn turns<'a>(&self, env: &Env<'a>) -> Turns<'a> {
-        match self.slot {
-            Some(slot) => env.get(slot).select_turns(&self.path),
-            None => Val::Nothing.turns(),
-        }
-    }
-}
-
-/// A part of a text with holes.
-pub(super) enum Piece {
-    Plain(String),
-    Hole(Source),
 }
 
 /// Writes a list's items with their commas.
@@ -153,11 +119,40 @@ impl Template {
     }
 
     pub(super) fn hole(source: Source) -> Template {
-        Template(if source.slot.is_none() { Form::Nothing } else { Form::Hole(source) })
+        match &source {
+            Source::Known(Val::Nothing) => Template::nothing(),
+            // Several nodes are several items of a list, and a null leaves no trace: no constant does so.
+            Source::Known(value) if !value.is_nothing() && !matches!(value, Val::List(_)) => {
+                let mut out = Vec::new();
+                value.write(&mut out);
+                Template::constant(out)
+            }
+            _ => Template(Form::Hole(source)),
+        }
     }
 
+    /// A text with holes; what is known of it stands there as text.
     pub(super) fn text(pieces: Vec<Piece>) -> Template {
-        Template(Form::Text(pieces))
+        let mut joined: Vec<Piece> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let plain = match piece {
+                Piece::Plain(plain) => plain,
+                Piece::Hole(Source::Known(value)) => value.to_text().unwrap_or_default().into_owned(),
+                hole => {
+                    joined.push(hole);
+                    continue;
+                }
+            };
+            match joined.last_mut() {
+                Some(Piece::Plain(before)) => before.push_str(&plain),
+                _ => joined.push(Piece::Plain(plain)),
+            }
+        }
+        match joined.as_slice() {
+            [] => Template::string(""),
+            [Piece::Plain(plain)] => Template::string(plain),
+            _ => Template(Form::Text(joined)),
+        }
     }
 
     pub(super) fn op(op: impl Op + 'static) -> Template {
@@ -169,12 +164,14 @@ impl Template {
     }
 
     /// A list; if all its items are constant, so is it.
-    pub(super) fn list(items: Vec<Template>) -> Template {
+    pub(super) fn list(mut items: Vec<Template>) -> Template {
+        items.retain(|item| !item.is_never());
         Template(Form::List(items)).fold()
     }
 
     /// An object; if all its members are constant, so is it.
-    pub(super) fn object(members: Vec<(Box<[u8]>, Template)>) -> Template {
+    pub(super) fn object(mut members: Vec<(Box<[u8]>, Template)>) -> Template {
+        members.retain(|(_, value)| !value.is_never());
         Template(Form::Object(members)).fold()
     }
 
@@ -196,6 +193,22 @@ impl Template {
 
     pub(super) fn is_constant(&self) -> bool {
         matches!(self.0, Form::Const(..) | Form::Nothing)
+    }
+
+    /// Whether it never gives anything.
+    pub(super) fn is_never(&self) -> bool {
+        matches!(self.0, Form::Nothing)
+    }
+
+    /// What a name for its value stands for, if that needs no making.
+    pub(super) fn binding(&self) -> Option<Binding> {
+        Some(match &self.0 {
+            Form::Nothing => Binding::Known(Val::Nothing),
+            Form::Const(_, doc) => Binding::Known(Val::Own(doc.clone(), 0)),
+            Form::Hole(Source::Known(value)) => Binding::Known(value.clone()),
+            Form::Hole(source) => Binding::Slot(source.bare()?),
+            _ => return None,
+        })
     }
 
     /// The constant string that the member `name` of an object template always has.
@@ -233,7 +246,7 @@ impl Template {
                 out.extend_from_slice(bytes);
                 Ok(true)
             }
-            Form::Hole(source) => Ok(source.value(env).write(out)),
+            Form::Hole(source) => Ok(source.look(env, |value| value.write(out))),
             Form::Text(pieces) => {
                 json::write_str(out, &text(pieces, env));
                 Ok(true)
@@ -318,19 +331,4 @@ impl Template {
             }
         }
     }
-}
-
-fn text(pieces: &[Piece], env: &Env<'_>) -> String {
-    let mut out = String::with_capacity(MADE / 2);
-    for piece in pieces {
-        match piece {
-            Piece::Plain(plain) => out.push_str(plain),
-            Piece::Hole(source) => {
-                if let Some(text) = source.value(env).to_text() {
-                    out.push_str(&text);
-                }
-            }
-        }
-    }
-    out
 }

@@ -1,11 +1,11 @@
 //! Values while a template runs: nodes of the input, nodes of what was just produced, and scalars.
 
+mod compare;
 mod made;
 mod select;
 mod turns;
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -48,6 +48,8 @@ pub enum Val<'a> {
     Made(Arc<Made>),
     /// A string.
     Str(Cow<'a, str>),
+    /// A string that is kept, and looked at many times.
+    Kept(Arc<str>),
     /// A computed number.
     Num(Num),
     /// A computed truth value.
@@ -113,7 +115,7 @@ impl<'a> Val<'a> {
             Val::Json(node) => type_of(*node),
             Val::Own(doc, index) => type_of(doc.node(*index)),
             Val::Made(made) => made.kind(),
-            Val::Str(_) => Type::String,
+            Val::Str(_) | Val::Kept(_) => Type::String,
             Val::Num(_) => Type::Number,
             Val::Bool(_) => Type::Bool,
             Val::List(_) => Type::List,
@@ -135,6 +137,7 @@ impl<'a> Val<'a> {
             Val::Own(doc, index) => is_empty_node(doc.node(*index)),
             Val::Made(made) => made.is_empty(),
             Val::Str(text) => text.is_empty(),
+            Val::Kept(text) => text.is_empty(),
             Val::List(items) => items.is_empty(),
             Val::Headers(map) => map.is_empty(),
             _ => false,
@@ -159,6 +162,7 @@ impl<'a> Val<'a> {
     pub fn as_str(&self) -> Option<Cow<'_, str>> {
         match self {
             Val::Str(text) => Some(Cow::Borrowed(text)),
+            Val::Kept(text) => Some(Cow::Borrowed(text)),
             Val::Made(_) => None,
             _ => self.json().and_then(|node| node.str()),
         }
@@ -185,6 +189,7 @@ impl<'a> Val<'a> {
         match self {
             Val::Nothing => None,
             Val::Str(text) => Some(Cow::Borrowed(text)),
+            Val::Kept(text) => Some(Cow::Borrowed(text)),
             Val::Made(made) => Some(String::from_utf8_lossy(made.bytes())),
             Val::Json(_) | Val::Own(..) => {
                 let node = self.json()?;
@@ -212,6 +217,10 @@ impl<'a> Val<'a> {
                 true
             }
             Val::Str(text) => {
+                json::write_str(out, text);
+                true
+            }
+            Val::Kept(text) => {
                 json::write_str(out, text);
                 true
             }
@@ -279,12 +288,13 @@ impl<'a> Val<'a> {
             Val::Nothing => Val::Nothing,
             Val::Own(doc, index) => Val::Own(doc, index),
             Val::Made(made) => Val::Made(made),
-            Val::Str(text) => Val::Str(Cow::Owned(text.into_owned())),
+            Val::Str(text) => Val::Kept(Arc::from(text)),
+            Val::Kept(text) => Val::Kept(text),
             Val::Num(number) => Val::Num(number),
             Val::Bool(value) => Val::Bool(value),
             Val::Json(node) => match node.kind() {
                 JsonKind::Bool => Val::Bool(node.bool().unwrap_or(false)),
-                JsonKind::String => Val::Str(Cow::Owned(node.str().unwrap_or_default().into_owned())),
+                JsonKind::String => Val::Kept(Arc::from(node.str().unwrap_or_default())),
                 _ => parse_produced(node.raw().as_bytes().to_vec()),
             },
             other => {
@@ -292,42 +302,6 @@ impl<'a> Val<'a> {
                 other.write(&mut out);
                 parse_produced(out)
             }
-        }
-    }
-
-    /// Equality by value: numbers by size, objects whatever the order of their keys. Nothing equals nothing.
-    pub fn equals(&self, other: &Val<'_>) -> bool {
-        // The usual question: is this member of the input that word of the rules?
-        match (self, other) {
-            (Val::Json(node), Val::Str(text)) => return node.is_str(text),
-            (Val::Own(doc, index), Val::Str(text)) => return doc.node(*index).is_str(text),
-            _ => {}
-        }
-        let (a, b) = (self.kind(), other.kind());
-        if a != b {
-            return false;
-        }
-        match a {
-            Type::Nothing | Type::Null => true,
-            Type::Bool => self.as_bool() == other.as_bool(),
-            Type::String => self.as_str() == other.as_str(),
-            Type::Number => self.compare(other) == Some(Ordering::Equal),
-            Type::List | Type::Object => match (self.json(), other.json()) {
-                (Some(left), Some(right)) => left == right,
-                _ => match (self.clone().into_owned().json(), other.clone().into_owned().json()) {
-                    (Some(left), Some(right)) => left == right,
-                    _ => false,
-                },
-            },
-        }
-    }
-
-    /// The order of two numbers, or of two strings; `None` for anything else.
-    pub fn compare(&self, other: &Val<'_>) -> Option<Ordering> {
-        match (self.as_num(), other.as_num()) {
-            (Some(Num::Int(a)), Some(Num::Int(b))) => Some(a.cmp(&b)),
-            (Some(a), Some(b)) => a.f64().partial_cmp(&b.f64()),
-            _ => Some(self.as_str()?.cmp(&other.as_str()?)),
         }
     }
 }

@@ -4,6 +4,7 @@ mod filter;
 mod lower;
 mod never;
 mod normal;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -80,6 +81,9 @@ impl std::error::Error for PathError {}
 /// Compiles a path. After a dot a name is `[A-Za-z_][A-Za-z0-9_-]*` (letters beyond ASCII count as letters):
 /// a dash belongs to it, for headers' sake; anything else is written `['so']`.
 pub fn parse(text: &str) -> Result<Path, PathError> {
+    if let Some((root, segments)) = plain::parse(text) {
+        return Ok(Path { root, text: text.to_owned(), query: Query::new(false, segments) });
+    }
     let normal = normal::normalise(text)?;
     let segments = lower::segments(&normal)?;
     Ok(Path { root: normal.root, text: text.to_owned(), query: Query::new(false, segments) })

@@ -4,23 +4,83 @@ use super::{Build, json_bytes};
 use crate::config::model;
 use crate::engine::build::compile;
 use crate::engine::mapping::{MappedError, Mapping};
-use crate::engine::names::{self, MAPPING};
+use crate::engine::names::{self, MAPPING, Name};
 use crate::engine::protocol::Protocol;
-use crate::language::scope::Scope;
+use crate::engine::provider::Provider;
+use crate::engine::route::Route;
+use crate::language::Condition;
+use crate::language::scope::{Parts, Scope};
 use crate::language::stream::{Framing, StreamProgram};
 use crate::text::diagnostic::Diagnostics;
+use crate::text::json::Doc;
 use crate::text::yaml::{Kind, Node};
 use std::sync::Arc;
 
 /// The code of the warning about a fragment that nothing uses.
 const UNUSED: &str = "unused-fragment";
 
+/// What of `$provider` is not the same for all requests to a provider.
+const OPEN: &[&str] = &["model"];
+
 impl Build<'_> {
+    /// Gives each way of the routes its mapping as it is for the way's provider.
+    pub(super) fn specialise(
+        &mut self,
+        routes: &mut [Route],
+        providers: &[Provider],
+        protocols: &[Arc<Protocol>],
+    ) {
+        let mut made: Vec<(usize, Arc<Mapping>, Arc<Mapping>)> = Vec::new();
+        for way in routes.iter_mut().flat_map(|route| &mut route.ways) {
+            let (Some(general), Some(provider)) = (&way.mapping, providers.get(way.provider)) else {
+                continue;
+            };
+            let known = made.iter().find(|(place, of, _)| *place == way.provider && Arc::ptr_eq(of, general));
+            let own = match known {
+                Some((_, _, own)) => own.clone(),
+                None => {
+                    let of_file = |it: &&model::Mapping| {
+                        it.mapping.from.value == general.from && it.mapping.to.value == general.to
+                    };
+                    let Some(from) = self.rules.mappings.iter().find(of_file) else { continue };
+                    let parameters = provider.document(&general.parameters, "");
+                    let own = Arc::new(self.mapping_for(from, protocols, parameters));
+                    made.push((way.provider, general.clone(), own.clone()));
+                    own
+                }
+            };
+            way.mapping = Some(own);
+        }
+    }
+
+    /// A mapping as it is for one provider: conditions on its parameters are decided, and what they rule out is left
+    /// out. The mapping itself has compiled without a mistake. `parameters`: `$provider`.
+    pub(super) fn mapping_for(
+        &mut self,
+        from: &model::Mapping,
+        protocols: &[Arc<Protocol>],
+        parameters: Doc,
+    ) -> Mapping {
+        let outer = std::mem::replace(self.diags, Diagnostics::new());
+        let made = self.compile(from, protocols, Some(&parameters));
+        drop(std::mem::replace(self.diags, outer));
+        made
+    }
+
     pub(super) fn mapping(&mut self, from: &model::Mapping, protocols: &[Arc<Protocol>]) -> Mapping {
+        self.compile(from, protocols, None)
+    }
+
+    fn compile(
+        &mut self,
+        from: &model::Mapping,
+        protocols: &[Arc<Protocol>],
+        known: Option<&Doc>,
+    ) -> Mapping {
         // Templates and the stream have a scope each, with the same fragments: a fragment is unused only if both
         // say so.
         let (mut templates, mut streams) = (Diagnostics::new(), Diagnostics::new());
-        let scope = scope(from, &mut templates);
+        let scope = scope(from, known, &self.parts, &mut templates);
         let mut made = Mapping {
             from: from.mapping.from.value.clone(),
             to: from.mapping.to.value.clone(),
@@ -34,6 +94,7 @@ impl Build<'_> {
         made.headers = self.headers(&from.headers, &scope);
         for (name, node) in from.losses.iter() {
             let condition = compile::condition(node, &scope, self.diags);
+            let condition = condition.filter(|when| !matches!(when, Condition::Is(false)));
             made.losses.extend(condition.map(|condition| (name.text.clone(), condition)));
         }
         if let Some(entries) = from.keep.as_ref().and_then(Node::as_map) {
@@ -58,7 +119,7 @@ impl Build<'_> {
                 folds: false,
             };
             let mut ignored = Diagnostics::new();
-            let scope = self::scope(from, &mut ignored);
+            let scope = self::scope(from, known, &self.parts, &mut ignored);
             names::answers(&scope);
             made.stream = StreamProgram::compile(node, scope, framing, &mut streams).map(Arc::new);
         }
@@ -120,8 +181,12 @@ fn mentions(node: &Node, name: &str) -> bool {
 }
 
 /// The names of a mapping's templates: the roots, the kept values, the fragments.
-fn scope(from: &model::Mapping, diags: &mut Diagnostics) -> Scope {
+fn scope(from: &model::Mapping, known: Option<&Doc>, parts: &Parts, diags: &mut Diagnostics) -> Scope {
     let mut scope = names::scope(MAPPING);
+    scope.share(parts);
+    if let Some(parameters) = known {
+        scope.know(Name::Provider.text(), parameters.clone(), OPEN);
+    }
     if let Some(keep) = &from.keep {
         match keep.as_map() {
             Some(entries) => drop(scope.space("keep", entries.iter().map(|(key, _)| key.text.clone()))),

@@ -1,33 +1,31 @@
 //! Names in sight while templates compile: what a path begins with, and whose value that is.
 
-use super::{Compiler, is_name_char};
+use super::{Compiler, Local, is_name_char};
 use crate::language::scope::{Origin, Shape, Slot};
-use crate::language::template::Source;
+use crate::language::template::{Binding, Source};
+use crate::language::value::Val;
 use crate::text::diagnostic::Span;
-use crate::text::path::{self, Path, Segment};
+use crate::text::path::{Path, Segment};
 use crate::text::yaml::{Kind, Node};
 
 impl Compiler<'_> {
     /// Compiles a path such as `$.a[0]` or `$msg.role`.
     pub fn source(&mut self, text: &str, span: Span) -> Option<Source> {
         let (name, after) = root_name(text);
-        let local = self.locals[self.visible..]
-            .iter()
-            .rev()
-            .find(|(local, ..)| local == name)
-            .map(|(_, slot, _)| *slot);
-        let (slot, rest) = if let Some(slot) = local {
-            (slot, format!("${after}"))
+        let mut shape = Shape::Json;
+        let (binding, rest) = if let Some(local) = self.local(name) {
+            (local.binding.clone(), format!("${after}"))
         } else if let Some(slot) = self.scope.root(name) {
-            (Some(slot), format!("${after}"))
+            shape = self.scope.known(slot).0;
+            (Binding::Slot(slot), format!("${after}"))
         } else if let Some((slot, rest)) = self.space_member(name, after, span)? {
-            (Some(slot), format!("${rest}"))
+            (Binding::Slot(slot), format!("${rest}"))
         } else if let Some(fragment) = self.fragments.last() {
             // A parameter that this use does not give; `finish` sees whether any use does.
             self.scope.wanted(fragment, name, span);
-            (None, format!("${after}"))
+            (Binding::Known(Val::Nothing), format!("${after}"))
         } else {
-            let locals = self.locals.iter().map(|(local, ..)| local.as_str());
+            let locals = self.locals.iter().map(|local| local.name.as_str());
             let known = locals.chain(self.scope.names()).filter(|known| !known.is_empty());
             let known: Vec<String> = known.map(|known| format!("${known}")).collect();
             self.error("unknown-name", span, format!("nothing is called `${name}` here"))
@@ -35,19 +33,16 @@ impl Compiler<'_> {
                 .help(format!("for a text that begins with `$`, write `$${name}{after}`"));
             return None;
         };
-        match path::parse(&rest) {
-            Ok(path) => {
-                let shape = slot.map(|slot| self.scope.known(slot).0);
-                match path.never().or_else(|| below(text, name, shape?, &path)) {
-                    None => Some(Source { slot, path }),
-                    Some(why) => {
-                        self.error("path-never-matches", span, format!("this path can never match: {why}"))
-                            .label(text)
-                            .help("whatever the document, it selects nothing: correct the path, or leave it out");
-                        None
-                    }
+        match self.scope.parts.path(&rest) {
+            Ok(path) => match path.never().or_else(|| below(text, name, shape, &path)) {
+                None => Some(self.bound(binding, path)),
+                Some(why) => {
+                    self.error("path-never-matches", span, format!("this path can never match: {why}"))
+                        .label(text)
+                        .help("whatever the document, it selects nothing: correct the path, or leave it out");
+                    None
                 }
-            }
+            },
             Err(error) => {
                 let found = self.error("bad-path", span, format!("this is no path: {}", error.message));
                 let found = found.label(text);
@@ -59,24 +54,36 @@ impl Compiler<'_> {
         }
     }
 
-    /// Notes whose values a local has.
-    pub(in crate::language) fn local_is(&mut self, slot: Slot, origin: Origin) {
-        for (.., known) in self.locals.iter_mut().filter(|(_, at, _)| *at == Some(slot)) {
-            *known = origin;
+    fn bound(&mut self, binding: Binding, path: Path) -> Source {
+        match binding {
+            Binding::Known(value) => Source::Known(value.select(&path)),
+            Binding::Slot(slot) => match self.scope.value(slot, &path) {
+                Some(value) => Source::Known(value),
+                None => {
+                    self.used.insert(slot);
+                    Source::Slot(slot, path)
+                }
+            },
         }
     }
 
-    pub(super) fn local_origin(&self, slot: Slot) -> Origin {
-        self.locals.iter().rev().find(|(_, at, _)| *at == Some(slot)).map_or(Origin::Ours, |it| it.2)
+    /// The local in sight that is called so.
+    fn local(&self, name: &str) -> Option<&Local> {
+        self.locals.get(self.visible..).unwrap_or_default().iter().rev().find(|local| local.name == name)
+    }
+
+    /// Notes whose values a local has.
+    pub(in crate::language) fn local_is(&mut self, slot: Slot, origin: Origin) {
+        let its_own = |local: &&mut Local| matches!(local.binding, Binding::Slot(own) if own == slot);
+        self.locals.iter_mut().filter(its_own).for_each(|local| local.origin = origin);
     }
 
     /// Whose value a template gives, as far as its looks tell: a path's, or that of a `$first` of paths.
     pub(in crate::language) fn origin(&self, node: &Node) -> Origin {
         let of_text = |text: &str| {
             let (name, _) = root_name(text);
-            let local = self.locals.get(self.visible..).unwrap_or_default();
-            match local.iter().rev().find(|(known, ..)| known == name) {
-                Some((.., origin)) => *origin,
+            match self.local(name) {
+                Some(local) => local.origin,
                 None => self.scope.root(name).map_or(Origin::Ours, |slot| self.scope.known(slot).1),
             }
         };

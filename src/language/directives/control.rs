@@ -1,13 +1,14 @@
 //! Directives that choose: conditions, switches, names, fragments, and giving up.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Args, Directive, always, example, never, nothing};
-use crate::language::compile::{Compiler, UNNAMED};
+use crate::language::compile::{Compiler, Local, UNNAMED, is_word};
 use crate::language::condition::Condition;
 use crate::language::scope::{Env, Origin, Slot};
-use crate::language::template::{Fail, Items, Op, Template};
-use crate::language::value::{Type, Val};
+use crate::language::template::{Binding, Fail, Items, Op, Template};
+use crate::language::value::Val;
 use crate::text::yaml::{Kind, Node};
 
 pub(super) const TABLE: &[Directive] = &[
@@ -23,10 +24,19 @@ pub(super) const TABLE: &[Directive] = &[
         can_fail: never,
         compile: |c, args| {
             let when = c.condition(args.word);
-            let then = c.template(args.need("$then"));
-            let otherwise = args.get("$else").map(|node| c.template(node));
-            let otherwise = otherwise.unwrap_or_else(|| Some(Template::nothing()));
-            Some(Template::op(If { when: when?, then: then?, otherwise: otherwise? }))
+            let decided = if let Some(Condition::Is(holds)) = when { Some(holds) } else { None };
+            let mut branch = |node: Option<&Node>, taken: bool| match node {
+                Some(node) if c.needs(decided != Some(!taken)) => c.template(node),
+                _ => Some(Template::nothing()),
+            };
+            let then = branch(args.get("$then"), true);
+            let otherwise = branch(args.get("$else"), false);
+            let (when, then, otherwise) = (when?, then?, otherwise?);
+            Some(match decided {
+                Some(true) => then,
+                Some(false) => otherwise,
+                None => Template::op(If { when, then, otherwise }),
+            })
         },
     },
     Directive {
@@ -62,8 +72,8 @@ pub(super) const TABLE: &[Directive] = &[
         can_fail: never,
         compile: |c, args| {
             let something = args.get("$something").is_some_and(|node| node.kind == Kind::Bool(true));
-            let list = templates(c, args.word, "$first")?;
-            Some(Template::op(First { list, something }))
+            let written = args.word.as_list().unwrap_or_default().iter().map(is_written).collect();
+            templates(c, args.word, "$first").map(|list| first(list, written, something))
         },
     },
     Directive {
@@ -83,20 +93,14 @@ pub(super) const TABLE: &[Directive] = &[
                 return None;
             };
             let mark = c.mark_locals();
-            let mut names = Vec::new();
+            let mut names = Names::default();
             let mut sound = true;
             for (key, node) in entries {
-                let (value, origin) = (c.template(node), c.origin(node));
-                let slot = c.push_local(&key.text);
-                c.local_is(slot, origin);
-                match value {
-                    Some(value) => names.push((slot, value)),
-                    None => sound = false,
-                }
+                sound &= names.add(c, &key.text, node).is_some();
             }
             let body = c.template(args.need("$in"));
             c.drop_locals(mark);
-            Some(Template::op(Let { names, body: body? })).filter(|_| sound)
+            body.filter(|_| sound).map(|body| names.around(c, body))
         },
     },
     Directive {
@@ -139,20 +143,30 @@ fn switch(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
         c.error("bad-switch", node.span, "`$cases` takes a mapping of values to templates");
         return None;
     };
+    let known = match value.as_ref().and_then(Template::binding) {
+        Some(Binding::Known(value)) => Some(value.to_text().map(Cow::into_owned)),
+        _ => None,
+    };
+    let is_known = |alternative: &str| known.as_ref().is_some_and(|it| it.as_deref() == Some(alternative));
     let mut keys = BTreeMap::new();
     let mut cases = Vec::new();
+    let mut chosen = None;
     let mut sound = true;
     for (key, node) in entries {
+        let mut may_be_taken = known.is_none();
         for alternative in key.text.split('|').map(str::trim) {
             if keys.insert(alternative.to_owned(), cases.len()).is_some() {
                 sound = false;
                 c.error("duplicate-case", key.span, format!("a case for `{alternative}` stands above"));
             }
+            if is_known(alternative) {
+                may_be_taken = true;
+                chosen = Some(cases.len());
+            }
         }
-        match c.template(node) {
-            Some(template) => cases.push(template),
-            None => sound = false,
-        }
+        let case = if c.needs(may_be_taken) { c.template(node) } else { Some(Template::nothing()) };
+        sound &= case.is_some();
+        cases.push(case.unwrap_or_else(Template::nothing));
     }
     if args.get("$default").is_none() && c.origin(args.word) == Origin::Provider {
         sound = false;
@@ -160,8 +174,17 @@ fn switch(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
             .label("may be anything")
             .help("providers invent new values: say what one that no case names becomes; `$default: { $first: [] }` is nothing");
     }
-    let default = args.get("$default").map_or_else(|| Some(Template::nothing()), |node| c.template(node));
-    Some(Template::op(Switch { value: value?, keys, cases, default: default? })).filter(|_| sound)
+    let default = args.get("$default").filter(|_| c.needs(known.is_none() || chosen.is_none()));
+    let default = default.map_or_else(|| Some(Template::nothing()), |node| c.template(node));
+    let (value, default) = (value?, default?);
+    if !sound {
+        return None;
+    }
+    Some(match (known, chosen) {
+        (Some(_), Some(at)) => cases.swap_remove(at),
+        (Some(_), None) => default,
+        (None, _) => Template::op(Switch { value, keys, cases, default }),
+    })
 }
 
 fn fragment(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
@@ -173,25 +196,56 @@ fn fragment(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
             return None;
         }
     };
-    // Each value has its slot before the next one compiles, lest the next one's own names lie in it.
     let mark = c.mark_locals();
     let mut parameters = Vec::new();
-    let mut names = Vec::new();
+    let mut names = Names::default();
     let mut sound = true;
     for (key, node) in entries {
-        let (value, origin) = (c.template(node), c.origin(node));
-        let slot = c.push_local(UNNAMED);
-        c.local_is(slot, origin);
-        parameters.push((key.text.as_str(), slot));
-        match value {
-            Some(value) => names.push((slot, value)),
-            None => sound = false,
-        }
+        let origin = c.origin(node);
+        let binding = names.add(c, UNNAMED, node);
+        sound &= binding.is_some();
+        let binding = binding.unwrap_or(Binding::Known(Val::Nothing));
+        parameters.push(Local { name: key.text.clone(), binding, origin });
     }
-    let body = c.fragment(args.word, &parameters);
+    let body = c.fragment(args.word, parameters);
     c.drop_locals(mark);
-    let body = body.filter(|_| sound)?;
-    Some(if names.is_empty() { body } else { Template::op(Let { names, body }) })
+    body.filter(|_| sound).map(|body| names.around(c, body))
+}
+
+/// The names of a `$let` or a `$use`, with the values that have to be made for them.
+#[derive(Default)]
+struct Names(Vec<Named>);
+
+struct Named {
+    slot: Slot,
+    value: Template,
+    may_fail: bool,
+}
+
+impl Names {
+    /// Compiles a name's value, and adds the name to those in sight.
+    fn add(&mut self, c: &mut Compiler<'_>, name: &str, node: &Node) -> Option<Binding> {
+        let fallible = c.fallible;
+        let (value, origin) = (c.template(node), c.origin(node));
+        // It has its slot before the next one compiles, lest the next one's own names lie in it.
+        let slot = c.push_local(name);
+        c.local_is(slot, origin);
+        let value = value?;
+        if let Some(binding) = value.binding() {
+            c.rebind_local(binding.clone());
+            return Some(binding);
+        }
+        self.0.push(Named { slot, value, may_fail: c.fallible > fallible });
+        Some(Binding::Slot(slot))
+    }
+
+    /// The body with the names that it looks at.
+    fn around(self, c: &Compiler<'_>, body: Template) -> Template {
+        let is_needed = |named: &Named| named.may_fail || c.is_used(named.slot);
+        let names: Vec<_> =
+            self.0.into_iter().filter(is_needed).map(|named| (named.slot, named.value)).collect();
+        if names.is_empty() { body } else { Template::op(Let { names, body }) }
+    }
 }
 
 /// Compiles the templates of a list.
@@ -259,13 +313,44 @@ impl Op for Switch {
     }
 }
 
-/// The first of the templates that gives anything but null.
-pub(super) fn first(list: Vec<Template>) -> Template {
-    Template::op(First { list, something: false })
+/// Whether a value stands in the rules as it is, without a hole or a directive in it.
+pub(super) fn is_written(node: &Node) -> bool {
+    match &node.kind {
+        Kind::String(text) => text.starts_with("$$") || !(text.starts_with('$') || text.contains("{$")),
+        Kind::List(items) => items.iter().all(is_written),
+        Kind::Map(entries) => entries.iter().all(|(key, value)| !is_word(&key.text) && is_written(value)),
+        _ => true,
+    }
+}
+
+/// The first of the templates that gives anything but null (or empty). `written`: which of them stand in the rules as
+/// they are.
+pub(super) fn first(list: Vec<Template>, written: Vec<bool>, something: bool) -> Template {
+    let mut choices = Vec::with_capacity(list.len());
+    for (template, written) in list.into_iter().zip(written) {
+        let gives = match template.binding() {
+            Some(Binding::Known(value)) => Some(gives(&value, something)),
+            _ => None,
+        };
+        match gives {
+            Some(false) if !written => continue,
+            Some(true) if choices.is_empty() => return template,
+            _ => choices.push((template, written)),
+        }
+        if gives == Some(true) {
+            break;
+        }
+    }
+    if choices.is_empty() { Template::nothing() } else { Template::op(First { choices, something }) }
+}
+
+fn gives(value: &Val<'_>, something: bool) -> bool {
+    if something { value.is_something() } else { !value.is_nothing() }
 }
 
 struct First {
-    list: Vec<Template>,
+    /// Templates, and whether each stands in the rules as it is.
+    choices: Vec<(Template, bool)>,
     something: bool,
 }
 
@@ -275,10 +360,8 @@ impl Op for First {
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        for template in &self.list {
-            let value = template.value(env)?;
-            let gives = if self.something { value.is_something() } else { !value.is_nothing() };
-            if gives {
+        for (template, _) in &self.choices {
+            if gives(&template.value(env)?, self.something) {
                 return template.items(env, items);
             }
         }
@@ -286,13 +369,10 @@ impl Op for First {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        for template in &self.list {
-            let value = match template.first(env)? {
-                // A null that the rules wrote themselves is an answer; one in the data is not.
-                value if template.is_constant() && value.kind() != Type::Nothing => return Ok(value),
-                value => value,
-            };
-            if if self.something { value.is_something() } else { !value.is_nothing() } {
+        for (template, written) in &self.choices {
+            let value = template.first(env)?;
+            // A null that the rules wrote themselves is an answer; one in the data is not.
+            if *written || gives(&value, self.something) {
                 return Ok(value);
             }
         }

@@ -40,6 +40,9 @@ pub(super) const TABLE: &[Directive] = &[
         can_fail: never,
         compile: |c, args| {
             let (over, origin) = (c.template(args.word), c.origin(args.word));
+            if over.as_ref().is_some_and(Template::is_never) && !c.needs(false) {
+                return over;
+            }
             let item = c.name(args.need("$as"), "`$as`");
             let mut named = |word: &str| match args.get(word) {
                 Some(node) => c.name(node, &format!("`{word}`")),
@@ -59,7 +62,7 @@ pub(super) const TABLE: &[Directive] = &[
                     _ => c.template(node).map(|template| vec![template]),
                 };
                 let only = match only {
-                    Some(condition) => Some(condition?),
+                    Some(condition) => Some(condition?).filter(|only| !matches!(only, Condition::Is(true))),
                     None => None,
                 };
                 let group = match group {

@@ -1,6 +1,7 @@
 //! Directives over objects: merging them, and taking some of their members.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::control::templates;
 use super::{Args, Directive, example, never, nothing};
@@ -23,7 +24,10 @@ pub(super) const TABLE: &[Directive] = &[
             r#"{"x":1,"y":3}"#,
         )],
         can_fail: never,
-        compile: |c, args| templates(c, args.word, "$merge").map(|parts| Template::op(Merge(parts))),
+        compile: |c, args| {
+            let parts = templates(c, args.word, "$merge")?;
+            Some(Template::op(Merge(parts.into_iter().filter(|part| !part.is_never()).collect())))
+        },
     },
     Directive {
         name: "$omit",
@@ -87,22 +91,47 @@ impl Op for Merge {
         if parts.is_empty() {
             return Ok(false);
         }
-        let mut members: Vec<(Cow<'_, str>, Json<'_>)> = Vec::new();
+        let mut members = Members::default();
         for part in parts.iter().filter_map(Val::json) {
-            for (key, value) in part.entries() {
-                match members.iter_mut().find(|(name, _)| *name == key) {
-                    Some(member) => member.1 = value,
-                    None => members.push((key, value)),
-                }
-            }
+            part.entries().for_each(|(name, value)| members.put(name, value));
         }
         out.push(b'{');
         let mut items = Items::new(out);
-        for (name, value) in members {
+        for (name, value) in members.list {
             member(&mut items, &name, value)?;
         }
         out.push(b'}');
         Ok(true)
+    }
+}
+
+/// So many members are looked through for a name; where there are more, places are kept by name.
+const FEW: usize = 16;
+
+/// The members of an object that is being made, each name once.
+#[derive(Default)]
+struct Members<'n> {
+    list: Vec<(Cow<'n, str>, Json<'n>)>,
+    places: BTreeMap<Cow<'n, str>, usize>,
+}
+
+impl<'n> Members<'n> {
+    fn put(&mut self, name: Cow<'n, str>, value: Json<'n>) {
+        let place = match self.list.len() {
+            ..=FEW => self.list.iter().position(|(known, _)| *known == name),
+            _ => self.places.get(&name).copied(),
+        };
+        if let Some(member) = place.and_then(|place| self.list.get_mut(place)) {
+            member.1 = value;
+            return;
+        }
+        self.list.push((name, value));
+        if self.list.len() > FEW {
+            // From the first one too many on, all have their places there.
+            for (place, (name, _)) in self.list.iter().enumerate().skip(self.places.len()) {
+                self.places.insert(name.clone(), place);
+            }
+        }
     }
 }
 

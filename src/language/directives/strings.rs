@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 
-use super::control::first;
+use super::control::{first, is_written};
 use super::lists::{optional, write_text};
 use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::Compiler;
@@ -156,8 +156,11 @@ pub(super) const TABLE: &[Directive] = &[
         can_fail: never,
         compile: |c, args| {
             let decoded = unary(c, args, |text| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok());
-            match args.get("$else").map(|node| c.template(node)) {
-                Some(otherwise) => Some(first(vec![decoded?, otherwise?])),
+            match args.get("$else") {
+                Some(node) => {
+                    let otherwise = c.template(node);
+                    Some(first(vec![decoded?, otherwise?], vec![false, is_written(node)], false))
+                }
                 None => decoded,
             }
         },
@@ -359,7 +362,7 @@ impl Op for Tokens {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         let value = self.0.value(env)?;
         let value = match &value {
-            Val::Str(_) | Val::List(_) | Val::Num(_) => {
+            Val::Str(_) | Val::Kept(_) | Val::List(_) | Val::Num(_) => {
                 let mut out = Vec::new();
                 value.write(&mut out);
                 parse_produced(out)

@@ -43,7 +43,8 @@ pub(super) const TABLE: &[Directive] = &[Directive {
         c.with_locals(&["node", "key"], |c, slots| {
             let &[slot, key] = slots else { return None };
             let edits: Vec<_> = edits.iter().map(|edit| compile_edit(c, edit)).collect();
-            let edits = edits.into_iter().collect::<Option<_>>()?;
+            let mut edits = edits.into_iter().collect::<Option<Vec<_>>>()?;
+            edits.retain(|edit| !matches!(edit.when, Condition::Is(false)));
             Some(Template::op(Walk { value: value?, slot, key, edits }))
         })
     },
@@ -62,11 +63,13 @@ fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
         c.error("bad-walk", node.span, format!("an edit is a mapping, not {}", node.type_name()));
         return None;
     };
-    let mut edit = Edit { when: Condition::Is(true), drop: Vec::new(), drop_also: None, set: Vec::new() };
+    let new = |when| Edit { when: Condition::Is(when), drop: Vec::new(), drop_also: None, set: Vec::new() };
+    let mut edit = new(true);
     let mut sound = true;
     for (key, value) in entries {
         match (key.text.as_str(), &value.kind) {
             ("when", _) => match c.condition(value) {
+                Some(Condition::Is(false)) if !c.needs(false) => return Some(new(false)),
                 Some(condition) => edit.when = condition,
                 None => sound = false,
             },

@@ -1,10 +1,12 @@
 //! Blocks: fragments arrive interleaved, keyed and incomplete, and leave as whole blocks, one open at a time.
 
+use std::borrow::Cow;
+
 use super::machine::StreamMachine;
-use super::program::{BlockKind, Emit};
+use super::program::{BlockKind, Emit, StreamProgram};
 use crate::language::scope::Env;
 use crate::language::template::Fail;
-use crate::language::value::{Num, Val};
+use crate::language::value::{Num, Type, Val};
 
 /// Where one stream's blocks are.
 pub(super) struct Blocks {
@@ -12,6 +14,8 @@ pub(super) struct Blocks {
     open: Option<(usize, i64)>,
     /// Keyed blocks in order of arrival.
     records: Vec<Record>,
+    /// How many of the first of them are closed.
+    closed: usize,
     next_index: i64,
     /// The names of the kinds that have begun, in order.
     pub kinds: Val<'static>,
@@ -27,6 +31,8 @@ struct Record {
     fields: Vec<Val<'static>>,
     /// All that was added so far.
     text: String,
+    /// How long it was when it was last seen not to be whole.
+    unfinished: Option<usize>,
     state: State,
     index: i64,
 }
@@ -40,7 +46,21 @@ enum State {
 
 impl Blocks {
     pub fn new(kinds: usize) -> Blocks {
-        Blocks { open: None, records: Vec::new(), next_index: 0, kinds: Val::Nothing, begun: vec![0; kinds] }
+        Blocks {
+            open: None,
+            records: Vec::new(),
+            closed: 0,
+            next_index: 0,
+            kinds: Val::Nothing,
+            begun: vec![0; kinds],
+        }
+    }
+
+    /// The first keyed block that is not closed.
+    fn first_open(&mut self) -> Option<usize> {
+        let is_closed = |record: &&Record| record.state == State::Closed;
+        self.closed += self.records.iter().skip(self.closed).take_while(is_closed).count();
+        (self.closed < self.records.len()).then_some(self.closed)
     }
 
     fn number(&mut self, kind: usize) -> i64 {
@@ -56,40 +76,40 @@ impl StreamMachine {
     /// A fragment for a block of this kind.
     pub(super) fn add<'a>(
         &mut self,
+        program: &StreamProgram,
         kind: usize,
         part: Val<'a>,
         key: Val<'a>,
         fields: Vec<(usize, Val<'a>)>,
         env: &mut Env<'a>,
     ) -> Result<(), Fail> {
-        let program = self.program.clone();
         let Some(shape) = program.kinds.get(kind) else { return Ok(()) };
         if shape.keyed {
-            return self.add_keyed(kind, shape, part, key, fields, env);
+            return self.add_keyed(program, kind, part, key, fields, env);
         }
         if part.is_empty() {
             return Ok(());
         }
         if !matches!(self.blocks.open, Some((open, _)) if open == kind) {
-            self.close_blocks(env)?;
-            self.begin_output(env)?;
+            self.close_blocks(program, env)?;
+            self.begin_output(program, env)?;
             let index = self.blocks.number(kind);
             self.blocks.open = Some((kind, index));
-            self.describe(index, None, env);
-            self.note_begun(kind, env);
-            self.emit_all(&shape.begin, env)?;
+            self.describe(program, index, None, env);
+            self.note_begun(program, kind, env);
+            self.emit_all(program, &shape.begin, env)?;
         }
         if let Some((_, index)) = self.blocks.open {
-            self.describe(index, None, env);
+            self.describe(program, index, None, env);
         }
         env.set(program.places.part, part);
-        self.emit_all(&shape.part, env)
+        self.emit_all(program, &shape.part, env)
     }
 
     fn add_keyed<'a>(
         &mut self,
+        program: &StreamProgram,
         kind: usize,
-        shape: &BlockKind,
         part: Val<'a>,
         key: Val<'a>,
         fields: Vec<(usize, Val<'a>)>,
@@ -100,7 +120,8 @@ impl StreamMachine {
         if part.is_nothing() && fields.is_empty() {
             return Ok(());
         }
-        let at = self.find_or_make(kind, shape, &key, &fields);
+        let Some(shape) = program.kinds.get(kind) else { return Ok(()) };
+        let at = self.find_or_make(program, kind, shape, &key, &fields);
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         for (field, value) in fields {
             if record.fields.len() <= field {
@@ -115,25 +136,31 @@ impl StreamMachine {
             record.text.push_str(&text);
             match record.state {
                 State::Waiting => {}
-                State::Open => self.emit_part(at, Val::Str(text), env)?,
+                State::Open => {
+                    let text = match part.kind() {
+                        Type::String => part.clone(),
+                        _ => Val::Str(Cow::Owned(text.into_owned())),
+                    };
+                    self.emit_part(program, at, text, env)?;
+                }
                 State::Closed => {
                     return Err(Fail::new(502, "a block of the stream went on after it was complete"));
                 }
             }
         }
-        self.advance(env)
+        self.advance(program, env)
     }
 
     /// The record that a fragment belongs to: by key, by identity, else the last one. A key that comes with a new
     /// identity and all other fields begins a new record, because some providers give every call the same key.
     fn find_or_make(
         &mut self,
+        program: &StreamProgram,
         kind: usize,
         shape: &BlockKind,
         key: &Val<'_>,
         fields: &[(usize, Val<'_>)],
     ) -> usize {
-        let program = self.program.clone();
         let field_number = |slot: &usize| program.places.fields.iter().position(|(_, known)| known == slot);
         let identity = shape.once.first().and_then(field_number);
         let given = |number: usize| fields.iter().find(|(field, _)| *field == number).map(|(_, value)| value);
@@ -168,6 +195,7 @@ impl StreamMachine {
                 key,
                 fields: Vec::new(),
                 text: String::new(),
+                unfinished: None,
                 state: State::Waiting,
                 index: 0,
             });
@@ -176,12 +204,16 @@ impl StreamMachine {
     }
 
     /// Opens the next record in order of arrival, and closes an open one that is whole when another is ready.
-    fn advance(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
-        while let Some(at) = self.blocks.records.iter().position(|record| record.state != State::Closed) {
+    fn advance(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
+        while let Some(at) = self.blocks.first_open() {
             match self.blocks.records.get(at).map(|record| record.state) {
-                Some(State::Waiting) if self.ready(at, env) => self.begin_record(at, env)?,
-                Some(State::Open) if self.next_is_ready(at, env) && self.is_whole(at, env) => {
-                    self.end_record(at, env)?;
+                Some(State::Waiting) if self.ready(program, at, env) => {
+                    self.begin_record(program, at, env)?
+                }
+                Some(State::Open)
+                    if self.next_is_ready(program, at, env) && self.is_whole(program, at, env) =>
+                {
+                    self.end_record(program, at, env)?;
                 }
                 _ => break,
             }
@@ -189,101 +221,109 @@ impl StreamMachine {
         Ok(())
     }
 
-    fn next_is_ready(&mut self, after: usize, env: &mut Env<'_>) -> bool {
-        (after + 1..self.blocks.records.len()).any(|at| self.ready(at, env))
+    fn next_is_ready(&mut self, program: &StreamProgram, after: usize, env: &mut Env<'_>) -> bool {
+        (after + 1..self.blocks.records.len()).any(|at| self.ready(program, at, env))
     }
 
-    fn ready(&mut self, at: usize, env: &mut Env<'_>) -> bool {
-        let program = self.program.clone();
+    fn ready(&mut self, program: &StreamProgram, at: usize, env: &mut Env<'_>) -> bool {
         let kind = self.blocks.records.get(at).and_then(|record| program.kinds.get(record.kind));
-        self.describe_record(at, env);
+        self.describe_record(program, at, env);
         kind.is_some_and(|kind| kind.ready.as_ref().is_none_or(|ready| ready.test(env)))
     }
 
     /// Whether all that was added may be a whole block; without a `whole` matcher it never is before the end.
-    fn is_whole(&self, at: usize, env: &Env<'_>) -> bool {
-        let Some(record) = self.blocks.records.get(at) else { return false };
-        let matcher = self.program.kinds.get(record.kind).and_then(|kind| kind.whole.as_ref());
-        matcher.is_some_and(|whole| whole.test(&Val::str(&record.text), env))
+    fn is_whole(&mut self, program: &StreamProgram, at: usize, env: &Env<'_>) -> bool {
+        let Some(record) = self.blocks.records.get_mut(at) else { return false };
+        let matcher = program.kinds.get(record.kind).and_then(|kind| kind.whole.as_ref());
+        let Some(whole) = matcher else { return false };
+        // Most ask of the text alone; while that stays as it was, so does the verdict.
+        if whole.is_constant() && record.unfinished == Some(record.text.len()) {
+            return false;
+        }
+        let is_whole = whole.test(&Val::str(&record.text), env);
+        record.unfinished = (!is_whole).then_some(record.text.len());
+        is_whole
     }
 
-    fn begin_record(&mut self, at: usize, env: &mut Env<'_>) -> Result<(), Fail> {
-        self.close_plain(env)?;
-        self.begin_output(env)?;
-        let program = self.program.clone();
+    fn begin_record(&mut self, program: &StreamProgram, at: usize, env: &mut Env<'_>) -> Result<(), Fail> {
+        self.close_plain(program, env)?;
+        self.begin_output(program, env)?;
         let Some(kind) = self.blocks.records.get(at).map(|record| record.kind) else { return Ok(()) };
         let index = self.blocks.number(kind);
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         record.index = index;
         record.state = State::Open;
         let text = record.text.clone();
-        self.describe_record(at, env);
-        self.note_begun(kind, env);
+        self.describe_record(program, at, env);
+        self.note_begun(program, kind, env);
         if let Some(shape) = program.kinds.get(kind) {
-            self.emit_all(&shape.begin, env)?;
+            self.emit_all(program, &shape.begin, env)?;
         }
-        if text.is_empty() { Ok(()) } else { self.emit_part(at, Val::Str(text.into()), env) }
+        if text.is_empty() { Ok(()) } else { self.emit_part(program, at, Val::Str(text.into()), env) }
     }
 
-    fn emit_part(&mut self, at: usize, part: Val<'_>, env: &mut Env<'_>) -> Result<(), Fail> {
-        let program = self.program.clone();
-        self.describe_record(at, env);
-        env.set(program.places.part, part.into_owned());
+    fn emit_part<'a>(
+        &mut self,
+        program: &StreamProgram,
+        at: usize,
+        part: Val<'a>,
+        env: &mut Env<'a>,
+    ) -> Result<(), Fail> {
+        self.describe_record(program, at, env);
+        env.set(program.places.part, part);
         match self.blocks.records.get(at).and_then(|record| program.kinds.get(record.kind)) {
-            Some(kind) => self.emit_all(&kind.part, env),
+            Some(kind) => self.emit_all(program, &kind.part, env),
             None => Ok(()),
         }
     }
 
-    fn end_record(&mut self, at: usize, env: &mut Env<'_>) -> Result<(), Fail> {
-        let program = self.program.clone();
-        self.describe_record(at, env);
+    fn end_record(&mut self, program: &StreamProgram, at: usize, env: &mut Env<'_>) -> Result<(), Fail> {
+        self.describe_record(program, at, env);
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         record.state = State::Closed;
         let (kind, text) = (record.kind, std::mem::take(&mut record.text));
         env.set(program.places.text, Val::Str(text.into()));
-        let emitted = program.kinds.get(kind).map_or(Ok(()), |kind| self.emit_all(&kind.end, env));
+        let emitted = program.kinds.get(kind).map_or(Ok(()), |kind| self.emit_all(program, &kind.end, env));
         env.set(program.places.text, Val::Nothing);
         emitted
     }
 
     /// Closes whatever is open; keyed blocks that wait and are ready leave whole, in order; others are dropped.
-    pub(super) fn close_blocks(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
+    pub(super) fn close_blocks(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
         for at in 0..self.blocks.records.len() {
             let state = self.blocks.records.get(at).map(|record| record.state);
             if state == Some(State::Waiting) {
-                if self.ready(at, env) {
-                    self.begin_record(at, env)?;
-                    self.end_record(at, env)?;
+                if self.ready(program, at, env) {
+                    self.begin_record(program, at, env)?;
+                    self.end_record(program, at, env)?;
                 } else if let Some(record) = self.blocks.records.get_mut(at) {
                     record.state = State::Closed;
                 }
             } else if state == Some(State::Open) {
-                self.end_record(at, env)?;
+                self.end_record(program, at, env)?;
             }
         }
-        self.close_plain(env)
+        self.close_plain(program, env)
     }
 
-    fn close_plain(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
+    fn close_plain(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
         let Some((kind, index)) = self.blocks.open.take() else { return Ok(()) };
-        let program = self.program.clone();
-        self.describe(index, None, env);
+        self.describe(program, index, None, env);
         match program.kinds.get(kind) {
-            Some(shape) => self.emit_all(&shape.end, env),
+            Some(shape) => self.emit_all(program, &shape.end, env),
             None => Ok(()),
         }
     }
 
-    fn describe_record(&self, at: usize, env: &mut Env<'_>) {
+    fn describe_record(&self, program: &StreamProgram, at: usize, env: &mut Env<'_>) {
         if let Some(record) = self.blocks.records.get(at) {
-            self.describe(record.index, Some(record), env);
+            self.describe(program, record.index, Some(record), env);
         }
     }
 
     /// Gives `$block.*` its values.
-    fn describe(&self, index: i64, record: Option<&Record>, env: &mut Env<'_>) {
-        let places = &self.program.places;
+    fn describe(&self, program: &StreamProgram, index: i64, record: Option<&Record>, env: &mut Env<'_>) {
+        let places = &program.places;
         env.set(places.index, Val::Num(Num::Int(index)));
         let key = record.and_then(|record| record.key.clone());
         env.set(places.key, key.map_or(Val::Nothing, |key| Val::Str(key.into())));
@@ -293,18 +333,18 @@ impl StreamMachine {
         }
     }
 
-    fn note_begun(&mut self, kind: usize, env: &mut Env<'_>) {
+    fn note_begun(&mut self, program: &StreamProgram, kind: usize, env: &mut Env<'_>) {
         let count = self.blocks.begun.get(kind).copied().unwrap_or_default();
-        if let Some(shape) = self.program.kinds.get(kind).filter(|_| count == 1) {
+        if let Some(shape) = program.kinds.get(kind).filter(|_| count == 1) {
             let mut kinds = self.blocks.kinds.items();
             kinds.push(Val::Str(shape.name.clone().into()));
             self.blocks.kinds = Val::List(kinds.into());
         }
-        env.set(self.program.places.blocks, self.blocks.kinds.clone());
-        env.set(self.program.places.begun + kind, Val::Num(Num::Int(count)));
+        env.set(program.places.blocks, self.blocks.kinds.clone());
+        env.set(program.places.begun + kind, Val::Num(Num::Int(count)));
     }
 
-    fn emit_all(&mut self, emits: &[Emit], env: &mut Env<'_>) -> Result<(), Fail> {
-        emits.iter().try_for_each(|emit| self.emit(emit, env))
+    fn emit_all(&mut self, program: &StreamProgram, emits: &[Emit], env: &mut Env<'_>) -> Result<(), Fail> {
+        emits.iter().try_for_each(|emit| self.emit(program, emit, env))
     }
 }

@@ -9,6 +9,9 @@ use crate::language::template::{Fail, Template};
 use crate::language::value::{Num, Val, parse_produced};
 use crate::text::json::Doc;
 
+/// Room for what one event of input usually makes, in bytes.
+const USUAL_OUTPUT: usize = 256;
+
 /// The values that the caller provides for the names it declared.
 pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
 
@@ -86,7 +89,7 @@ impl StreamMachine {
                 let program = self.program.clone();
                 let text = String::from_utf8_lossy(data);
                 match &program.undecodable {
-                    Some(steps) => self.handle(base, steps, Val::Str(text), name),
+                    Some(steps) => self.handle(&program, base, steps, Val::Str(text), name),
                     None => self.fail(Fail::new(502, format!("an event of the stream is no JSON: {error}"))),
                 }
             }
@@ -96,20 +99,20 @@ impl StreamMachine {
     /// One event whose data has been read already; also a whole answer in place of a stream.
     pub fn document(&mut self, base: Base<'_, '_>, name: Option<&str>, doc: &Doc) {
         let program = self.program.clone();
-        self.handle(base, &program.event, Val::Json(doc.root()), name);
+        self.handle(&program, base, &program.event, Val::Json(doc.root()), name);
     }
 
     /// The literal that ends the stream, such as `[DONE]`.
     pub fn done(&mut self, base: Base<'_, '_>) {
         let program = self.program.clone();
-        self.handle(base, &program.done, Val::Nothing, None);
+        self.handle(&program, base, &program.done, Val::Nothing, None);
     }
 
     /// The bytes are over. Without an `eof` handler that is a stream cut off.
     pub fn eof(&mut self, base: Base<'_, '_>) {
         let program = self.program.clone();
         match &program.eof {
-            Some(steps) => self.handle(base, steps, Val::Nothing, None),
+            Some(steps) => self.handle(&program, base, steps, Val::Nothing, None),
             None if self.over() => {}
             None => self.fail(Fail::new(502, "the stream was cut off before its end")),
         }
@@ -128,11 +131,17 @@ impl StreamMachine {
         }
     }
 
-    fn handle<'a>(&mut self, base: Base<'_, 'a>, steps: &[Step], document: Val<'a>, name: Option<&'a str>) {
+    fn handle<'a>(
+        &mut self,
+        program: &StreamProgram,
+        base: Base<'_, 'a>,
+        steps: &[Step],
+        document: Val<'a>,
+        name: Option<&'a str>,
+    ) {
         if self.over() {
             return;
         }
-        let program = self.program.clone();
         let mut env = Env::new(program.slots);
         for (slot, value) in base {
             env.set(*slot, value.clone());
@@ -148,22 +157,22 @@ impl StreamMachine {
         for (at, count) in self.blocks.begun.iter().enumerate() {
             env.set(program.places.begun + at, Val::Num(Num::Int(*count)));
         }
-        if let Err(fail) = self.run(steps, &mut env) {
+        if let Err(fail) = self.run(program, steps, &mut env) {
             self.fail(fail);
         }
     }
 
-    fn run(&mut self, steps: &[Step], env: &mut Env<'_>) -> Result<(), Fail> {
+    fn run(&mut self, program: &StreamProgram, steps: &[Step], env: &mut Env<'_>) -> Result<(), Fail> {
         for step in steps {
             match step {
                 Step::When { when, then, otherwise } => {
                     let branch = if when.test(env) { then } else { otherwise };
-                    self.run(branch, env)?;
+                    self.run(program, branch, env)?;
                 }
                 Step::For { over, slot, steps } => {
                     for value in over.turns(env)? {
                         env.set(*slot, value);
-                        self.run(steps, env)?;
+                        self.run(program, steps, env)?;
                     }
                 }
                 Step::Let { slot, value } => {
@@ -172,7 +181,7 @@ impl StreamMachine {
                 }
                 Step::Set { state, value } => {
                     let value = value.value(env)?.into_owned();
-                    env.set(self.program.places.state + state, value.clone());
+                    env.set(program.places.state + state, value.clone());
                     if let Some(place) = self.state.get_mut(*state) {
                         *place = value;
                     }
@@ -187,12 +196,12 @@ impl StreamMachine {
                     for (field, template) in once {
                         fields.push((*field, template.value(env)?));
                     }
-                    self.add(*kind, part, key, fields, env)?;
+                    self.add(program, *kind, part, key, fields, env)?;
                 }
-                Step::Emit(emit) => self.emit(emit, env)?,
-                Step::Close => self.close_blocks(env)?,
+                Step::Emit(emit) => self.emit(program, emit, env)?,
+                Step::Close => self.close_blocks(program, env)?,
                 Step::Commit => self.committed = true,
-                Step::End => return self.end(env),
+                Step::End => return self.end(program, env),
                 Step::Fail(failing) => {
                     let fail = failing.make(env);
                     return Err(fail);
@@ -205,13 +214,12 @@ impl StreamMachine {
         Ok(())
     }
 
-    fn end(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
-        self.close_blocks(env)?;
-        self.begin_output(env)?;
-        let program = self.program.clone();
-        self.run(&program.end, env)?;
+    fn end(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
+        self.close_blocks(program, env)?;
+        self.begin_output(program, env)?;
+        self.run(program, &program.end, env)?;
         if let Some(whole) = &program.whole {
-            self.fold(whole, env)?;
+            self.fold(program, whole, env)?;
         }
         if let Some(done) = &program.framing.done {
             self.out.extend_from_slice(b"data: ");
@@ -224,29 +232,36 @@ impl StreamMachine {
     }
 
     /// Makes one body of all that was emitted.
-    fn fold(&mut self, whole: &Template, env: &mut Env<'_>) -> Result<(), Fail> {
+    fn fold(&mut self, program: &StreamProgram, whole: &Template, env: &mut Env<'_>) -> Result<(), Fail> {
         let mut emitted = std::mem::take(&mut self.out);
         emitted.insert(0, b'[');
         emitted.push(b']');
-        env.set(self.program.places.emitted, parse_produced(emitted));
+        env.set(program.places.emitted, parse_produced(emitted));
         whole.write(env, &mut self.out).map(drop)
     }
 
     /// Runs `before` once, ahead of everything else that leaves.
-    pub(super) fn begin_output(&mut self, env: &mut Env<'_>) -> Result<(), Fail> {
+    pub(super) fn begin_output(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
         if !std::mem::replace(&mut self.started, true) {
-            let program = self.program.clone();
-            self.run(&program.before, env)?;
+            self.run(program, &program.before, env)?;
             self.committed = true;
         }
         Ok(())
     }
 
     /// Writes one event; a template that gives nothing makes none.
-    pub(super) fn emit(&mut self, emit: &Emit, env: &mut Env<'_>) -> Result<(), Fail> {
+    pub(super) fn emit(
+        &mut self,
+        program: &StreamProgram,
+        emit: &Emit,
+        env: &mut Env<'_>,
+    ) -> Result<(), Fail> {
         let out = &mut self.out;
+        if out.capacity() == 0 {
+            out.reserve(USUAL_OUTPUT);
+        }
         let mark = out.len();
-        if self.program.framing.folds {
+        if program.framing.folds {
             if mark > 0 {
                 out.push(b',');
             }
@@ -255,14 +270,14 @@ impl StreamMachine {
             }
             return Ok(());
         }
-        match (&emit.name, &self.program.framing.event) {
-            (Some(name), _) => write_name(name, out),
+        match (&emit.name, &program.framing.event) {
+            (Some(line), _) => out.extend_from_slice(line),
             (None, Some(member)) => {
                 // The name is only known from the data.
                 let data = emit.data.value(env)?;
                 if let Some(name) = data.json().and_then(|node| node.get(member)).and_then(|name| name.str())
                 {
-                    write_name(&name, out);
+                    out.extend_from_slice(&name_line(&name));
                 }
             }
             (None, None) => {}
@@ -286,8 +301,7 @@ impl StreamMachine {
     }
 }
 
-fn write_name(name: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"event: ");
-    out.extend(name.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')));
-    out.push(b'\n');
+/// The line that names an event.
+pub(super) fn name_line(name: &str) -> Vec<u8> {
+    format!("event: {}\n", name.replace(['\r', '\n'], "")).into_bytes()
 }

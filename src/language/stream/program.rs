@@ -73,8 +73,8 @@ pub(super) struct BlockKind {
 
 /// One event to be written.
 pub(super) struct Emit {
-    /// `event: name`, where it is known beforehand.
-    pub name: Option<String>,
+    /// The line `event: name`, where the name is known beforehand.
+    pub name: Option<Vec<u8>>,
     pub data: Template,
 }
 
@@ -148,7 +148,7 @@ impl StreamProgram {
         let whole = node.get("whole").map(|node| parser.c.template(node));
         let set = parser.set;
         let declared = node.get("state").and_then(Node::as_map).unwrap_or_default();
-        for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set) {
+        for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set && !scope.has_values()) {
             sound = false;
             diags
                 .error("state-never-set", key.span, format!("no step sets the state `{}`", key.text))

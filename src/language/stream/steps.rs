@@ -1,7 +1,9 @@
 //! The steps and blocks of a stream program, from YAML.
 
+use super::machine::name_line;
 use super::program::{BlockKind, Emit, Framing, Step};
 use crate::language::compile::Compiler;
+use crate::language::condition::Condition;
 use crate::language::directives::compile_failing;
 use crate::language::matchers;
 use crate::language::scope::Slot;
@@ -65,6 +67,7 @@ impl Parser<'_, '_> {
     fn emit(&mut self, node: &Node) -> Option<Emit> {
         let data = self.c.template(node)?;
         let name = self.framing.event.as_ref().and_then(|member| data.constant_member(member));
+        let name = name.map(|name| name_line(&name));
         Some(Emit { name, data })
     }
 
@@ -106,13 +109,24 @@ impl Parser<'_, '_> {
         }
         if let Some(when) = node.get("when") {
             let when = self.c.condition(when);
+            let decided = if let Some(Condition::Is(holds)) = when { Some(holds) } else { None };
             let mark = self.c.mark_locals();
             let mut then = Vec::new();
-            let inner = self.statements(node, &mut then);
+            let inner = if self.c.needs(decided != Some(false)) {
+                self.statements(node, &mut then)
+            } else {
+                Some(())
+            };
             self.c.drop_locals(mark);
-            let otherwise = node.get("else").map(|node| self.steps(node));
+            let otherwise = node.get("else").filter(|_| self.c.needs(decided != Some(true)));
+            let otherwise = flip(otherwise.map(|node| self.steps(node)));
             inner?;
-            out.push(Step::When { when: when?, then, otherwise: flip(otherwise)?.unwrap_or_default() });
+            let (when, otherwise) = (when?, otherwise?.unwrap_or_default());
+            match decided {
+                Some(true) => out.extend(then),
+                Some(false) => out.extend(otherwise),
+                None => out.push(Step::When { when, then, otherwise }),
+            }
             return Some(());
         }
         if let Some(stray) = node.key("else") {

@@ -10,7 +10,12 @@ use crate::text::json::Doc;
 pub struct Made {
     bytes: Vec<u8>,
     doc: OnceLock<Arc<Doc>>,
+    /// The strings of a long list, sorted.
+    texts: OnceLock<Vec<Box<str>>>,
 }
+
+/// In a list of so many items a string is looked for one by one; a longer one is sorted first.
+const SHORT: usize = 16;
 
 impl Made {
     /// The same, read.
@@ -27,6 +32,21 @@ impl Made {
         self.bytes.len() == 2
     }
 
+    /// Whether one of a list's items is this string.
+    pub(super) fn has_item(&self, text: &str) -> bool {
+        let list = self.doc().root();
+        if list.len() <= SHORT {
+            return list.items().any(|item| item.is_str(text));
+        }
+        let texts = self.texts.get_or_init(|| {
+            let mut texts: Vec<Box<str>> =
+                list.items().filter_map(|item| item.str()).map(|text| text.into_owned().into()).collect();
+            texts.sort_unstable();
+            texts
+        });
+        texts.binary_search_by(|item| (**item).cmp(text)).is_ok()
+    }
+
     pub(super) fn kind(&self) -> Type {
         if self.bytes.starts_with(b"[") { Type::List } else { Type::Object }
     }
@@ -36,7 +56,9 @@ impl Made {
 pub fn made(bytes: Vec<u8>) -> Val<'static> {
     match bytes.first() {
         None => Val::Nothing,
-        Some(b'[' | b'{') => Val::Made(Arc::new(Made { bytes, doc: OnceLock::new() })),
+        Some(b'[' | b'{') => {
+            Val::Made(Arc::new(Made { bytes, doc: OnceLock::new(), texts: OnceLock::new() }))
+        }
         Some(_) => parse_produced(bytes),
     }
 }

@@ -34,8 +34,29 @@ pub fn run(engine: &Engine, from: &model::Mapping, test: &model::MappingTest) ->
         wrong("the mapping could not be compiled");
         return found;
     };
-    let fixture = Fixture::new(engine, mapping, test);
-    let wrong = &mut found.wrong;
+    examine(&Fixture::new(engine, mapping, test), &mut found.wrong);
+    found
+}
+
+/// The same with the mapping as it is built for a provider with the test's parameters.
+#[cfg(test)]
+pub fn run_for_provider(
+    engine: &Engine,
+    rules: &model::Rules,
+    from: &model::Mapping,
+    test: &model::MappingTest,
+) -> Findings {
+    let mut found = Findings::default();
+    let ends = (from.mapping.from.value.as_str(), from.mapping.to.value.as_str());
+    let general = engine.mappings.iter().find(|it| (it.from.as_str(), it.to.as_str()) == ends);
+    let parameters = provider_doc(test, &general.map_or_else(Vec::new, |it| it.parameters.clone()), "");
+    let own = Arc::new(crate::engine::build::known_mapping(rules, engine, from, parameters));
+    examine(&Fixture::new(engine, &own, test), &mut found.wrong);
+    found
+}
+
+fn examine(fixture: &Fixture<'_>, wrong: &mut Vec<Wrong>) {
+    let test = fixture.test;
     if let Some(node) = &test.response {
         fixture.response(node, wrong);
     } else if let Some(node) = &test.error {
@@ -45,7 +66,6 @@ pub fn run(engine: &Engine, from: &model::Mapping, test: &model::MappingTest) ->
     } else {
         fixture.request(wrong);
     }
-    found
 }
 
 /// The world around the document: the request before it, the provider, the protocols.

@@ -33,6 +33,22 @@ fn the_built_in_rules_pass_their_tests() {
     assert!(report.passed > 40);
 }
 
+#[test]
+fn a_mapping_that_knows_its_provider_does_as_the_mapping_does() {
+    let path = format!("{}rules.yaml", builtin::PREFIX);
+    let mut loaded = load(&Disk, Path::new(&path), &|_| None);
+    let rules = loaded.rules.take().unwrap();
+    let engine = engine::build(&rules, &loaded.hash, &mut loaded.diagnostics).unwrap();
+    let mut report = Report::default();
+    for mapping in &rules.mappings {
+        for test in &mapping.tests {
+            report.add(&test.name, super::mapping::run_for_provider(&engine, &rules, mapping, test));
+        }
+    }
+    assert!(report.is_good(), "{} failed\n{}", report.failed.len(), rendered(&report, &loaded.sources));
+    assert!(report.passed > 200);
+}
+
 /// Rules with two protocols, a mapping and two providers, and these tests.
 fn small(tests: &str, mapping_tests: &str) -> Memory {
     let or_none = |tests: &str| if tests.is_empty() { "  []".to_owned() } else { tests.to_owned() };

@@ -46,7 +46,7 @@ fn continues_name(c: char) -> bool {
 }
 
 /// How many bytes of `text` are a name.
-fn name_length(text: &str) -> usize {
+pub(super) fn name_length(text: &str) -> usize {
     match text.chars().next() {
         Some(first) if begins_name(first) => text.find(|c| !continues_name(c)).unwrap_or(text.len()),
         _ => 0,

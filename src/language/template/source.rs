@@ -1,0 +1,102 @@
+//! Where a hole's value comes from, and what names stand for.
+
+use crate::language::scope::{Env, Slot};
+use crate::language::value::{Turns, Val};
+use crate::text::path::Path;
+
+/// Room for a text, in bytes: most never need more.
+const USUAL_TEXT: usize = 64;
+
+/// Where a hole's value comes from.
+#[derive(Clone)]
+pub enum Source {
+    /// A name's slot, and the way from there.
+    Slot(Slot, Path),
+    /// Known when the template compiled: what a provider's parameter is set to, a name for a constant, or nothing,
+    /// for a parameter that a use of a fragment does not give.
+    Known(Val<'static>),
+}
+
+impl Source {
+    /// The value selected now.
+    pub fn value<'a>(&self, env: &Env<'a>) -> Val<'a> {
+        match self {
+            Source::Slot(slot, path) => env.get(*slot).select(path),
+            Source::Known(value) => value.clone(),
+        }
+    }
+
+    /// Looks at the value selected now. One that has a name is not even copied for that.
+    pub(in crate::language) fn look<T>(&self, env: &Env<'_>, look: impl FnOnce(&Val<'_>) -> T) -> T {
+        match self {
+            Source::Slot(slot, path) if path.is_root_only() => look(env.get(*slot)),
+            Source::Slot(slot, path) => match env.get(*slot).json().filter(|_| path.is_single()) {
+                Some(node) => look(&path.walk(node).map_or(Val::Nothing, Val::Json)),
+                None => look(&env.get(*slot).select(path)),
+            },
+            Source::Known(value) => look(value),
+        }
+    }
+
+    /// The first of the nodes selected now.
+    pub(in crate::language) fn first<'a>(&self, env: &Env<'a>) -> Val<'a> {
+        match self {
+            Source::Slot(slot, path) => env.get(*slot).select_first(path),
+            Source::Known(value) => value.clone(),
+        }
+    }
+
+    /// Whether the path may select several nodes.
+    pub(in crate::language) fn is_plural(&self) -> bool {
+        matches!(self, Source::Slot(_, path) if !path.is_single())
+    }
+
+    /// What is selected now, for a loop.
+    pub(in crate::language) fn turns<'a>(&self, env: &Env<'a>) -> Turns<'a> {
+        match self {
+            Source::Slot(slot, path) => env.get(*slot).select_turns(path),
+            Source::Known(value) => value.clone().turns(),
+        }
+    }
+
+    /// The slot of a name that stands there alone.
+    pub(super) fn bare(&self) -> Option<Slot> {
+        match self {
+            Source::Slot(slot, path) if path.is_root_only() => Some(*slot),
+            _ => None,
+        }
+    }
+}
+
+/// What a local name stands for.
+#[derive(Clone)]
+pub(in crate::language) enum Binding {
+    /// A constant.
+    Known(Val<'static>),
+    /// What will be in a slot, its own or another name's.
+    Slot(Slot),
+}
+
+/// A part of a text with holes.
+pub(in crate::language) enum Piece {
+    Plain(String),
+    Hole(Source),
+}
+
+/// The text, with what its holes give now.
+pub(super) fn text(pieces: &[Piece], env: &Env<'_>) -> String {
+    let mut out = String::with_capacity(USUAL_TEXT);
+    for piece in pieces {
+        match piece {
+            Piece::Plain(plain) => out.push_str(plain),
+            Piece::Hole(source) => {
+                source.look(env, |value| {
+                    if let Some(text) = value.to_text() {
+                        out.push_str(&text);
+                    }
+                });
+            }
+        }
+    }
+    out
+}

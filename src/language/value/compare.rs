@@ -1,0 +1,64 @@
+//! Values beside one another: equality, order, and what stands in a list.
+
+use std::cmp::Ordering;
+
+use super::{Num, Type, Val};
+use crate::text::json::JsonKind;
+
+impl Val<'_> {
+    /// Equality by value: numbers by size, objects whatever the order of their keys. Nothing equals nothing.
+    pub fn equals(&self, other: &Val<'_>) -> bool {
+        // The usual question: is this member of the input that word of the rules?
+        match (self, other) {
+            (Val::Json(node), Val::Str(text)) => return node.is_str(text),
+            (Val::Own(doc, index), Val::Str(text)) => return doc.node(*index).is_str(text),
+            (Val::Kept(kept), Val::Str(text)) => return **kept == **text,
+            _ => {}
+        }
+        let (a, b) = (self.kind(), other.kind());
+        if a != b {
+            return false;
+        }
+        match a {
+            Type::Nothing | Type::Null => true,
+            Type::Bool => self.as_bool() == other.as_bool(),
+            Type::String => self.as_str() == other.as_str(),
+            Type::Number => self.compare(other) == Some(Ordering::Equal),
+            Type::List | Type::Object => match (self.json(), other.json()) {
+                (Some(left), Some(right)) => left == right,
+                _ => match (self.clone().into_owned().json(), other.clone().into_owned().json()) {
+                    (Some(left), Some(right)) => left == right,
+                    _ => false,
+                },
+            },
+        }
+    }
+
+    /// Whether one of the items of this list (or this one value itself) equals another value.
+    pub fn has_item(&self, other: &Val<'_>) -> bool {
+        match self {
+            Val::Nothing => false,
+            Val::List(items) => items.iter().any(|item| item.equals(other)),
+            Val::Made(made) if made.kind() == Type::List => match other.as_str() {
+                Some(text) => made.has_item(&text),
+                None => self.clone().turns().any(|item| item.equals(other)),
+            },
+            Val::Json(node) if node.kind() == JsonKind::Array => {
+                node.items().any(|item| Val::Json(item).equals(other))
+            }
+            Val::Own(doc, index) if doc.node(*index).kind() == JsonKind::Array => {
+                doc.node(*index).items().any(|item| Val::Json(item).equals(other))
+            }
+            one => !one.is_nothing() && one.equals(other),
+        }
+    }
+
+    /// The order of two numbers, or of two strings; `None` for anything else.
+    pub fn compare(&self, other: &Val<'_>) -> Option<Ordering> {
+        match (self.as_num(), other.as_num()) {
+            (Some(Num::Int(a)), Some(Num::Int(b))) => Some(a.cmp(&b)),
+            (Some(a), Some(b)) => a.f64().partial_cmp(&b.f64()),
+            _ => Some(self.as_str()?.cmp(&other.as_str()?)),
+        }
+    }
+}
