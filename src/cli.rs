@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod examine;
+mod explain;
 mod health;
 mod init;
 mod log;
@@ -25,6 +26,7 @@ Examples:
   rulegate check my/rules.yaml           say all that is wrong with it, with line and column
   rulegate test my/rules.yaml            run the tests that stand in it
   rulegate map --mapping my.yaml --request ask.json   show what a mapping makes of a request
+  rulegate explain --provider NAME --status 429   which rule fires on that, and why
   rulegate demo                          see it work in a minute, without a key or an account
   rulegate init                          write the built-in rules to ./rules, to edit them
 
@@ -58,6 +60,9 @@ enum Command {
     /// Show what a mapping makes of a request, an answer, an error or a stream
     #[command(after_help = map::EXAMPLES)]
     Map(map::MapArguments),
+    /// Say which failover rule fires on an answer and why, in which order rules are asked, or how an answer came about
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(Box<explain::ExplainArguments>),
     /// Show failover at work: three simulated providers and the router in front of them
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
@@ -191,6 +196,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Test(arguments) => test::test(&arguments),
         Command::Map(arguments) => map::map(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
         Command::Health(arguments) => health::health(&arguments),
@@ -247,6 +253,7 @@ mod tests {
             CHECK_EXAMPLES,
             TEST_EXAMPLES,
             map::EXAMPLES,
+            explain::EXAMPLES,
             DEMO_EXAMPLES,
             INIT_EXAMPLES,
             HEALTH_EXAMPLES,

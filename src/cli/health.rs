@@ -14,7 +14,7 @@ pub(super) fn health(arguments: &HealthArguments) -> Outcome {
     let listen = std::env::var("RULEGATE_LISTEN").ok();
     let address = arguments.address.or_else(|| listen.as_deref()?.parse().ok());
     let address = reachable(address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))));
-    match ask(address) {
+    match get(address, "/v1/health", None) {
         Ok((200, body)) => {
             println!("{body}");
             Outcome::Well
@@ -40,13 +40,22 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(host, listen.port())
 }
 
-/// Status and body of `GET /v1/health`.
-fn ask(address: SocketAddr) -> std::io::Result<(u16, String)> {
+/// Status and body of what a router answers to `GET path`, asked with this admin key, if there is one.
+///
+/// # Errors
+/// If there is no answer.
+pub(super) fn get(
+    address: SocketAddr,
+    path: &str,
+    admin_key: Option<&str>,
+) -> std::io::Result<(u16, String)> {
+    let key = admin_key.filter(|key| !key.contains(['\r', '\n']));
+    let key = key.map(|key| format!("x-admin-key: {key}\r\n")).unwrap_or_default();
     let mut connection = TcpStream::connect_timeout(&address, PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the answer comes unchunked, and ends with the connection. In one piece, so that a server that
     // answers at the first bytes does not break the rest.
-    connection.write_all(format!("GET /v1/health HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes())?;
+    connection.write_all(format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n{key}\r\n").as_bytes())?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -79,7 +88,9 @@ mod tests {
             connection.write_all(b"HTTP/1.0 200 OK\r\n\r\n{\"status\":\"ok\"}").unwrap();
             String::from_utf8_lossy(&request[..count]).into_owned()
         });
-        assert_eq!(ask(address).unwrap(), (200, "{\"status\":\"ok\"}".to_owned()));
-        assert!(server.join().unwrap().starts_with("GET /v1/health HTTP/1.0\r\n"));
+        assert_eq!(get(address, "/v1/health", Some("k")).unwrap(), (200, "{\"status\":\"ok\"}".to_owned()));
+        let request = server.join().unwrap();
+        assert!(request.starts_with("GET /v1/health HTTP/1.0\r\n"));
+        assert!(request.ends_with("\r\nx-admin-key: k\r\n\r\n"));
     }
 }

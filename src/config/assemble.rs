@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Key, Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Table, Timeouts};
+use super::model::{Decisions, Key, Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Table, Timeouts};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// What was read: the main file first, and what a file includes after that file.
@@ -29,6 +29,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         repairs: Table::default(),
         timeouts: Timeouts::standard(start),
         limits: Limits::standard(start),
+        decisions: Decisions::standard(start),
         access: None,
         admin_key: None,
         proxy: None,
@@ -41,10 +42,11 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         incomplete: false,
         unset: Vec::new(),
     };
-    let (mut listen, mut limits, mut timeouts) = (None, None, None::<Timeouts>);
+    let (mut listen, mut limits, mut decisions, mut timeouts) = (None, None, None, None::<Timeouts>);
     for part in parts.rules {
         listen = listen.or(part.listen);
         limits = limits.or(part.limits);
+        decisions = decisions.or(part.decisions);
         timeouts = match (timeouts, part.timeouts) {
             (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),
             (ours, theirs) => ours.or(theirs),
@@ -64,6 +66,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
     rules.admin_key = rules.admin_key.filter(|key| key.value != Key::None);
     rules.listen = listen.unwrap_or(rules.listen);
     rules.limits = limits.unwrap_or(rules.limits);
+    rules.decisions = decisions.unwrap_or(rules.decisions);
     rules.timeouts = timeouts.map_or(rules.timeouts.clone(), |set| set.or(&rules.timeouts));
     rules.providers.sort_by_rank(|provider| (provider.priority.is_none(), provider.priority));
     rules

@@ -27,5 +27,5 @@ pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
 pub use route::{Method, Route};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
-pub use rules::{FoundFile, Limits, Rules, RulesFile, Timeouts};
+pub use rules::{Decisions, FoundFile, Limits, Rules, RulesFile, Timeouts};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

@@ -1,5 +1,7 @@
 //! The router's own paths: health, the switch, and everything under `/-/`.
 
+mod pages;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use super::router::{Router, options};
 use super::telemetry::OneLine;
 use crate::engine::{Engine, KeySource};
 
+/// What there is under `/-/`.
+const OWN_PATHS: &str = "there are /-/reload (POST), and with GET /-/config, /-/decisions, /-/decisions/ID, /-/rules and /-/metrics";
 /// The most that an admin request says, in bytes.
 const MOST: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +35,14 @@ pub enum Path {
     Reload,
     /// `GET /-/config`.
     Config,
+    /// `GET /-/decisions`.
+    Decisions,
+    /// `GET /-/decisions/ID`.
+    Decision,
+    /// `GET /-/rules`.
+    Rules,
+    /// `GET /-/metrics`.
+    Metrics,
     /// Anything else under `/-/`.
     Unknown,
 }
@@ -42,6 +54,10 @@ pub fn path(path: &str) -> Option<Path> {
         "/v1/switch-provider" => Some(Path::Switch),
         "/-/reload" => Some(Path::Reload),
         "/-/config" => Some(Path::Config),
+        "/-/decisions" => Some(Path::Decisions),
+        "/-/rules" => Some(Path::Rules),
+        "/-/metrics" => Some(Path::Metrics),
+        _ if path.starts_with("/-/decisions/") => Some(Path::Decision),
         _ => path.starts_with("/-/").then_some(Path::Unknown),
     }
 }
@@ -54,7 +70,8 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let method = match path {
-        Path::Health | Path::Config => Method::GET,
+        Path::Health | Path::Config | Path::Decisions | Path::Decision => Method::GET,
+        Path::Rules | Path::Metrics => Method::GET,
         Path::Switch | Path::Reload => Method::POST,
         Path::Unknown => request.method().clone(),
     };
@@ -77,7 +94,11 @@ pub async fn answer(
         Path::Switch => switch(router, ready, request).await,
         Path::Reload => reload(router).await,
         Path::Config => json_answer(StatusCode::OK, &config(router, ready)),
-        Path::Unknown => error(StatusCode::NOT_FOUND, "there are /-/reload (POST) and /-/config (GET)"),
+        Path::Decisions => pages::decisions(router, request.uri()),
+        Path::Decision => pages::decision(router, request.uri()),
+        Path::Rules => pages::rules(router, ready),
+        Path::Metrics => pages::metrics(router, ready),
+        Path::Unknown => error(StatusCode::NOT_FOUND, OWN_PATHS),
     }
 }
 

@@ -20,6 +20,8 @@ pub mod admin;
 pub mod attempt;
 pub mod body;
 pub mod clock;
+pub mod decisions;
+pub mod metrics;
 pub mod probes;
 pub mod proxy;
 pub mod reload;

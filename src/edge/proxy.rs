@@ -9,25 +9,35 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, HeaderName};
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Method, Response};
 
 use super::attempt::{self, Rest};
 use super::body::ReplyBody;
 use super::clock::{self, Clock};
+use super::decisions::Decisions;
+use super::metrics::Metrics;
 use super::stores::Stores;
 use super::telemetry::{self, OneLine};
 use super::upstream::Upstream;
+use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::plan::{Answer, AnswerBody, Incoming, Outcome, Plan, Step};
 use crate::engine::probe::Probe;
 use crate::engine::{Engine, Ms};
 
+/// As much of a path that no route has is kept, in characters.
+const LONGEST_PATH: usize = 200;
+
 /// What every request needs and no reload replaces.
 #[derive(Default)]
 pub struct World {
     /// What is known about providers.
     pub stores: Stores,
+    /// The latest decisions.
+    pub decisions: Decisions,
+    /// What was counted.
+    pub metrics: Metrics,
     /// Connections to them.
     pub upstream: Upstream,
     /// The time.
@@ -38,14 +48,17 @@ pub struct World {
 /// the provider at once.
 pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) -> Response<ReplyBody> {
     let id = incoming.id.clone();
-    let (method, path) = (incoming.method.clone(), incoming.path.clone());
+    let (method, path, now) = (incoming.method.clone(), incoming.path.clone(), incoming.now);
     match Plan::begin(engine.clone(), incoming) {
         Err(answer) => {
+            let decision = unplanned(&engine, &id, &method, &path, &answer, now);
             tracing::info!("[{id}] {} for {method} {}: nobody was asked", answer.status, OneLine(path));
+            world.metrics.answered(&decision);
+            world.decisions.push(decision, engine.keeping);
             respond(&id, answer)
         }
         Ok(plan) => {
-            let mut life = Life::new(world, id, plan);
+            let mut life = Life::new(world, &engine, id, plan);
             let (answer, rest) = life.run(&engine, None).await;
             life.answered(answer, rest)
         }
@@ -58,12 +71,27 @@ pub async fn probe(world: Arc<World>, engine: Arc<Engine>, probe: &Probe) {
     match Plan::probe(engine.clone(), probe, id.clone(), now, clock::seed()) {
         Err(answer) => tracing::warn!("[{id}] a probe could not be sent: {}", answer.status),
         Ok(plan) => {
-            let mut life = Life::new(world, id, plan);
+            let mut life = Life::new(world, &engine, id, plan);
             // Of a stream the beginning is enough: dropping the rest closes the call.
-            let _ = life.run(&engine, probe.timeout).await;
+            let (answer, _) = life.run(&engine, probe.timeout).await;
+            life.given(&answer);
             life.over();
         }
     }
+}
+
+/// The record of a request that no route takes, or that no engine can read.
+fn unplanned(engine: &Engine, id: &str, method: &Method, path: &str, answer: &Answer, now: Ms) -> Decision {
+    let mut decision = Decision {
+        id: id.to_owned(),
+        at: now,
+        rules_version: engine.version.clone(),
+        method: method.to_string(),
+        path: path.chars().take(LONGEST_PATH).collect(),
+        ..Decision::default()
+    };
+    decision.given(answer, now);
+    decision
 }
 
 /// A plan on its way. If the client goes away, this is dropped, and the plan is told.
@@ -71,15 +99,22 @@ struct Life {
     world: Arc<World>,
     id: String,
     plan: Plan,
+    decision: Box<Decision>,
+    keeping: Keeping,
+    /// The record's number, once it is kept.
+    kept: Option<u64>,
     over: bool,
 }
 
 impl Life {
-    fn new(world: Arc<World>, id: String, mut plan: Plan) -> Self {
+    fn new(world: Arc<World>, engine: &Engine, id: String, mut plan: Plan) -> Self {
+        let keeping = engine.keeping;
+        let decision = Box::new(plan.record(keeping));
+        world.metrics.begins();
         if telemetry::wants_verdicts() {
             plan.trace();
         }
-        Self { world, id, plan, over: false }
+        Self { world, id, plan, decision, keeping, kept: None, over: false }
     }
 
     /// Does what the plan says until there is an answer. `limit` is for each attempt as a whole, if it is
@@ -116,7 +151,28 @@ impl Life {
         self.tell();
     }
 
+    /// Notes what the client gets, and keeps the record.
+    fn given(&mut self, answer: &Answer) {
+        self.decision.given(answer, self.world.clock.now());
+        self.keep();
+    }
+
+    /// Counts the decision, and keeps its record.
+    fn keep(&mut self) {
+        self.world.metrics.answered(&self.decision);
+        // That a provider is well is what the health page tells.
+        if self.decision.probe && !self.decision.failed() {
+            return;
+        }
+        // A stream goes on, and its record will be told how it ended.
+        let decision = if self.over { std::mem::take(&mut self.decision) } else { self.decision.clone() };
+        self.kept = Some(self.world.decisions.push(*decision, self.keeping));
+    }
+
     fn answered(mut self, mut answer: Answer, rest: Option<Rest>) -> Response<ReplyBody> {
+        let is_stream = matches!(answer.body, AnswerBody::Stream(_));
+        self.over = !is_stream;
+        self.given(&answer);
         match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
             AnswerBody::Stream(exchange) => {
                 let id = self.id.clone();
@@ -136,6 +192,16 @@ impl Life {
         self.plan.ended(exchange, &mut self.world.stores.health(), now);
         self.over();
         self.tell();
+        self.keep_end();
+    }
+
+    /// Counts how the stream ended, and completes the record that is kept.
+    fn keep_end(&mut self) {
+        self.world.metrics.stream_ended(&self.decision);
+        if let Some(number) = self.kept {
+            let decision = std::mem::take(&mut self.decision);
+            self.world.decisions.update(number, *decision, self.keeping);
+        }
     }
 
     /// From here on the client has what it is given; that it goes away means nothing any more.
@@ -144,7 +210,9 @@ impl Life {
     }
 
     fn tell(&mut self) {
-        telemetry::tell(&self.id, &self.plan.events());
+        let (events, now) = (self.plan.events(), self.now());
+        events.iter().for_each(|event| self.decision.note(event, now));
+        telemetry::tell(&self.id, &events);
     }
 
     fn now(&self) -> Ms {
@@ -156,8 +224,14 @@ impl Drop for Life {
     fn drop(&mut self) {
         if !self.over && !std::thread::panicking() {
             self.observe(Outcome::ClientGone);
+            if self.kept.is_some() {
+                self.keep_end()
+            } else {
+                self.keep()
+            }
             tracing::debug!("[{}] the client went away", self.id);
         }
+        self.world.metrics.ends();
     }
 }
 

@@ -19,8 +19,6 @@ use super::reload::watch::FileWatch;
 use super::reload::{self, Handle, Hangup, Report};
 use super::router::Router;
 use super::server::{self, Patience};
-use super::stores::Stores;
-use super::upstream::Upstream;
 
 /// How to start a router.
 #[derive(Clone)]
@@ -112,7 +110,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
         return Err(StartError::Rules(objection.to_owned()));
     }
 
-    let world = Arc::new(World { stores: Stores::new(), upstream: Upstream::new(), clock: options.clock });
+    let world = Arc::new(World { clock: options.clock, ..World::default() });
     let (handle, wishes) = reload::channel();
     let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
     // Before anybody is told that the router runs, and may send the signal.

@@ -17,6 +17,7 @@ use super::protocol::ErrorText;
 use super::{Engine, Ms};
 use crate::config::model;
 use crate::language::scope::Env;
+use crate::text::diagnostic::Span;
 use crate::text::json::Doc;
 use cooling::Cooling;
 use http::HeaderMap;
@@ -34,6 +35,8 @@ const LOOKED_AT: usize = 64 * 1024;
 pub struct Rule {
     /// Its name.
     pub name: String,
+    /// Where that stands in the rules.
+    pub at: Span,
     /// What it looks at.
     pub when: Test,
     /// The same for good answers, if it judges them: those parts that name a good status.
@@ -299,6 +302,22 @@ pub fn judge<'r>(
             said.last().is_some_and(|said| said.fired)
         }),
     }
+}
+
+/// What the rules say up to the one that `fired` (all of them, if none did), the last `most` of them. Also: the
+/// place of the first of these. Costs a text for each, so it is for failures only.
+pub fn said(
+    rules: &Rules,
+    judged: &Judged<'_>,
+    is_spent: impl Fn(&Rule) -> bool,
+    fired: Option<&Arc<Rule>>,
+    most: usize,
+) -> (usize, Vec<Said>) {
+    let is_it = |rule: &Arc<Rule>| fired.is_some_and(|fired| Arc::ptr_eq(rule, fired));
+    let end = rules.all.iter().position(is_it).map_or(rules.all.len(), |place| place + 1);
+    let begin = end.saturating_sub(most);
+    let heard = rules.all.get(begin..end).unwrap_or_default();
+    (begin, heard.iter().map(|rule| rule.say(judged, &is_spent)).collect())
 }
 
 impl Rule {

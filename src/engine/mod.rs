@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod build;
+pub mod decision;
 pub mod exchange;
 pub mod failure;
 pub mod headers;
@@ -50,6 +51,8 @@ pub struct Engine {
     pub admin_key: Option<Key>,
     /// How much is too much.
     pub limits: Limits,
+    /// What is kept of decisions.
+    pub keeping: decision::Keeping,
     /// The models that the rules list.
     pub models: Vec<String>,
     /// The providers in order of priority.
@@ -135,6 +138,14 @@ impl Engine {
     /// The protocol of that name.
     pub fn protocol(&self, name: &str) -> Option<&Arc<Protocol>> {
         self.protocols.iter().find(|protocol| protocol.name == name)
+    }
+
+    /// The failover rules of a provider's outcomes on a route, in the order in which they are asked.
+    pub fn failover<'e>(&'e self, route: &'e Route, provider: usize) -> &'e [Arc<judge::Rule>] {
+        let way = route.ways.iter().find(|way| way.provider == provider);
+        let own = way.and_then(|way| way.rules.as_deref());
+        let rules = own.or_else(|| self.providers.get(provider).map(|provider| &provider.rules));
+        rules.map(judge::Rules::all).unwrap_or_default()
     }
 
     /// What is wrong with the providers' keys, one sentence each; empty if nothing is.

@@ -25,6 +25,7 @@ mod tests;
 pub use answer::sign;
 pub use event::{Event, Level};
 
+use super::decision::{Decision, Keeping};
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::health::{Lane, Shared};
@@ -191,6 +192,8 @@ pub struct Plan {
     probe: Option<usize>,
     events: Vec<Event>,
     trace: bool,
+    /// Tell what the rules said of failures.
+    record: bool,
     /// Nothing is really sent, so nobody needs a key.
     rehearsal: bool,
 }
@@ -236,6 +239,32 @@ impl Plan {
     /// Also tell, in the events, what each rule said and why.
     pub fn trace(&mut self) {
         self.trace = true;
+    }
+
+    /// Also tell, in the events, what each rule said of what failed; begins the record of the decision. Call it
+    /// before the first step.
+    pub fn record(&mut self, keeping: Keeping) -> Decision {
+        self.record = keeping.keep > 0;
+        let mut decision = Decision {
+            id: self.incoming.id.clone(),
+            at: self.incoming.now,
+            rules_version: self.engine.version.clone(),
+            method: self.incoming.method.to_string(),
+            path: self.incoming.path.clone(),
+            model: self.model.clone(),
+            streaming: self.streaming,
+            probe: self.probe.is_some(),
+            ..Decision::default()
+        };
+        if let Some(route) = self.route() {
+            decision.routed = true;
+            decision.protocol = route.protocol.as_ref().map(|protocol| protocol.name.clone());
+            decision.left_out = route.left_out.clone();
+        }
+        if keeping.prompts && keeping.keep > 0 {
+            decision.keep_prompt(&self.incoming.body);
+        }
+        decision
     }
 
     /// Nothing will really be sent: providers without a key take part all the same.

@@ -1,6 +1,7 @@
 //! Which requests the router takes, and who may answer them.
 
 use super::Engine;
+use super::decision::LeftOut;
 use super::judge::when::Test;
 use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
@@ -27,6 +28,8 @@ pub struct Route {
     pub(super) failover: Vec<Arc<Rule>>,
     /// Who may answer, the first choice first.
     pub(super) ways: Vec<Way>,
+    /// Who may not, and why.
+    pub(super) left_out: Arc<[LeftOut]>,
     /// The answer when no provider gives one, over [`super::names::ROUTING`].
     pub(super) otherwise: Option<Template>,
     /// The answer without asking anyone.
@@ -48,6 +51,13 @@ pub struct Way {
     pub(super) rules: Option<Arc<Rules>>,
     /// `$provider` for each model rule of the provider whose name is fixed.
     documents: Vec<Option<Doc>>,
+}
+
+impl Route {
+    /// May this provider be asked on it?
+    pub fn asks(&self, provider: usize) -> bool {
+        self.ways.iter().any(|way| way.provider == provider)
+    }
 }
 
 impl Way {

@@ -1,6 +1,7 @@
 //! A small world for tests: two made-up protocols, a mapping between them, providers that answer by script, and
 //! time that passes only when somebody waits.
 
+use super::decision::{Decision, Keeping};
 use super::exchange::Progress;
 use super::failure::{Failure, FailureKind};
 use super::health::Health;
@@ -138,6 +139,10 @@ pub struct World {
     pub asked: Vec<(String, OutRequest)>,
     pub waits: Vec<Ms>,
     pub events: Vec<Event>,
+    /// Whether the plans trace.
+    pub traces: bool,
+    /// The record of each request.
+    pub decisions: Vec<Decision>,
     /// Streams arrive in pieces of so many bytes.
     pub piece: usize,
     pub headers: Vec<(&'static str, &'static str)>,
@@ -191,6 +196,8 @@ impl World {
             asked: Vec::new(),
             waits: Vec::new(),
             events: Vec::new(),
+            traces: true,
+            decisions: Vec::new(),
             piece: usize::MAX,
             headers: Vec::new(),
             replies: HashMap::new(),
@@ -235,10 +242,15 @@ impl World {
     }
 
     pub fn run(&mut self, mut plan: Plan) -> Seen {
-        plan.trace();
+        if self.traces {
+            plan.trace();
+        }
+        let mut decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false });
         let mut stream: Option<VecDeque<Piece>> = None;
         for _ in 0..1000 {
-            match plan.next(&mut self.health, self.now) {
+            let step = plan.next(&mut self.health, self.now);
+            self.note(&mut plan, &mut decision);
+            match step {
                 Step::Wait(until) => {
                     assert!(until > self.now);
                     self.waits.push(until - self.now);
@@ -263,15 +275,24 @@ impl World {
                         }
                     };
                     plan.observe(outcome, &mut self.health, self.now);
+                    self.note(&mut plan, &mut decision);
                 }
                 Step::Answer(answer) => {
+                    decision.given(&answer, self.now);
                     let seen = self.read(answer, Some((&mut plan, stream.unwrap_or_default())));
-                    self.events.extend(plan.events());
+                    self.note(&mut plan, &mut decision);
+                    self.decisions.push(decision);
                     return seen;
                 }
             }
         }
         panic!("the plan came to no end");
+    }
+
+    fn note(&mut self, plan: &mut Plan, decision: &mut Decision) {
+        let events = plan.events();
+        events.iter().for_each(|event| decision.note(event, self.now));
+        self.events.extend(events);
     }
 
     fn read(&mut self, answer: Answer, rest: Option<(&mut Plan, VecDeque<Piece>)>) -> Seen {
@@ -300,7 +321,7 @@ impl World {
 }
 
 /// A part of what comes over the wire.
-enum Piece {
+pub enum Piece {
     Head(u16, HeaderMap),
     Bytes(Vec<u8>),
     Eof,
@@ -309,7 +330,7 @@ enum Piece {
 }
 
 impl Piece {
-    fn give(self, exchange: &mut super::exchange::Exchange) -> Progress {
+    pub fn give(self, exchange: &mut super::exchange::Exchange) -> Progress {
         match self {
             Piece::Head(status, headers) => exchange.head(status, &headers),
             Piece::Bytes(bytes) => exchange.feed(&bytes),
@@ -320,7 +341,8 @@ impl Piece {
     }
 }
 
-fn pieces(reply: Reply, size: usize) -> VecDeque<Piece> {
+/// A reply, in the order in which it comes over the wire.
+pub fn pieces(reply: Reply, size: usize) -> VecDeque<Piece> {
     let mut pieces = VecDeque::new();
     let (status, headers, body, end) = match reply {
         Reply::Whole(status, headers, body) => (status, headers, body, Piece::Eof),

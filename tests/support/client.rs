@@ -275,7 +275,8 @@ impl Wire {
     }
 
     async fn fill(&mut self) -> Option<()> {
-        let mut piece = [0; 16 * 1024];
+        // Not in place: each of a test's many futures would hold it.
+        let mut piece = vec![0; 16 * 1024];
         match self.stream.read(&mut piece).await {
             Ok(0) | Err(_) => None,
             Ok(count) => {

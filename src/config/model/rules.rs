@@ -39,6 +39,8 @@ record! {
         timeouts: Option<Timeouts>,
         /// How much is too much.
         limits: Option<Limits>,
+        /// What is kept of the router's decisions, for `/-/decisions`.
+        decisions: Option<Decisions>,
         /// Who may send requests: `open`, or the keys of clients. Needed unless the router listens on
         /// loopback only.
         access: Option<Spanned<Access>>,
@@ -76,6 +78,25 @@ record! {
         held: ByteSize = ByteSize(256 << 10),
         /// How long streams may go on when the router has been told to stop.
         shutdown: Duration = Duration::from_secs(30),
+    }
+}
+
+record! {
+    /// What is kept of the router's decisions, in memory only.
+    pub struct Decisions: "`decisions`" {
+        /// How many of them; 0 for none.
+        keep: u32 = 1000,
+        /// How much memory they may take together.
+        at_most: ByteSize = ByteSize(16 << 20),
+        /// Whether what clients asked is kept, too.
+        prompts: bool = false,
+    }
+}
+
+impl Decisions {
+    /// What holds when nobody says anything.
+    pub fn standard(span: Span) -> Decisions {
+        Decisions { span, keep: 1000, at_most: ByteSize(16 << 20), prompts: false }
     }
 }
 
@@ -147,6 +168,8 @@ pub struct Rules {
     pub timeouts: Timeouts,
     /// Limits.
     pub limits: Limits,
+    /// What is kept of decisions.
+    pub decisions: Decisions,
     /// Who may send requests; `None` when the rules do not say, which is right on loopback only.
     pub access: Option<Spanned<Access>>,
     /// The key of the admin paths.

@@ -53,6 +53,7 @@ impl Build<'_> {
         }
         Some(Rule {
             name: from.name.value.clone(),
+            at: from.name.span,
             good: when.for_good(),
             sees_losses: when.names_dropped(),
             when,

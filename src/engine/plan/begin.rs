@@ -72,6 +72,7 @@ impl Plan {
             probe: None,
             events: Vec::new(),
             trace: false,
+            record: false,
             rehearsal: false,
             engine: engine.clone(),
             incoming,

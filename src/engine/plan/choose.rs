@@ -190,7 +190,9 @@ impl Plan {
             return false;
         };
         let reason = format!("rule {} minds that it would not get {dropped}", rule.name);
-        self.events.push(Event::Skipped { provider: self.provider_name(way), reason, until: None });
+        let provider = self.provider_name(way);
+        self.events.push(Event::Skipped { provider: provider.clone(), reason, until: None });
+        self.note_failure(provider, &failure);
         health.with(|health| self.decide(way, failure, read, Some(rule), health, now));
         true
     }

@@ -67,7 +67,7 @@ pub enum Event {
         provider: String,
         /// The rule that said so; `None`: no rule fired, and this is what is usual.
         rule: Option<String>,
-        /// `next` or `return`.
+        /// `next` or `return`; `too_late` where the client had begun to read.
         action: &'static str,
     },
     /// A rule fired.
@@ -91,10 +91,12 @@ pub enum Event {
         /// The rule that said so.
         rule: String,
     },
-    /// What one rule said about an outcome; only when the plan traces.
+    /// What one rule said about an outcome; only when the plan traces or records.
     Verdict {
         /// Whose answer was judged.
         provider: String,
+        /// The rule's place among those of the provider, from 0.
+        place: usize,
         /// The rule.
         rule: String,
         /// Did it fire?
@@ -179,6 +181,9 @@ pub enum Event {
 }
 
 impl Event {
+    /// The failure of an [`Event::Outcome`] that is nobody's: the client left.
+    pub const CLIENT_LEFT: &'static str = "client_left";
+
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {
@@ -256,7 +261,7 @@ impl fmt::Display for Event {
                 write!(out, "rule {rule} (in shadow) would do for {provider}: {action}{would}")
             }
             Event::Switched { to, rule } => write!(out, "{to} goes first from now on{}", By(Some(rule))),
-            Event::Verdict { provider, rule, matched, why } => {
+            Event::Verdict { provider, rule, matched, why, .. } => {
                 let verb = if *matched { "fires" } else { "does not fire" };
                 write!(out, "rule {rule} {verb} for {provider}: {why}")
             }

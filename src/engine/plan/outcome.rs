@@ -16,8 +16,6 @@ use std::sync::Arc;
 
 /// The status for a client that is not there any more. Nobody will read it.
 const CLIENT_GONE: u16 = 499;
-/// What an attempt came to whose client left.
-const CLIENT_LEFT: &str = "client_left";
 
 impl Plan {
     /// Takes in how the attempt went.
@@ -48,7 +46,7 @@ impl Plan {
                 self.events.push(Event::Outcome {
                     provider,
                     what: "the client left".to_owned(),
-                    failure: Some(CLIENT_LEFT),
+                    failure: Some(Event::CLIENT_LEFT),
                     status: None,
                     phase: None,
                 });
@@ -74,9 +72,11 @@ impl Plan {
         let case = Case { committed: true, ..Case::of(way, &failure, &read, now) };
         let rule = self.judge(&case);
         self.remember(&case, &failure, rule.as_deref(), health);
-        if let Some(rule) = rule {
-            self.put_aside(&case, &rule, health);
+        if let Some(rule) = &rule {
+            self.put_aside(&case, rule, health);
         }
+        let (provider, rule) = (self.provider_name(way), rule.map(|rule| rule.name.clone()));
+        self.events.push(Event::Decided { provider, rule, action: "too_late" });
     }
 
     fn succeeded(&mut self, way: usize, status: u16, body: &[u8], health: &mut Health, now: Ms) {
@@ -264,7 +264,7 @@ impl Plan {
         }
     }
 
-    fn note_failure(&mut self, provider: String, failure: &Failure) {
+    pub(super) fn note_failure(&mut self, provider: String, failure: &Failure) {
         self.events.push(Event::Outcome {
             provider,
             what: failure.to_string(),

@@ -16,6 +16,9 @@ use http::HeaderMap;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+/// Of so many rules the words go into a record: the last ones, since the very last is the one that fired.
+const MOST_SAID: usize = 64;
+
 /// An outcome to be judged.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'c> {
@@ -62,7 +65,7 @@ impl Plan {
         let provider = engine.providers.get(self.way(case.way)?.provider)?;
         let facts = self.facts(case, &provider.name);
         let judged = Judged::new(&facts, &engine.texts);
-        let mut said = Vec::new();
+        let rules = self.rules(case.way)?;
         let in_shadow = RefCell::new(Vec::new());
         let is_spent = |rule: &Rule| {
             if rule.shadow {
@@ -70,10 +73,17 @@ impl Plan {
             }
             self.is_spent(case.way, rule)
         };
-        let rule =
-            judge::judge(self.rules(case.way)?, &judged, is_spent, self.trace.then_some(&mut said)).cloned();
-        for judge::Said { rule, fired: matched, why } in said {
-            self.events.push(Event::Verdict { provider: provider.name.clone(), rule, matched, why });
+        let rule = judge::judge(rules, &judged, is_spent, None).cloned();
+        // Of what does not fail the record has nothing to tell, so nothing is written for it.
+        let is_failure = !matches!(case.kind, None | Some(FailureKind::Lossy));
+        if self.trace || (self.record && (is_failure || rule.is_some())) {
+            let most = if self.trace { usize::MAX } else { MOST_SAID };
+            let is_spent = |rule: &Rule| self.is_spent(case.way, rule);
+            let (first, said) = judge::said(rules, &judged, is_spent, rule.as_ref(), most);
+            for (place, judge::Said { rule, fired: matched, why }) in said.into_iter().enumerate() {
+                let (provider, place) = (provider.name.clone(), first + place);
+                self.events.push(Event::Verdict { provider, place, rule, matched, why });
+            }
         }
         let fired = rule.as_ref().map(|rule| Event::Fired {
             provider: provider.name.clone(),

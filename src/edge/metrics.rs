@@ -1,0 +1,235 @@
+//! What has been counted since the start: by provider, by rule, by route. All of it is read off the records of
+//! decisions, is keyed by names, and outlives a reload.
+
+mod exposition;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::engine::Ms;
+use crate::engine::decision::{Attempted, Decision};
+
+pub use exposition::{Gauge, page};
+
+/// One thing that is counted.
+pub struct Family {
+    /// Its name, as Prometheus wants names of counters.
+    name: &'static str,
+    /// What is counted.
+    help: &'static str,
+    /// What it is counted by.
+    labels: &'static [&'static str],
+}
+
+/// Declares what is counted.
+macro_rules! families {
+    ($($id:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        #[derive(Clone, Copy)]
+        enum Count { $($id),+ }
+
+        /// All that is counted, in the order of [`Count`].
+        const FAMILIES: &[Family] =
+            &[$(Family { name: $name, help: $help, labels: &[$($label),*] }),+];
+    };
+}
+
+families! {
+    Requests "rulegate_requests_total" ["route", "provider", "status"]
+        "Requests answered; provider - where the router answered by itself, status 499 where the client left first.";
+    Attempts "rulegate_attempts_total" ["provider", "outcome", "status"]
+        "Attempts at providers, by what came of them: answered, or the failure by the name that rules use.";
+    AttemptMillis "rulegate_attempt_milliseconds_total" ["provider"]
+        "Time from an attempt's begin to its outcome, all attempts of a provider together.";
+    Failovers "rulegate_failovers_total" ["rule", "from", "to"]
+        "Times that another provider was asked because one had failed; rule - where none fired.";
+    Retries "rulegate_retries_total" ["rule", "provider"]
+        "Times that the same provider was asked again, repairs included.";
+    CoolDowns "rulegate_cool_downs_total" ["rule", "provider"]
+        "Times that a provider was put aside.";
+    Streams "rulegate_streams_total" ["provider", "end"]
+        "Streams that clients read, by how they ended: complete, broken or client_left.";
+    Rules "rulegate_rule_fired_total" ["rule", "provider"]
+        "Times that a failover rule decided.";
+    Shadow "rulegate_rule_shadow_total" ["rule", "provider"]
+        "Times that a failover rule in shadow would have decided.";
+    After "rulegate_rule_after_total" ["rule", "after"]
+        "What came after a rule decided: again, returned, answered (by the next provider), failed (the next one too, or nobody was left).";
+    Lost "rulegate_exhausted_total" ["route"]
+        "Requests for which all providers had failed or were put aside.";
+}
+
+/// Separates the values of labels in a key. No name holds it.
+const BETWEEN: char = '\u{1f}';
+
+/// The counters. One per process.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// By family, then by the values of its labels.
+    values: Vec<BTreeMap<String, u64>>,
+    last_hits: BTreeMap<String, Ms>,
+    running: u64,
+    key: String,
+}
+
+/// What is known of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// How often it decided, by provider.
+    pub fired: BTreeMap<String, u64>,
+    /// How often it would have decided, were it not in shadow, by provider.
+    pub shadow: BTreeMap<String, u64>,
+    /// What came after it, by the words of `rulegate_rule_after_total`.
+    pub after: BTreeMap<String, u64>,
+    /// When it decided last, or would have.
+    pub last: Option<Ms>,
+}
+
+impl Metrics {
+    /// A request begins.
+    pub fn begins(&self) {
+        self.counts().running += 1;
+    }
+
+    /// A request, its stream included, is over.
+    pub fn ends(&self) {
+        let mut counts = self.counts();
+        counts.running = counts.running.saturating_sub(1);
+    }
+
+    /// Counts what a request came to; not yet how its stream ended.
+    pub fn answered(&self, decision: &Decision) {
+        let mut counts = self.counts();
+        for (place, attempt) in decision.attempts.iter().enumerate() {
+            counts.attempt(attempt, decision.attempts.get(place + 1));
+        }
+        if decision.probe {
+            return;
+        }
+        let answer = decision.answer.as_ref();
+        let status = answer.map_or(499, |answer| answer.status).to_string();
+        let provider = answer.and_then(|answer| answer.provider.as_deref()).unwrap_or("-");
+        // What no rule names must not fill the memory: anybody can ask for any path.
+        let route = if decision.routed { decision.path.as_str() } else { "-" };
+        counts.add(Count::Requests, &[route, provider, &status]);
+        if decision.exhausted {
+            counts.add(Count::Lost, &[route]);
+        }
+    }
+
+    /// Counts how a stream ended.
+    pub fn stream_ended(&self, decision: &Decision) {
+        let (Some(stream), Some(attempt)) = (&decision.stream, decision.attempts.last()) else { return };
+        let mut counts = self.counts();
+        counts.add(Count::Streams, &[&attempt.provider, stream.how]);
+        if stream.how == "broken" {
+            counts.rule(attempt, None);
+        }
+    }
+
+    /// What is known of a rule.
+    pub fn hits(&self, rule: &str) -> Hits {
+        let counts = self.counts();
+        let by = |count: Count| -> BTreeMap<String, u64> {
+            let values = counts.values.get(count as usize).into_iter().flatten();
+            values
+                .filter_map(|(key, value)| match key.split_once(BETWEEN) {
+                    Some((name, other)) if name == rule => Some((other.to_owned(), *value)),
+                    _ => None,
+                })
+                .collect()
+        };
+        Hits {
+            fired: by(Count::Rules),
+            shadow: by(Count::Shadow),
+            after: by(Count::After),
+            last: counts.last_hits.get(rule).copied(),
+        }
+    }
+
+    /// Every rule that ever decided.
+    pub fn rules(&self) -> Vec<String> {
+        self.counts().last_hits.keys().cloned().collect()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn attempt(&mut self, attempt: &Attempted, next: Option<&Attempted>) {
+        let provider = attempt.provider.as_str();
+        let outcome = attempt.failure.unwrap_or("answered");
+        let status = attempt.status.map_or_else(String::new, |status| status.to_string());
+        if attempt.number > 0 {
+            self.add(Count::Attempts, &[provider, outcome, &status]);
+            let took = attempt.ended.map_or(0, |ended| ended.saturating_sub(attempt.began));
+            self.add_many(Count::AttemptMillis, &[provider], u64::try_from(took).unwrap_or(0));
+        }
+        self.rule(attempt, next);
+    }
+
+    /// What was done about an attempt.
+    fn rule(&mut self, attempt: &Attempted, next: Option<&Attempted>) {
+        let provider = attempt.provider.as_str();
+        for cool_down in &attempt.cool_downs {
+            self.add(Count::CoolDowns, &[&cool_down.rule, &cool_down.provider]);
+        }
+        let at = attempt.ended.unwrap_or(attempt.began);
+        for shadow in &attempt.shadows {
+            self.add(Count::Shadow, &[&shadow.rule, provider]);
+            self.hit(&shadow.rule, at);
+        }
+        let rule = attempt.rule.as_deref();
+        let after = match attempt.action {
+            None => return,
+            Some("retry" | "repair") => {
+                self.add(Count::Retries, &[rule.unwrap_or("-"), provider]);
+                "again"
+            }
+            Some("next") => {
+                if let Some(next) = next {
+                    self.add(Count::Failovers, &[rule.unwrap_or("-"), provider, &next.provider]);
+                }
+                if next.is_some_and(|next| next.failure.is_none()) { "answered" } else { "failed" }
+            }
+            Some(_) => "returned",
+        };
+        let Some(rule) = rule else { return };
+        self.add(Count::Rules, &[rule, provider]);
+        self.add(Count::After, &[rule, after]);
+        self.hit(rule, at);
+    }
+
+    fn hit(&mut self, rule: &str, at: Ms) {
+        let last = self.last_hits.entry(rule.to_owned()).or_insert(at);
+        *last = at.max(*last);
+    }
+
+    fn add(&mut self, count: Count, labels: &[&str]) {
+        self.add_many(count, labels, 1);
+    }
+
+    fn add_many(&mut self, count: Count, labels: &[&str], number: u64) {
+        if self.values.is_empty() {
+            self.values.resize(FAMILIES.len(), BTreeMap::new());
+        }
+        self.key.clear();
+        for (place, label) in labels.iter().enumerate() {
+            if place > 0 {
+                self.key.push(BETWEEN);
+            }
+            self.key.push_str(label);
+        }
+        let Some(values) = self.values.get_mut(count as usize) else { return };
+        match values.get_mut(&self.key) {
+            Some(value) => *value = value.saturating_add(number),
+            None => drop(values.insert(self.key.clone(), number)),
+        }
+    }
+}

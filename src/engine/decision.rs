@@ -1,0 +1,412 @@
+//! The record of how one request was decided: who could be asked, who was, what the rules said, what came of it.
+//!
+//! It is written from the plan's [`Event`]s, which hold no key and nothing of a prompt. The prompt itself is kept
+//! only where the rules ask for it.
+
+mod page;
+#[cfg(test)]
+mod tests;
+
+use super::Ms;
+use super::failure::Phase;
+use super::plan::{Answer, Event};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// No text of a record is longer, in bytes: what a provider says must not fill the memory.
+const LONGEST: usize = 500;
+/// How much of a prompt is kept, in bytes.
+const LONGEST_PROMPT: usize = 64 << 10;
+/// What a record takes besides its texts, in bytes; a guess.
+const FRAME: usize = 400;
+
+/// What of decisions is kept, and how much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keeping {
+    /// How many records; 0 for none.
+    pub keep: usize,
+    /// How much memory they may take, in bytes.
+    pub at_most: usize,
+    /// Whether the prompt is part of them.
+    pub prompts: bool,
+}
+
+/// A provider that a route leaves out, and why.
+pub type LeftOut = (String, String);
+
+/// One request's record.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// The request's id, which its answer names too.
+    pub id: String,
+    /// When the request arrived.
+    pub at: Ms,
+    /// The rules that decided.
+    pub rules_version: String,
+    /// The method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// Is there a route that took the request?
+    pub routed: bool,
+    /// What the client speaks; `None` where no route took the request.
+    pub protocol: Option<String>,
+    /// The model that the client named; empty if it named none.
+    pub model: String,
+    /// Did the client want a stream?
+    pub streaming: bool,
+    /// Did nobody ask but a schedule?
+    pub probe: bool,
+    /// Who might have been asked, in order; those who cannot be asked at all come after them.
+    pub candidates: Vec<Candidate>,
+    /// Providers that this route leaves out.
+    pub left_out: Arc<[LeftOut]>,
+    /// What was tried, in order.
+    pub attempts: Vec<Attempted>,
+    /// What the client was given.
+    pub answer: Option<Given>,
+    /// All that could be asked had failed or was put aside.
+    pub exhausted: bool,
+    /// How a streaming answer ended; `None` while it goes on, and where there was none.
+    pub stream: Option<StreamEnd>,
+    /// When the client left before it was given anything.
+    pub client_left: Option<Ms>,
+    /// What the client sent, if the rules want that kept.
+    pub prompt: Option<Bytes>,
+}
+
+/// A provider that might have been asked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Candidate {
+    /// Its name.
+    pub provider: String,
+    /// Why it was passed over, if it was.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// Why a provider was not asked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PassedOver {
+    /// Why, in words.
+    pub reason: String,
+    /// Until when that holds, if anybody knows.
+    pub until: Option<Ms>,
+}
+
+/// One attempt at a provider.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Attempted {
+    /// 1 for the first of the request; 0 where the request could not even be written for this provider.
+    pub number: u32,
+    /// Who was asked.
+    pub provider: String,
+    /// With which of its keys, by name, if it has several.
+    pub key: Option<String>,
+    /// The provider's own name of the model.
+    pub model: Option<String>,
+    /// What of the request it did not get.
+    pub dropped: Vec<String>,
+    /// When it was asked.
+    pub began: Ms,
+    /// When there was an outcome: of a stream, its first content.
+    pub ended: Option<Ms>,
+    /// What went wrong, by the name that rules use; `None` if nothing did.
+    pub failure: Option<&'static str>,
+    /// The status, if there was one.
+    pub status: Option<u16>,
+    /// How far a failed attempt had come.
+    pub phase: Option<Phase>,
+    /// The outcome in words.
+    pub what: String,
+    /// What each rule said of a failure, in order.
+    pub said: Vec<Verdict>,
+    /// How many rules spoke before those.
+    pub unsaid: usize,
+    /// What rules in shadow would have done.
+    pub shadows: Vec<Shadow>,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// What it led to: `next`, `return`, `retry`, `repair`, `too_late`.
+    pub action: Option<&'static str>,
+    /// When the provider is asked again.
+    pub again_at: Option<Ms>,
+    /// What was repaired for that.
+    pub repair: Option<String>,
+    /// Who was put aside because of it.
+    pub cool_downs: Vec<CoolDown>,
+}
+
+/// What one rule said.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// Its name.
+    pub rule: String,
+    /// Did it fire?
+    pub fired: bool,
+    /// Why, or why not.
+    pub why: String,
+}
+
+/// What a rule in shadow would have done.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shadow {
+    /// Its name.
+    pub rule: String,
+    /// The action, and what else.
+    pub would: String,
+}
+
+/// A provider that was put aside.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CoolDown {
+    /// Who.
+    pub provider: String,
+    /// This one of its keys only.
+    pub key: Option<String>,
+    /// For this model only, by the provider's name of it.
+    pub model: Option<String>,
+    /// Until when; `None`: until a probe finds it well.
+    pub until: Option<Ms>,
+    /// By which rule.
+    pub rule: String,
+}
+
+/// What the client was given.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Given {
+    /// When its head was ready.
+    pub at: Ms,
+    /// The status.
+    pub status: u16,
+    /// Whose answer it is; `None`: the router's own.
+    pub provider: Option<String>,
+    /// The last rule that decided something.
+    pub rule: Option<String>,
+    /// Attempts made for it.
+    pub attempts: u32,
+}
+
+/// How a stream ended that the client was reading.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StreamEnd {
+    /// When.
+    pub at: Ms,
+    /// `complete`, `broken` or `client_left`.
+    pub how: &'static str,
+    /// What went wrong.
+    pub reason: Option<String>,
+}
+
+impl Decision {
+    /// Takes in what happened at `now`.
+    pub fn note(&mut self, event: &Event, now: Ms) {
+        match event {
+            Event::Candidates { order } => {
+                let mut known = std::mem::take(&mut self.candidates);
+                self.candidates = order.iter().map(|name| Candidate::of(name)).collect();
+                known.retain(|candidate| !order.contains(&candidate.provider));
+                self.candidates.extend(known);
+            }
+            Event::Skipped { provider, reason, until } => self.passed_over(provider, reason, *until),
+            Event::Attempt { number, provider, key, model, dropped } => {
+                let attempt = Attempted {
+                    number: *number,
+                    key: key.clone(),
+                    model: model.clone(),
+                    dropped: dropped.clone(),
+                    ..Attempted::of(provider, now)
+                };
+                self.attempts.push(attempt);
+            }
+            Event::Outcome { provider, what, failure, status, phase } => {
+                let is_open = |attempt: &&mut Attempted| attempt.ended.is_none();
+                if *failure == Some(Event::CLIENT_LEFT) {
+                    self.left(now);
+                } else if self.attempts.last_mut().filter(is_open).is_none() {
+                    self.attempts.push(Attempted::of(provider, now));
+                }
+                if let Some(attempt) = self.attempts.last_mut().filter(is_open) {
+                    attempt.ended = Some(now);
+                    (attempt.failure, attempt.status, attempt.phase) = (*failure, *status, *phase);
+                    attempt.what = short(what);
+                }
+            }
+            Event::Verdict { provider, place, rule, matched, why } => {
+                if let Some(attempt) = self.undecided(provider) {
+                    if attempt.said.is_empty() {
+                        attempt.unsaid = *place;
+                    }
+                    let (rule, why) = (rule.clone(), short(why));
+                    attempt.said.push(Verdict { rule, fired: *matched, why });
+                }
+            }
+            Event::Decided { provider, rule, action } => {
+                if let Some(attempt) = self.undecided(provider) {
+                    attempt.action = Some(*action);
+                    attempt.rule.clone_from(rule);
+                }
+            }
+            Event::Retry { provider, rule, at, repair } => {
+                if let Some(attempt) = self.undecided(provider) {
+                    attempt.action = Some(if repair.is_some() { "repair" } else { "retry" });
+                    attempt.rule = Some(rule.clone());
+                    attempt.again_at = Some(*at);
+                    attempt.repair.clone_from(repair);
+                }
+            }
+            Event::CoolDown { provider, key, model, until, rule } => {
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.cool_downs.push(CoolDown {
+                        provider: provider.clone(),
+                        key: key.clone(),
+                        model: model.clone(),
+                        until: *until,
+                        rule: rule.clone(),
+                    });
+                }
+            }
+            Event::NoAnswer { .. } => self.exhausted = true,
+            Event::StreamEnded { .. } => {
+                self.stream = Some(StreamEnd { at: now, how: "complete", reason: None });
+            }
+            Event::BrokenStream { reason, .. } => {
+                let reason = Some(short(reason));
+                self.stream = Some(StreamEnd { at: now, how: "broken", reason });
+            }
+            Event::Fired { provider, rule, action, would: Some(would), .. } => {
+                if let Some(attempt) = self.undecided(provider) {
+                    let (rule, would) = (rule.clone(), short(&format!("{action}{would}")));
+                    attempt.shadows.push(Shadow { rule, would });
+                }
+            }
+            Event::Fired { .. } | Event::Switched { .. } => {}
+            Event::Failover { .. } | Event::Recovered { .. } | Event::Answered { .. } => {}
+        }
+    }
+
+    /// Notes what the client is given.
+    pub fn given(&mut self, answer: &Answer, now: Ms) {
+        self.answer = Some(Given {
+            at: now,
+            status: answer.status.as_u16(),
+            provider: answer.provider.clone(),
+            rule: answer.rule.clone(),
+            attempts: answer.attempts,
+        });
+    }
+
+    /// Keeps the prompt, up to a length.
+    pub fn keep_prompt(&mut self, body: &Bytes) {
+        self.prompt = Some(body.slice(..body.len().min(LONGEST_PROMPT)));
+    }
+
+    /// Did anything go wrong: an attempt, the answer, its stream?
+    pub fn failed(&self) -> bool {
+        self.exhausted
+            || self.attempts.iter().any(Attempted::failed)
+            || self.answer.as_ref().is_some_and(|answer| answer.status >= 400)
+            || self.stream.as_ref().is_some_and(|stream| stream.how == "broken")
+    }
+
+    /// Did this rule decide anything?
+    pub fn has_rule(&self, rule: &str) -> bool {
+        let is_it = |name: &Option<String>| name.as_deref() == Some(rule);
+        self.attempts.iter().any(|attempt| is_it(&attempt.rule))
+            || self.answer.as_ref().is_some_and(|answer| is_it(&answer.rule))
+    }
+
+    /// Was this provider asked?
+    pub fn has_provider(&self, provider: &str) -> bool {
+        self.attempts.iter().any(|attempt| attempt.provider == provider)
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        let candidates: usize = self
+            .candidates
+            .iter()
+            .map(|it| it.passed_over.iter().map(|why| why.reason.len() + 40).sum::<usize>() + 60)
+            .sum();
+        let attempts: usize = self.attempts.iter().map(Attempted::size).sum();
+        let prompt = self.prompt.as_ref().map_or(0, Bytes::len);
+        FRAME + self.path.len() + self.model.len() + candidates + attempts + prompt
+    }
+
+    /// The client left: in the middle of a stream, or before it was given anything.
+    fn left(&mut self, now: Ms) {
+        if self.answer.is_some() {
+            self.stream = Some(StreamEnd { at: now, how: Event::CLIENT_LEFT, reason: None });
+        } else {
+            self.client_left = Some(now);
+        }
+    }
+
+    fn passed_over(&mut self, provider: &str, reason: &str, until: Option<Ms>) {
+        let place = self.candidates.iter().position(|candidate| candidate.provider == provider);
+        let place = place.unwrap_or_else(|| {
+            self.candidates.push(Candidate::of(provider));
+            self.candidates.len() - 1
+        });
+        let why = PassedOver { reason: short(reason), until };
+        if let Some(candidate) = self.candidates.get_mut(place)
+            && !candidate.passed_over.contains(&why)
+        {
+            candidate.passed_over.push(why);
+        }
+    }
+
+    /// The latest attempt, if it was at this provider and nothing has been decided about it.
+    fn undecided(&mut self, provider: &str) -> Option<&mut Attempted> {
+        self.attempts.last_mut().filter(|attempt| attempt.provider == provider && attempt.action.is_none())
+    }
+}
+
+impl Candidate {
+    fn of(provider: &str) -> Candidate {
+        Candidate { provider: provider.to_owned(), passed_over: Vec::new() }
+    }
+}
+
+impl Attempted {
+    fn of(provider: &str, now: Ms) -> Attempted {
+        Attempted {
+            number: 0,
+            provider: provider.to_owned(),
+            key: None,
+            model: None,
+            dropped: Vec::new(),
+            began: now,
+            ended: None,
+            failure: None,
+            status: None,
+            phase: None,
+            what: String::new(),
+            said: Vec::new(),
+            unsaid: 0,
+            shadows: Vec::new(),
+            rule: None,
+            action: None,
+            again_at: None,
+            repair: None,
+            cool_downs: Vec::new(),
+        }
+    }
+
+    /// Did it fail by the provider's doing?
+    pub fn failed(&self) -> bool {
+        self.failure.is_some_and(|failure| failure != Event::CLIENT_LEFT)
+    }
+
+    fn size(&self) -> usize {
+        let said: usize = self.said.iter().map(|verdict| verdict.rule.len() + verdict.why.len() + 56).sum();
+        let shadows: usize = self.shadows.iter().map(|it| it.rule.len() + it.would.len() + 48).sum();
+        let cool_downs: usize = self.cool_downs.iter().map(|it| it.provider.len() + it.rule.len() + 64).sum();
+        std::mem::size_of::<Attempted>() + 64 + self.what.len() + said + shadows + cool_downs
+    }
+}
+
+/// A text, cut to what a record keeps of one.
+fn short(text: &str) -> String {
+    let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,171 @@
+//! `rulegate explain`: asked of rules, and of a router that runs.
+
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::rules::{FAILOVER, ask, two};
+use crate::support::{Folder, Reply, Router, Upstream, program};
+
+/// Two providers; the second has a rule of its own.
+fn rules() -> String {
+    two("http://127.0.0.1:9", "http://127.0.0.1:9").replace(
+        "models: { \"*\": second-model }",
+        "models: { \"*\": second-model }, failover: [ { name: mine, when: { status: 429, text: quota }, do: next, cool_down: { until: [ $header.retry-after ], else: 1h } } ]",
+    )
+}
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.write("rules.yaml", &rules());
+    folder
+}
+
+/// Runs the command with this on its standard input.
+fn run(folder: &Folder, arguments: &str, input: &str) -> Output {
+    use std::io::Write;
+    let mut command = program(folder.path());
+    command.arg("explain").args(arguments.split_whitespace());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn told(folder: &Folder, arguments: &str, input: &str) -> String {
+    let output = run(folder, arguments, input);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json_of(folder: &Folder, arguments: &str, input: &str) -> Value {
+    serde_json::from_str(&told(folder, &format!("{arguments} --json"), input)).unwrap()
+}
+
+#[test]
+fn it_says_which_rule_fires_why_the_earlier_ones_do_not_and_what_follows() {
+    let folder = folder();
+    let text =
+        told(&folder, "--provider first --status 429 --header retry-after:60 --body - --at 1772359200", "{}");
+    for part in [
+        "first on POST /v1/messages",
+        "passes usage-limit",
+        "the text does not match /usage limit reached",
+        "rules.yaml:",
+        "fires  limited",
+        "status 429 is 429",
+        "-> next (rule limited)",
+        "first is put aside until 2026-03-01T10:01:00Z",
+        "second is asked",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+    }
+    assert!(!text.contains("broken"), "the rules after the one that fires say nothing:\n{text}");
+    let page = json_of(&folder, "--provider second --status 429 --body -", "your quota is used up");
+    assert_eq!((&page["attempt"]["rule"], &page["attempt"]["action"]), (&json!("mine"), &json!("next")));
+    assert_eq!(page["next"]["asks"], "first");
+    let line = rules().lines().position(|line| line.contains("name: mine")).unwrap() + 1;
+    assert_eq!(page["attempt"]["rules"][0]["at"], format!("rules.yaml:{line}"));
+}
+
+#[test]
+fn failures_retries_streams_and_good_answers_are_explained_too() {
+    let folder = folder();
+    let silent = json_of(&folder, "--provider first --failure first_byte_timeout", "");
+    assert_eq!((&silent["attempt"]["rule"], &silent["next"]["asks"]), (&json!("silent"), &json!("second")));
+    let busy = json_of(&folder, "--provider first --status 529", "");
+    assert_eq!((&busy["attempt"]["action"], &busy["next"]["asks"]), (&json!("retry"), &json!("first")));
+    let mistake = json_of(&folder, "--provider first --status 418", "");
+    assert_eq!((&mistake["attempt"]["action"], &mistake["next"]["answers"]), (&json!("return"), &json!(418)));
+    let word = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\n";
+    let broken = json_of(&folder, "--provider first --streaming --body - --failure reset", word);
+    assert_eq!(
+        (&broken["stream"]["ended"], &broken["attempt"]["rule"]),
+        (&json!("broken"), &json!("hung-up")),
+        "{broken:#}"
+    );
+    let early = json_of(
+        &folder,
+        "--provider first --streaming --body - --failure reset",
+        "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+    );
+    assert_eq!((&early["stream"], &early["next"]["asks"]), (&Value::Null, &json!("second")), "{early:#}");
+    let message = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"x"}]}"#;
+    let good = json_of(&folder, "--provider first --body -", message);
+    assert_eq!(
+        (&good["attempt"]["outcome"], &good["next"]["answers"]),
+        (&json!("answered"), &json!(200)),
+        "{good:#}"
+    );
+    assert!(told(&folder, "--provider first --body -", message).contains("the client gets this answer"));
+}
+
+#[test]
+fn the_order_is_the_providers_own_rules_then_everybodys() {
+    let folder = folder();
+    let text = told(&folder, "--order", "");
+    let second = text.split("second on /v1/messages").nth(1).unwrap();
+    let lines: Vec<&str> = second.lines().skip(1).collect();
+    assert!(lines[0].contains("mine") && lines[0].contains("its own"), "{text}");
+    assert!(lines[1].contains("usage-limit") && lines[1].contains("everybody's"), "{text}");
+    let page = json_of(&folder, "--order --provider first", "");
+    let names: Vec<&str> =
+        page[0]["rules"].as_array().unwrap().iter().map(|it| it["rule"].as_str().unwrap()).collect();
+    let written: Vec<&str> =
+        FAILOVER.lines().filter_map(|line| line.split_once("name: ").map(|it| it.1)).collect();
+    assert_eq!((page.as_array().unwrap().len(), names), (1, written));
+}
+
+#[test]
+fn a_question_that_makes_no_sense_is_answered_with_what_would() {
+    let folder = folder();
+    for (arguments, said) in [
+        ("", "required"),
+        ("--provider first", "--status"),
+        ("--provider frist --status 500", "did you mean first?"),
+        ("--provider first --failure conect", "did you mean connect?"),
+        ("--provider first --status 500 --route /v2", "/v2"),
+        ("--provider first --status 500 --body nowhere.json", "nowhere.json"),
+        ("--provider first --status 500 --header nonsense", "name:value"),
+        ("--decision nowhere.json", "nowhere.json"),
+        ("some-id --url https://127.0.0.1:1", "http://"),
+    ] {
+        let output = run(&folder, arguments, "");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {text}");
+        assert!(text.contains(said), "{arguments}: {text}");
+    }
+    folder.write("rules.yaml", "providers: {");
+    assert_eq!(run(&folder, "--order", "").status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_running_router_is_asked_how_an_answer_came_about() {
+    let first = Upstream::always(Reply::json(500, "{}")).await;
+    let second = Upstream::always(crate::support::rules::completion("from second")).await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
+    let answer = router.client().post("/v1/messages", ask()).await;
+    let id = answer.header("x-rulegate-request").unwrap().to_owned();
+    let folder = Folder::new();
+    let text = told(&folder, &format!("{id} --url {}", router.url()), "");
+    for part in [
+        id.as_str(),
+        "POST /v1/messages",
+        "1 first",
+        "status 500",
+        "fires  broken",
+        "-> next (rule broken)",
+        "2 second",
+        "answered",
+        "the client got 200 from second",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+    }
+    let saved = told(&folder, &format!("last --json --url {}", router.url()), "");
+    assert_eq!(told(&folder, "--decision -", &saved), text);
+    let unknown = run(&folder, &format!("nosuchid --url {}", router.url()), "");
+    assert_eq!(unknown.status.code(), Some(1));
+    let locked = Router::start(format!("admin_key: root-key\n{}", two(&first.url(), &second.url()))).await;
+    assert_eq!(run(&folder, &format!("last --url {}", locked.url()), "").status.code(), Some(1));
+}
