@@ -20,10 +20,10 @@ const NOW: i64 = 1_790_000_000_000;
 
 /// What was said: thinking, text, and the arguments of each tool call.
 #[derive(Debug, Default, PartialEq)]
-struct Said {
-    thinking: String,
-    text: String,
-    calls: Vec<(String, String)>,
+pub struct Said {
+    pub thinking: String,
+    pub text: String,
+    pub calls: Vec<(String, String)>,
 }
 
 pub fn engine() -> Arc<Engine> {
@@ -99,7 +99,7 @@ fn recorded(text: &str) -> (Said, bool) {
 }
 
 /// Reads what a client got; panics where it breaks the grammar of the client's protocol.
-fn read(text: &str) -> (Said, bool) {
+pub fn read(text: &str) -> (Said, bool) {
     let mut said = Said::default();
     let (mut open, mut next) = (None, 0);
     let (mut stopped, mut failed, mut delta_seen) = (false, false, false);
@@ -177,7 +177,7 @@ fn read(text: &str) -> (Said, bool) {
 
 /// What the client gets when the provider's bytes arrive in pieces of `size`; `None` if an error came before any
 /// content, so that another provider would be asked.
-fn through(engine: &Arc<Engine>, bytes: &[u8], size: usize) -> Option<String> {
+pub fn through(engine: &Arc<Engine>, bytes: &[u8], size: usize) -> Option<String> {
     let request = json!({ "model": "deepseek-v4-pro", "max_tokens": 9, "stream": true, "messages": [] });
     let incoming = Incoming {
         id: "0123456789abcdefghijklmn".into(),

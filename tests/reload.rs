@@ -167,6 +167,8 @@ async fn a_request_under_way_ends_as_it_began_and_health_is_kept() {
     let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
     stream.until("early").await;
     router.folder.replace("rules.yaml", &two(&address, &second.url()));
+    // Asking the old rules meanwhile would wait at the gate.
+    router.client().post("/-/reload", "").await;
     comes_to(&router, "from second").await;
     router.folder.replace("rules.yaml", &two(&address, &second.url()).replace("second-model", "third-model"));
     router.client().post("/-/reload", "").await;

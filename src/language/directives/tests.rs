@@ -4,6 +4,7 @@ use super::{Example, all};
 use crate::language::compile::Compiler;
 use crate::language::matchers::MATCHERS;
 use crate::language::scope::{Env, Scope};
+use crate::language::template::Template;
 use crate::language::value::Val;
 use crate::text::diagnostic::{Diagnostics, FileId};
 use crate::text::json::Doc;
@@ -11,15 +12,23 @@ use crate::text::yaml;
 
 /// What `template` writes for the document `input`.
 fn run(template: &str, input: &str) -> Result<Option<String>, String> {
+    give(&compile(template)?, template, input)
+}
+
+fn compile(template: &str) -> Result<Template, String> {
     let scope = Scope::new(&[""]);
     let mut diags = Diagnostics::default();
     let node = yaml::parse(FileId(0), template).map_err(|error| error.message)?;
     let compiled = Compiler::new(&scope, &mut diags).template(&node);
-    let compiled = compiled.ok_or_else(|| {
+    compiled.ok_or_else(|| {
         diags.iter().map(|d| format!("{} ({})", d.message, d.help.join("; "))).collect::<Vec<_>>().join("\n")
-    })?;
+    })
+}
+
+/// What it writes for `input`, and that evaluating it comes to the same.
+fn give(compiled: &Template, template: &str, input: &str) -> Result<Option<String>, String> {
     let doc = Doc::parse(input.as_bytes().to_vec()).unwrap();
-    let mut env = Env::new(scope.len());
+    let mut env = Env::new(1);
     env.set(0, Val::Json(doc.root()));
     let mut out = Vec::new();
     let gave = compiled.write(&mut env, &mut out).map_err(|fail| fail.message)?;
@@ -38,6 +47,36 @@ fn every_example_gives_what_it_says() {
             assert_eq!(gave.as_deref(), *output, "{template} over {input}");
         }
     }
+}
+
+/// `run` holds writing against evaluating. Here for every example's template over every example's document, in the
+/// places where templates stand.
+#[test]
+fn a_template_evaluated_reads_as_it_is_written() {
+    let examples = || all().flat_map(|directive| directive.examples);
+    let mut documents: Vec<&str> = examples().map(|example| example.input).collect();
+    documents.sort_unstable();
+    documents.dedup();
+    let templates: Vec<&str> = examples().map(|example| example.template).collect();
+    let mut gave = 0;
+    for (at, template) in templates.iter().enumerate() {
+        let other = templates[(at * 7 + 3) % templates.len()];
+        for template in [
+            (*template).to_owned(),
+            format!("[ {template}, {other}, {{ k: {template}, l: {other} }} ]"),
+            format!("{{ $first: [ {template}, {other} ] }}"),
+            format!("{{ $if: $.a, $then: {template}, $else: {other} }}"),
+            format!("{{ $let: {{ zz: {template} }}, $in: [ $zz, {{ $flat: [ {other}, $zz ] }} ] }}"),
+            format!("{{ $for: $.a, $as: zz, $emit: [ $zz, {template} ] }}"),
+        ] {
+            let compiled = compile(&template).unwrap_or_else(|error| panic!("{template}: {error}"));
+            for document in &documents {
+                gave +=
+                    usize::from(give(&compiled, &template, document).is_ok_and(|output| output.is_some()));
+            }
+        }
+    }
+    assert!(gave > 10_000, "{gave} gave something");
 }
 
 #[test]
