@@ -90,6 +90,7 @@ fn verdicts(criterion: &mut Criterion) {
             committed: false,
             dropped: &[],
             now: world::NOW,
+            chance: 0.0,
         };
         let found = engine.judge(provider, &facts).map(|rule| rule.name.as_str());
         assert_eq!(found, Some(rule), "{name} does not measure what it says");
@@ -124,6 +125,7 @@ fn verdicts(criterion: &mut Criterion) {
             committed: false,
             dropped: &[],
             now: world::NOW,
+            chance: 0.0,
         };
         let found = engine.judge(0, &facts).map(|rule| rule.name.clone());
         assert_eq!(found, Some(format!("r{}", count - 1)), "{count} rules do not measure what they say");

@@ -9,6 +9,7 @@ mod health;
 mod mapping;
 mod protocol;
 mod provider;
+mod repair;
 mod route;
 mod rule_test;
 mod rules;
@@ -19,12 +20,13 @@ pub use access::{Access, ClientKey, Key, Keys};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
     Action, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, LogLevel, Repair, RepairThen, Retry,
-    Then, Wait, WaitFor,
+    Then, Wait, WaitFor, WhichMoment,
 };
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
+pub use repair::{ListRepair, RequestRepair};
 pub use route::{Method, Route};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
 pub use rules::{Decisions, FoundFile, Limits, Rules, RulesFile, Timeouts};

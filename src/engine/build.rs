@@ -11,7 +11,7 @@ use super::headers::ListEdit;
 use super::judge::texts::Texts;
 use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
-use super::names::{self, OUTGOING, ROUTING};
+use super::names::{self, OUTGOING, REPAIRING, ROUTING};
 use super::protocol::{Headers, Protocol};
 use super::provider::{KeySource, ModelRule, OwnKey, Provider};
 use super::route::{Route, Way};
@@ -126,13 +126,26 @@ struct Build<'b> {
 
 impl Build<'_> {
     /// Compiles repairs, and says where they are: a rule looks for its own before the common ones.
-    fn repairs(&mut self, table: &model::Table<Node>) -> Repairs {
-        let scope = names::scope(ROUTING);
+    fn repairs(&mut self, table: &model::Table<model::RequestRepair>) -> Repairs {
+        let scope = names::scope(REPAIRING);
         let mut places = Vec::new();
-        for (name, node) in table.iter() {
-            let patch = compile::patch(node, &scope, self.diags);
-            places.push((name.text.clone(), patch.is_some().then_some(self.repairs.len())));
-            self.repairs.extend(patch.map(|patch| Repair { name: name.text.clone(), patch }));
+        for (name, from) in table.iter() {
+            let patch = from.patch.as_ref().map(|patch| compile::patch(patch, &scope, self.diags));
+            if matches!(patch, Some(None)) {
+                places.push((name.text.clone(), None));
+                continue;
+            }
+            places.push((name.text.clone(), Some(self.repairs.len())));
+            let headers = self.headers(&from.headers, &scope);
+            let mut lists = Vec::new();
+            for (header, list) in from.header_lists.iter() {
+                let mut all = |nodes: &[Node]| {
+                    nodes.iter().filter_map(|node| compile::template(node, &scope, self.diags)).collect()
+                };
+                let (drop, add) = (all(&list.drop), all(&list.add));
+                lists.extend(self.header_name(&header.text, header.span).map(|name| (name, drop, add)));
+            }
+            self.repairs.push(Repair { name: name.text.clone(), patch: patch.flatten(), headers, lists });
         }
         scope.finish(self.diags);
         places

@@ -39,22 +39,32 @@ impl ListEdit {
     /// is left in it. Each item stays where it first stood.
     pub fn apply(&self, headers: &mut HeaderMap) {
         let fits = |globs: &[Glob], item: &str| globs.iter().any(|glob| glob.matches(item));
-        let mut items: Vec<&str> = Vec::new();
-        let values = headers.get_all(&self.name).into_iter().filter_map(|value| value.to_str().ok());
-        let sent = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
-        let kept = sent
-            .filter(|item| self.keep.as_ref().is_none_or(|keep| fits(keep, item)))
-            .filter(|item| !fits(&self.drop, item));
-        for item in kept.chain(self.add.iter().map(String::as_str)) {
-            if !items.contains(&item) {
-                items.push(item);
-            }
-        }
-        match HeaderValue::from_str(&items.join(",")) {
-            Ok(value) if !items.is_empty() => drop(headers.insert(self.name.clone(), value)),
-            _ => drop(headers.remove(&self.name)),
+        edit_list(headers, &self.name, &self.add, |item| {
+            self.keep.as_ref().is_none_or(|keep| fits(keep, item)) && !fits(&self.drop, item)
+        });
+    }
+}
+
+/// Edits a header that is a list with commas: what `stays` holds for is left, and `add` put at the end.
+pub fn edit_list(headers: &mut HeaderMap, name: &HeaderName, add: &[String], stays: impl Fn(&str) -> bool) {
+    let mut items: Vec<&str> = Vec::new();
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    let sent = values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty());
+    for item in sent.filter(|item| stays(item)).chain(add.iter().map(String::as_str)) {
+        if !items.contains(&item) {
+            items.push(item);
         }
     }
+    match HeaderValue::from_str(&items.join(",")) {
+        Ok(value) if !items.is_empty() => drop(headers.insert(name.clone(), value)),
+        _ => drop(headers.remove(name)),
+    }
+}
+
+/// The entries that a text names: with commas between them, with or without quotes around them.
+pub fn entries(text: &str) -> impl Iterator<Item = &str> {
+    let quotes: &[char] = &['`', '"', '\''];
+    text.split(',').map(move |entry| entry.trim().trim_matches(quotes)).filter(|entry| !entry.is_empty())
 }
 
 #[cfg(test)]

@@ -141,6 +141,8 @@ pub struct Facts<'a> {
     pub dropped: &'a [String],
     /// When it was seen.
     pub now: Ms,
+    /// From 0 to below 1: how much of a cool down's `jitter` is added.
+    pub chance: f64,
 }
 
 /// What rules may ask of a route.

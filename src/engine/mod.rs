@@ -26,7 +26,7 @@ pub use provider::{KeySource, Provider};
 pub use route::{Route, RouteMatch};
 
 use crate::config::model::{Access, Key};
-use crate::language::Patch;
+use crate::language::{Patch, Template};
 use crate::text::json::Doc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -69,10 +69,14 @@ pub struct Engine {
     models_doc: Doc,
 }
 
-/// A named patch of a request.
+/// A named change of a request; templates over [`names::REPAIRING`].
 struct Repair {
     name: String,
-    patch: Patch,
+    patch: Option<Patch>,
+    /// Headers that are set, or left out where the template gives nothing.
+    headers: protocol::Headers,
+    /// Of headers that are lists: what is taken out, and what is put in.
+    lists: Vec<(http::HeaderName, Vec<Template>, Vec<Template>)>,
 }
 
 /// How much is too much.

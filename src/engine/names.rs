@@ -85,6 +85,10 @@ pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status,
 pub const ROUTING: Names =
     &[Name::Doc, Name::Request, Name::Header, Name::Model, Name::Models, Name::Provider, Name::Now, Name::Id];
 
+/// Repairs of requests.
+pub const REPAIRING: Names =
+    &[Name::Doc, Name::Request, Name::Header, Name::Model, Name::Provider, Name::Now, Name::Id, Name::Match];
+
 /// The parts of a mapping, and which of [`MAPPING`] have a value there; elsewhere they are nothing.
 pub const PARTS: &[(&str, Names)] = &[
     ("request, keep, headers", REQUEST_VALUES),
@@ -137,7 +141,8 @@ pub const PLACES: &[(&str, Names)] = &[
     ("a protocol's `errors` and `error_headers`, `ping` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
     ("`cool_down.until`", COOLING),
-    ("`when`, `answer` and `otherwise` of a route; a provider's `patch`; a repair's patch", ROUTING),
+    ("`when`, `answer` and `otherwise` of a route; a provider's `patch`", ROUTING),
+    ("a repair's `patch`, `headers` and `header_lists`", REPAIRING),
 ];
 
 /// A compile-time scope with these names.

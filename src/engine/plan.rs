@@ -16,6 +16,7 @@ mod choose;
 pub mod event;
 mod outcome;
 mod quoted;
+mod repair;
 mod request;
 mod verdict;
 
@@ -29,13 +30,12 @@ use super::decision::{Decision, Keeping};
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::health::{Lane, Shared};
-use super::judge::Rules;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
 use crate::text::json::Doc;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
 
@@ -177,6 +177,8 @@ pub struct Plan {
     tried: Vec<Tried>,
     /// Repairs made, as (way, patch).
     repaired: Vec<(usize, usize)>,
+    /// Headers that repairs have changed, as (way, header, its new value).
+    edited: Vec<(usize, HeaderName, Option<HeaderValue>)>,
     /// Retries made, as (way, rule, how many).
     retries: Vec<(usize, String, u32)>,
     /// The latest attempt.
@@ -325,12 +327,6 @@ impl Plan {
 
     fn route(&self) -> Option<&Route> {
         self.engine.routes.get(self.route)
-    }
-
-    /// The rules for what comes over a way.
-    fn rules(&self, way: usize) -> Option<&Rules> {
-        let own = self.way(way)?.rules.as_deref();
-        own.or_else(|| self.provider_at(way).map(|provider| &provider.rules))
     }
 
     fn way(&self, way: usize) -> Option<&Way> {

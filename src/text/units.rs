@@ -1,5 +1,6 @@
 //! The small notations of the rules files: `30s`, `32MiB`, `5xx`, `name-*`, a schedule, a secret, a moment.
 
+mod clock;
 mod cron;
 mod duration;
 mod glob;
@@ -8,6 +9,7 @@ mod secret;
 mod size;
 mod status;
 
+pub use clock::{in_words, is_zone};
 pub use cron::Cron;
 pub use duration::{duration, duration_text};
 pub use glob::Glob;

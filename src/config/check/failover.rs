@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::names::uses;
 use super::providers::known;
-use crate::config::model::{Action, CoolDown, Fact, FailoverRule, Provider, Rules, Table, When};
+use crate::config::model::{
+    Action, CoolDown, Fact, FailoverRule, Provider, RequestRepair, Rules, Table, When,
+};
 use crate::config::values::unknown_name;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::text::units::is_zone;
 use crate::text::yaml::Node;
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
@@ -28,7 +31,11 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
 }
 
 /// Repairs that no rule uses.
-fn unused<'r>(repairs: &Table<Node>, by: impl Iterator<Item = &'r FailoverRule>, diags: &mut Diagnostics) {
+fn unused<'r>(
+    repairs: &Table<RequestRepair>,
+    by: impl Iterator<Item = &'r FailoverRule>,
+    diags: &mut Diagnostics,
+) {
     let used: Vec<&str> = by
         .filter_map(|rule| match &rule.action {
             Action::Repair(repair) => Some(repair.name.value.as_str()),
@@ -47,7 +54,7 @@ pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
     rules.failover.iter().chain(own).chain(rules.routes.iter().flat_map(|route| &route.failover))
 }
 
-fn list(rules: &Rules, list: &[FailoverRule], own: &Table<Node>, diags: &mut Diagnostics) {
+fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags: &mut Diagnostics) {
     super::twice("the rule", list.iter().map(|rule| (rule.name.value.as_str(), rule.name.span)), diags);
     let mut always: Option<&FailoverRule> = None;
     for rule in list {
@@ -66,7 +73,12 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<Node>, diags: &mut Dia
         action(rules, own, &rule.action, diags);
         if let Some(cool_down) = &rule.cool_down {
             times(cool_down, diags);
-            captures(rule, cool_down, diags);
+            captures(rule, cool_down.until.iter(), diags);
+        }
+        if let Action::Repair(repair) = &rule.action {
+            let repairs = || own.iter().chain(rules.repairs.iter());
+            let made = repairs().find(|(name, _)| name.text == repair.name.value);
+            captures(rule, made.iter().map(|(_, repair)| &repair.node), diags);
         }
     }
 }
@@ -81,7 +93,7 @@ fn providers(rules: &Rules, when: &When, diags: &mut Diagnostics) {
     });
 }
 
-fn action(rules: &Rules, own: &Table<Node>, action: &Action, diags: &mut Diagnostics) {
+fn action(rules: &Rules, own: &Table<RequestRepair>, action: &Action, diags: &mut Diagnostics) {
     match action {
         Action::Repair(repair) if !rules.incomplete => {
             let names = || own.names().chain(rules.repairs.names()).map(|name| name.text.as_str());
@@ -118,6 +130,10 @@ fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("bad-cool-down", "`at_least` is more than `at_most`");
         diags.push(diagnostic.at(cool_down.span).label("no time fits"));
     }
+    if let Some(zone) = cool_down.zone.as_ref().filter(|zone| !is_zone(&zone.value)) {
+        let diagnostic = Diagnostic::error("unknown-zone", format!("there is no time zone `{}`", zone.value));
+        diags.push(diagnostic.at(zone.span).label("unknown").help("write a name such as `Europe/Berlin`"));
+    }
     if cool_down.at_most == Some(Duration::ZERO) {
         let diagnostic = Diagnostic::error("bad-cool-down", "`at_most: 0` leaves no time at all");
         diags.push(diagnostic.at(cool_down.span).label("never cools down"));
@@ -125,7 +141,7 @@ fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
 }
 
 /// `$match.NAME` needs a group of that name in a `text` of the same rule.
-fn captures(rule: &FailoverRule, cool_down: &CoolDown, diags: &mut Diagnostics) {
+fn captures<'n>(rule: &FailoverRule, used_in: impl Iterator<Item = &'n Node>, diags: &mut Diagnostics) {
     let mut groups = Vec::new();
     if let Some(when) = &rule.when {
         when.visit(&mut |fact| {
@@ -135,7 +151,7 @@ fn captures(rule: &FailoverRule, cool_down: &CoolDown, diags: &mut Diagnostics) 
         });
     }
     let mut used = Vec::new();
-    cool_down.until.iter().for_each(|template| uses(template, "$match.", &mut used));
+    used_in.for_each(|template| uses(template, "$match.", &mut used));
     for (name, node) in used {
         if groups.contains(&name.as_str()) {
             continue;

@@ -20,7 +20,7 @@ pub fn check(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut D
         spoken_protocols().filter_map(|protocol| protocol.auth.as_ref()).chain(provider.auth.as_ref());
     let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
     let templates = templates.chain(auths.map(|auth| &auth.value)).chain(&provider.patch);
-    let templates = templates.chain(provider.repairs.iter().map(|(_, node)| node));
+    let templates = templates.chain(provider.repairs.iter().map(|(_, repair)| &repair.node));
     let mut used = Vec::new();
     templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));
     let mut read: Vec<String> = declared.chain(used.into_iter().map(|(name, _)| name)).collect();

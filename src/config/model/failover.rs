@@ -140,11 +140,20 @@ record! {
         otherwise("else"): Option<Then>,
     }
 
-    /// For how long to leave a provider alone. The latest moment that `until` gives counts, else `else`.
+    /// For how long to leave a provider alone. Of the moments to come that `until` gives the latest counts, or the
+    /// first; if there is none, `else`. A fixed time counts beside them. Then `jitter` is added, then the bounds hold,
+    /// and a pause that lasts longer already stays.
     pub struct CoolDownTable: "`cool_down`" {
         /// Where the answer says it: templates that give an instant or a duration, such as
-        /// `$header.retry-after` or `$match.reset`.
+        /// `$header.retry-after` or `$match.reset`: seconds, milliseconds where the place's name ends in `ms`, seconds
+        /// or milliseconds since 1970, `1m30s`, `12 minutes`, RFC 3339, an HTTP date, `8pm (Europe/Paris)`.
         until: Several<Node> = Several(Vec::new()),
+        /// Which of several moments in `until` counts.
+        of_several: WhichMoment = WhichMoment::Latest,
+        /// The time zone of times of day that name none. Default UTC.
+        zone: Option<Spanned<String>>,
+        /// Up to so much is added by chance.
+        jitter: Option<Duration>,
         /// A fixed time.
         fixed("for"): Option<Duration>,
         /// When the answer does not say it.
@@ -159,6 +168,14 @@ record! {
 }
 
 words! {
+    /// Which of several moments counts.
+    pub enum WhichMoment: "a choice of moments" {
+        /// The one that lies farthest ahead.
+        Latest = "latest",
+        /// That of the first source that names one.
+        First = "first",
+    }
+
     /// What follows a repair.
     pub enum RepairThen: "what follows a repair" {
         /// The request is sent again.
@@ -227,6 +244,9 @@ impl FromNode for CoolDown {
         Some(CoolDown(CoolDownTable {
             span: node.span,
             until: Several(Vec::new()),
+            of_several: WhichMoment::Latest,
+            zone: None,
+            jitter: None,
             fixed: Some(fixed),
             otherwise: None,
             at_least: None,

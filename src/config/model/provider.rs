@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Auth, FailoverRule, Key, Several, Spanned, Table, Timeouts};
+use super::{Auth, FailoverRule, Key, RequestRepair, Several, Spanned, Table, Timeouts};
 use crate::config::record::{FromNode, Schemas, record, words, wrong_type};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::units::Glob;
@@ -55,7 +55,7 @@ record! {
         /// Rules for this provider's answers; they come before the common ones.
         failover: Vec<FailoverRule>,
         /// Patches of a request for its rules, by name; they come before the common ones.
-        repairs: Table<Node>,
+        repairs: Table<RequestRepair>,
         /// A proxy on the way to it; `env` obeys the usual variables, `none` uses none.
         proxy: Option<Spanned<String>>,
     }

@@ -6,12 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Access, ByteSize, Catalog, FailoverRule, Key, Mapping, Probe, Protocol, Provider, Route, RuleTest,
-    Spanned, Table,
+    Access, ByteSize, Catalog, FailoverRule, Key, Mapping, Probe, Protocol, Provider, RequestRepair, Route,
+    RuleTest, Spanned, Table,
 };
 use crate::config::record::record;
 use crate::text::diagnostic::{FileId, Span};
-use crate::text::yaml::Node;
 
 record! {
     /// The rules: providers in order of priority, routes, failover, health and tests. An included file may
@@ -34,7 +33,7 @@ record! {
         /// rules come before these.
         failover: Vec<FailoverRule>,
         /// Patches of a request, by name, for the action `repair`.
-        repairs: Table<Node>,
+        repairs: Table<RequestRepair>,
         /// How long to wait for what; a provider may say otherwise for itself.
         timeouts: Option<Timeouts>,
         /// How much is too much.
@@ -163,7 +162,7 @@ pub struct Rules {
     /// In order.
     pub failover: Vec<FailoverRule>,
     /// Patches by name.
-    pub repairs: Table<Node>,
+    pub repairs: Table<RequestRepair>,
     /// All four are there.
     pub timeouts: Timeouts,
     /// Limits.

@@ -16,6 +16,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("Probe", "recovered_when", "Condition"),
     ("Provider", "patch", "Patch"),
     ("ProviderPart", "patch", "Patch"),
+    ("RepairParts", "patch", "Patch"),
 ];
 
 fn to(name: &str) -> Value {
@@ -29,12 +30,6 @@ pub fn complete(definitions: &mut Map<String, Value>) {
             definitions.get_mut(*definition).and_then(|it| it.pointer_mut(&format!("/properties/{key}")))
         {
             point(property, to(shape));
-        }
-    }
-    for file in ["RulesFile", "Provider", "ProviderPart"] {
-        if let Some(repairs) = definitions.get_mut(file).and_then(|it| it.pointer_mut("/properties/repairs"))
-        {
-            point(repairs, json!({ "type": "object", "additionalProperties": to("Patch") }));
         }
     }
     if let Some(facts) = definitions.get_mut("When").and_then(|it| it.pointer_mut("/anyOf/2")) {

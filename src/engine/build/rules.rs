@@ -107,6 +107,9 @@ impl Build<'_> {
         }
         Cooling {
             until,
+            first: from.of_several == model::WhichMoment::First,
+            zone: from.zone.as_ref().map(|zone| zone.value.clone()),
+            jitter: from.jitter,
             fixed: from.fixed,
             otherwise: from.otherwise,
             at_least: from.at_least,

@@ -14,6 +14,12 @@ use std::time::Duration;
 pub struct Cooling {
     /// Where the answer says until when; the latest moment counts.
     pub until: Vec<Source>,
+    /// Whether the first source that names a moment decides, and not the latest moment.
+    pub first: bool,
+    /// The time zone of times of day that name none; `None` is UTC.
+    pub zone: Option<String>,
+    /// Up to so much is added by chance.
+    pub jitter: Option<Duration>,
     /// A fixed time, which counts beside the sources.
     pub fixed: Option<Duration>,
     /// The time when nothing else gives one.
@@ -39,7 +45,10 @@ impl Source {
     pub fn new(path: Option<&str>, value: Template) -> Source {
         let path = path.filter(|path| path.starts_with('$'));
         let last = path.and_then(|path| path.rsplit(['.', '-', '_']).next());
-        Source { value, in_ms: last.is_some_and(|word| word.eq_ignore_ascii_case("ms")) }
+        Source {
+            value,
+            in_ms: last.is_some_and(|word| word.eq_ignore_ascii_case("ms") || word.ends_with("Ms")),
+        }
     }
 }
 
@@ -50,7 +59,8 @@ impl Cooling {
         let fixed = self.fixed.map(|time| now.saturating_add(millis(time)));
         let otherwise = || self.otherwise.map(|time| now.saturating_add(millis(time)));
         let until = stated.max(fixed).or_else(otherwise)?;
-        Some(self.clamp(until, now))
+        let more = self.jitter.map_or(0, |jitter| millis(jitter.mul_f64(facts.chance)));
+        Some(self.clamp(until.saturating_add(more), now))
     }
 
     /// The latest moment to come that the answer names.
@@ -67,9 +77,15 @@ impl Cooling {
                 continue;
             };
             // A path may select several places: each of them is one more source.
-            let moments =
-                value.items().into_iter().filter_map(|item| moment(&item.to_text()?, source.in_ms, now));
+            let zone = self.zone.as_deref();
+            let moments = value.items().into_iter().filter_map(|item| {
+                let text = item.to_text()?;
+                moment(&text, source.in_ms, now).or_else(|| units::in_words(&text, now, zone))
+            });
             latest = latest.max(moments.filter(|moment| *moment > now).max());
+            if self.first && latest.is_some() {
+                break;
+            }
         }
         latest
     }

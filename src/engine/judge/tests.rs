@@ -52,10 +52,41 @@ fn ends_of_cool_downs_are_read_from_wherever_an_answer_has_them() {
         ("{ until: [ $header.x-reset ] }", bare().with("x-reset", at * 1000), Some(hour)),
         ("{ until: [ $header.x-reset ] }", bare().with("x-reset", "1m30.5s"), Some(90_500)),
         ("{ until: [ $header.x-reset ] }", bare().with("x-reset", "2023-11-14T23:13:20Z"), Some(hour)),
+        ("{ until: [ $.resetAfterMs ] }", body(r#"{"resetAfterMs":1500}"#), Some(1500)),
+        ("{ until: [ $header.x-reset ], else: 1m }", bare().with("x-reset", "-5"), Some(60_000)),
+        ("{ until: [ $header.x-reset ], else: 1m }", bare().with("x-reset", "1e3"), Some(60_000)),
+        // As people write it.
+        ("{ until: [ $header.x-reset ] }", bare().with("x-reset", "2 hours and 30 minutes"), Some(9_000_000)),
+        ("{ until: [ $header.x-reset ] }", bare().with("x-reset", "11:13pm (UTC)"), Some(hour - 20_000)),
+        (
+            "{ until: [ $header.x-reset ], zone: Europe/Paris }",
+            bare().with("x-reset", "12:13am"),
+            Some(hour - 20_000),
+        ),
+        (
+            r#"{ until: [ { $capture: 'resets (.+)$', $from: $.text, $group: 1 } ], else: 1h }"#,
+            body(r#"{"text":"You've hit your limit · resets Nov 15, 1am (Europe/Paris)"}"#),
+            Some(6_400_000),
+        ),
         // Moments in the past are no moments.
         ("{ until: [ $header.x-reset ], else: 1m }", bare().with("x-reset", at - 7200), Some(60_000)),
         // The latest counts; bounds hold for all.
         ("{ until: [ $header.a, $header.b ] }", bare().with("a", 5).with("b", 9), Some(9_000)),
+        (
+            "{ until: [ $header.a, $header.b ], of_several: first }",
+            bare().with("a", 5).with("b", 9),
+            Some(5_000),
+        ),
+        (
+            "{ until: [ $header.a, $header.b ], of_several: first }",
+            bare().with("a", 0).with("b", 9),
+            Some(9_000),
+        ),
+        (
+            "{ until: [ $header.a, $header.b ], of_several: first }",
+            bare().with("a", "x").with("b", 9),
+            Some(9_000),
+        ),
         ("{ until: [ $header.a ], for: 20s }", bare().with("a", 5), Some(20_000)),
         ("{ until: [ $header.a ], at_least: 20s }", bare().with("a", 5), Some(20_000)),
         ("{ until: [ $header.a ], at_most: 8d }", bare().with("a", 99_999_999), Some(8 * 24 * hour)),
@@ -77,6 +108,32 @@ fn ends_of_cool_downs_are_read_from_wherever_an_answer_has_them() {
         };
         assert_eq!(parked(cool_down, reply), expected, "{said}");
     }
+}
+
+#[test]
+fn windows_that_are_not_used_up_do_not_count() {
+    let rejected = |window: &str| {
+        format!("{{ $if: {{ $header.x-{window}-status: rejected }}, $then: $header.x-{window}-reset }}")
+    };
+    let cool_down = format!("{{ until: [ {}, {} ], else: 1h, at_most: 8d }}", rejected("5h"), rejected("7d"));
+    for (five, week, expected) in [
+        ("rejected", "allowed", 60_000),
+        ("allowed", "rejected", 90_000),
+        ("rejected", "rejected", 90_000),
+        ("allowed", "allowed", 3_600_000),
+    ] {
+        let reply = Reply::status(429, "{}").with("x-5h-status", five).with("x-7d-status", week);
+        let reply = reply.with("x-5h-reset", START / 1000 + 60).with("x-7d-reset", START / 1000 + 90);
+        assert_eq!(parked(&cool_down, reply), Some(expected), "{five} {week}");
+    }
+}
+
+#[test]
+fn chance_makes_a_pause_longer_within_its_bounds() {
+    let until = |cool_down: &str| parked(cool_down, Reply::status(429, "{}")).unwrap();
+    let jittered = until("{ for: 10s, jitter: 5s }");
+    assert!((10_001..15_000).contains(&jittered), "{jittered}");
+    assert_eq!(until("{ for: 10s, jitter: 5s, at_most: 10s }"), 10_000);
 }
 
 #[test]

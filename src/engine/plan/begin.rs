@@ -63,6 +63,7 @@ impl Plan {
             attempts: 0,
             tried: Vec::new(),
             repaired: Vec::new(),
+            edited: Vec::new(),
             retries: Vec::new(),
             current: None,
             failover: None,
@@ -162,6 +163,7 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
         committed: false,
         dropped: &[],
         now: incoming.now,
+        chance: 0.0,
     };
     let texts: &Texts = &engine.texts;
     when.holds(&Judged::for_route(&facts, texts))

@@ -239,12 +239,13 @@ impl Plan {
                 Some(State::Asking(way, at))
             }
             Do::Repair { patch, .. } if !self.repaired.contains(&(way, *patch)) => {
-                let body = self.repair(*patch)?;
+                let mended = self.mend(case, rule, *patch)?;
                 let name = self.engine.repairs.get(*patch).map(|repair| repair.name.clone());
                 self.repaired.push((way, *patch));
                 if let Some(current) = &mut self.current {
-                    current.body = body;
+                    current.body = mended.body;
                 }
+                self.edited.extend(mended.headers.into_iter().map(|(name, value)| (way, name, value)));
                 self.note_again(way, rule, now, name);
                 Some(State::Asking(way, now))
             }

@@ -37,6 +37,7 @@ impl Plan {
     ) -> Result<(OutRequest, Job), Box<Failure>> {
         let nothing = || Box::new(Failure::new(FailureKind::Mapping, "the route has no such provider"));
         let route = self.route().ok_or_else(nothing)?;
+        let place = way;
         let way = route.ways.get(way).ok_or_else(nothing)?;
         let provider = self.engine.providers.get(way.provider).ok_or_else(nothing)?;
         let client = route.protocol.clone().ok_or_else(nothing)?;
@@ -63,7 +64,8 @@ impl Plan {
             }
         };
         let dropped = way.mapping.as_ref().map(|mapping| mapping.dropped(&view, &kept)).unwrap_or_default();
-        let headers = self.headers(provider, way, streams, &view, &kept);
+        let mut headers = self.headers(provider, way, streams, &view, &kept);
+        self.put_mended(place, &mut headers);
         let keys = sent_keys(&headers);
         let request = OutRequest {
             method: way.protocol.method.clone(),

@@ -2,16 +2,13 @@
 
 use super::{Event, Level, Plan};
 use crate::engine::Ms;
-use crate::engine::actions::Do;
+use crate::engine::actions::{self, Do};
 use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::{Aside, Health, KeptError};
 use crate::engine::judge::cooling::CoolDownScope;
-use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule};
-use crate::engine::names::{ROUTING, View};
+use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules};
 use crate::engine::protocol::ErrorText;
-use crate::text::json::Doc;
 use crate::text::units::instant_text;
-use bytes::Bytes;
 use http::HeaderMap;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -71,14 +68,14 @@ impl Plan {
             if rule.shadow {
                 in_shadow.borrow_mut().push(self.would(rule, &judged));
             }
-            self.is_spent(case.way, rule)
+            self.is_spent(case, rule)
         };
         let rule = judge::judge(rules, &judged, is_spent, None).cloned();
         // Of what does not fail the record has nothing to tell, so nothing is written for it.
         let is_failure = !matches!(case.kind, None | Some(FailureKind::Lossy));
         if self.trace || (self.record && (is_failure || rule.is_some())) {
             let most = if self.trace { usize::MAX } else { MOST_SAID };
-            let is_spent = |rule: &Rule| self.is_spent(case.way, rule);
+            let is_spent = |rule: &Rule| self.is_spent(case, rule);
             let (first, said) = judge::said(rules, &judged, is_spent, rule.as_ref(), most);
             for (place, judge::Said { rule, fired: matched, why }) in said.into_iter().enumerate() {
                 let (provider, place) = (provider.name.clone(), first + place);
@@ -125,7 +122,19 @@ impl Plan {
         rule.cooling.as_ref()?.stated(&facts, captures.as_ref(), case.now)
     }
 
-    fn facts<'a>(&'a self, case: &Case<'a>, provider: &'a str) -> Facts<'a> {
+    /// The rules for what comes over a way.
+    pub(super) fn rules(&self, way: usize) -> Option<&Rules> {
+        let own = self.way(way)?.rules.as_deref();
+        own.or_else(|| self.provider_at(way).map(|provider| &provider.rules))
+    }
+
+    /// The name of the key that a way's requests are sent with; empty if it takes none.
+    fn used_key(&self, way: usize) -> &str {
+        let key = self.provider_at(way).zip(self.way(way)).and_then(|(provider, way)| provider.key(way.key));
+        key.map_or("", |key| key.name.as_str())
+    }
+
+    pub(super) fn facts<'a>(&'a self, case: &Case<'a>, provider: &'a str) -> Facts<'a> {
         let current = self.current.as_ref();
         Facts {
             failure: case.kind,
@@ -137,7 +146,7 @@ impl Plan {
             model: &self.model,
             provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),
             provider,
-            key: "",
+            key: self.used_key(case.way),
             route: self.route().map_or_else(RouteFacts::default, |route| RouteFacts {
                 name: route.name.as_deref(),
                 path: &route.path,
@@ -147,36 +156,18 @@ impl Plan {
             attempt: current.map_or(1, |current| current.number),
             dropped: current.map_or(&[], |current| current.dropped.as_slice()),
             now: case.now,
+            chance: actions::chance(self.incoming.seed, self.attempts),
         }
     }
 
     /// Has a repair been made already, or would it change nothing? Then the rules that follow decide.
-    fn is_spent(&self, way: usize, rule: &Rule) -> bool {
+    fn is_spent(&self, case: &Case<'_>, rule: &Rule) -> bool {
         match &rule.action {
             Do::Repair { patch, otherwise: None } => {
-                self.repaired.contains(&(way, *patch)) || self.repair(*patch).is_none()
+                self.repaired.contains(&(case.way, *patch)) || self.mend(case, rule, *patch).is_none()
             }
             _ => false,
         }
-    }
-
-    /// The latest body with a patch applied; `None` if that changes nothing.
-    pub(super) fn repair(&self, patch: usize) -> Option<Bytes> {
-        let current = self.current.as_ref()?;
-        let repair = self.engine.repairs.get(patch)?;
-        let doc = Doc::parse(current.body.clone()).ok()?;
-        let view = View {
-            doc: Some(&doc),
-            request: Some(&self.doc),
-            header: Some(&self.incoming.headers),
-            model: Some(&self.model),
-            provider: Some(&current.provider_doc),
-            now: Some(self.incoming.now),
-            id: Some(&self.incoming.id),
-            ..View::default()
-        };
-        let body = repair.patch.apply(&doc, &mut view.env(ROUTING, ROUTING.len())).ok()?;
-        (body != current.body.as_ref()).then(|| body.into())
     }
 
     /// Keeps the error for the health page and for later clients.

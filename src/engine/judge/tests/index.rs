@@ -147,6 +147,7 @@ fn both(
         committed,
         dropped: &dropped,
         now: NOW,
+        chance: 0.0,
     };
     let rules = &engine.providers.first().unwrap().rules;
     let found = |said| {
