@@ -13,12 +13,17 @@ use rulegate::engine::failure::Phase;
 use rulegate::engine::judge::{Facts, RouteFacts};
 use rulegate::proof::rule_tests;
 use rulegate::text::json::Doc;
-use world::{CHUNK, DELTA, MODEL, World, headers, large_request, small_request};
+use world::{CHUNK, DELTA, MODEL, World, headers, huge_request, large_request, many_calls, small_request};
 
 /// A client's request, from its bytes to the bytes for the provider: route, model, mapping, headers, key.
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("request");
-    let bodies = [("1 KB", small_request(false)), ("100 KB with 40 tools", large_request())];
+    let bodies = [
+        ("1 KB", small_request(false)),
+        ("100 KB with 40 tools", large_request()),
+        ("2 MB", huge_request()),
+        ("a turn of 1,000 calls", many_calls()),
+    ];
     for (name, body) in &bodies {
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(format!("parse {name}"), |bench| {
@@ -53,6 +58,21 @@ fn events(criterion: &mut Criterion) {
         assert!(!stream.finished() && stream.failure().is_none(), "{name} does not measure what it says");
     }
     group.finish();
+}
+
+/// What an open stream holds in memory, of a request of 1 KB: the growth of the process over many of them.
+fn memory(_: &mut Criterion) {
+    const STREAMS: usize = 4000;
+    let cases = [("translated", World::translating(), CHUNK), ("passed on", World::shipped(), DELTA)];
+    for (name, world, event) in cases {
+        // What the first ones need is there for all.
+        let warm: Vec<_> = (0..100).map(|_| world.stream(event)).collect();
+        let before = world::resident();
+        let streams: Vec<_> = (0..STREAMS).map(|_| world.stream(event)).collect();
+        let each = world::resident().saturating_sub(before) / STREAMS;
+        println!("memory/open stream, {name}: {each} bytes");
+        drop((warm, streams));
+    }
 }
 
 /// What the shipped rules say of an error that has been read.
@@ -154,5 +174,5 @@ fn rules(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(promises, requests, events, verdicts, rules);
+criterion_group!(promises, requests, events, memory, verdicts, rules);
 criterion_main!(promises);

@@ -198,13 +198,42 @@ pub fn small_request(stream: bool) -> Bytes {
     request.to_string().into()
 }
 
-/// A coding assistant's request: a long system text, 40 tools, a history of 60 turns with tool calls; about 100 KB.
+/// A coding assistant's request: a long system text, 40 tools, a history of 90 messages with tool calls; about 100 KB.
 pub fn large_request() -> Bytes {
+    history(30)
+}
+
+/// The same late in the day: about 2 MB.
+pub fn huge_request() -> Bytes {
+    history(850)
+}
+
+/// A thousand tool calls in one turn, and their results in the next.
+pub fn many_calls() -> Bytes {
+    let id = |call: usize| format!("toolu_01A09q90qw90lq9178{call:05}");
+    let calls: Vec<Value> = (0..1000)
+        .map(|call| json!({ "type": "tool_use", "id": id(call), "name": "tool_7", "input": { "path": "src/main.rs" } }))
+        .collect();
+    let results: Vec<Value> = (0..1000)
+        .map(|call| json!({ "type": "tool_result", "tool_use_id": id(call), "content": "fn main() {}" }))
+        .collect();
+    let request = json!({
+        "model": MODEL, "max_tokens": 1024,
+        "messages": [
+            { "role": "user", "content": "Read them all." },
+            { "role": "assistant", "content": calls },
+            { "role": "user", "content": results } ],
+        "tools": [ tool("tool_7") ]
+    });
+    request.to_string().into()
+}
+
+fn history(turns: usize) -> Bytes {
     let paragraph =
         "Read the file before you change it, keep to the style that is there, and say what you did. ";
     let output = "    let found = items.iter().filter(|item| item.name == \"x\").count();\n";
     let mut messages = Vec::new();
-    for turn in 0..30 {
+    for turn in 0..turns {
         let id = format!("toolu_01A09q90qw90lq9178{turn:05}");
         messages.push(json!({ "role": "user", "content": format!("Step {turn}: {}", paragraph.repeat(4)) }));
         messages.push(json!({ "role": "assistant", "content": [
@@ -232,4 +261,12 @@ fn tool(name: &str) -> Value {
                 "city": { "type": "string", "description": "The name of the city" },
                 "unit": { "type": "string", "enum": ["celsius", "fahrenheit"] } },
             "required": ["city"], "additionalProperties": false } })
+}
+
+/// How many bytes of memory the process has (Linux; 0 elsewhere).
+pub fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+    kilobytes.unwrap_or_default() * 1024
 }

@@ -158,19 +158,18 @@ fn one<'a>(
         machine.done(base);
         return note(machine, FailureKind::Empty, b"", failure);
     }
-    let body = Bytes::copy_from_slice(event.data);
-    match Doc::parse(body.clone()) {
+    match Doc::from_vec(event.data.to_vec()) {
         Ok(doc) if shape.is_some_and(|shape| shape.is_error(&doc, event.name)) => {
-            *failure = Some(in_stream(body));
+            *failure = Some(in_stream(doc.bytes()));
         }
         Ok(doc) => {
             machine.document(base, event.name, &doc);
-            note(machine, FailureKind::InStream, &body, failure);
+            note(machine, FailureKind::InStream, event.data, failure);
         }
         Err(_) => {
             machine.event(base, event.name, event.data);
             let kind = if event.partial { FailureKind::CutOff } else { FailureKind::Malformed };
-            note(machine, kind, &body, failure);
+            note(machine, kind, event.data, failure);
         }
     }
 }

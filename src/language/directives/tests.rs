@@ -135,6 +135,19 @@ fn a_fragments_parameters_keep_out_of_each_others_way() {
     assert_eq!(String::from_utf8(out).unwrap(), r#"[1,"234","2341"]"#);
 }
 
+/// Were their cost the square of their length, this would take minutes.
+#[test]
+fn long_lists_and_objects_take_no_longer_than_they_are() {
+    let names: Vec<String> = (0..40_000).map(|n| format!("\"name_{n}\"")).collect();
+    let list = format!("[{}]", names.join(","));
+    let known = "{ $let: { known: [ { $for: $, $as: x, $emit: $x } ] }, $in: { $count: { $for: $, $as: x, $where: { $x: { in: $known } }, $emit: $x } } }";
+    assert_eq!(run(known, &list).unwrap().as_deref(), Some("40000"));
+    let members: Vec<String> = names.iter().map(|name| format!("{name}:0")).collect();
+    let object = format!("{{{}}}", members.join(","));
+    let merged = "{ $count: { $keys: { $merge: [ $, $ ] } } }";
+    assert_eq!(run(merged, &object).unwrap().as_deref(), Some("40000"));
+}
+
 #[test]
 fn nothing_leaves_no_trace() {
     for (template, input, output) in [
