@@ -94,6 +94,72 @@ async fn garbage_instead_of_tls() {
 }
 
 #[tokio::test]
+async fn a_tls_handshake_that_is_cut_or_reset() {
+    for reply in [Reply::closed(), Reply::reset_at_once(), Reply::garbage([0x15, 3, 3, 0, 2, 2, 40])] {
+        let first = Upstream::always(reply).await;
+        second_answers(&first.tls_url(), "no-connection").await;
+    }
+}
+
+#[tokio::test]
+async fn silence_instead_of_a_tls_handshake() {
+    let first = Upstream::always(Reply::closed().after(&Gate::new())).await;
+    second_answers_after(&first.tls_url(), "no-connection", &["connect"]).await;
+}
+
+#[tokio::test]
+async fn half_a_head_then_the_end_or_a_reset() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: appl";
+    for reply in [Reply::raw(head).cut(), Reply::raw(head).reset(), Reply::raw(head).half_close()] {
+        falls_over(reply, "hung-up").await;
+    }
+}
+
+#[tokio::test]
+async fn half_a_head_then_silence() {
+    let first = Upstream::always(Reply::raw("HTTP/1.1 200 OK\r\n").stall(&Gate::new())).await;
+    second_answers_after(&first.url(), "silent", &["first_byte"]).await;
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_only_slow() {
+    let (head, body) = (
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
+        json!({ "type": "message", "id": "m", "role": "assistant", "content": [{ "type": "text", "text": "slowly" }],
+            "stop_reason": "end_turn", "stop_sequence": null, "usage": { "input_tokens": 1, "output_tokens": 1 } }),
+    );
+    let bytes = format!("{head}{body}");
+    let reply = bytes.bytes().fold(Reply::raw(""), |reply, byte| reply.then_raw([byte])).cut();
+    let first = Upstream::always(reply).await;
+    let (address, _port) = refusing();
+    let router = Router::start(two(&first.url(), &address)).await;
+    let answer = router.client().post("/v1/messages", ask()).await;
+    assert_eq!((answer.status, answer.json()), (200, body));
+}
+
+#[tokio::test]
+async fn half_a_body_then_a_reset_or_half_a_connection() {
+    let half = || {
+        Reply::status(200)
+            .header("content-type", "application/json")
+            .body("{\"type\":\"mess")
+            .declared_length(500)
+    };
+    falls_over(half().reset(), "hung-up").await;
+    falls_over(half().half_close(), "hung-up").await;
+}
+
+#[tokio::test]
+async fn a_body_whose_chunks_are_nonsense() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let first = Upstream::always(Reply::garbage(format!("{head}zzz\r\n{{}}\r\n"))).await;
+    let second = Upstream::always(completion("from second")).await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
+    let answer = router.client().post("/v1/messages", ask()).await;
+    assert_eq!((answer.status, second.count()), (200, 1), "{}", router.log());
+}
+
+#[tokio::test]
 async fn garbage_instead_of_http() {
     let first = Upstream::always(Reply::garbage("220 mail.example ESMTP\r\n")).await;
     let second = Upstream::always(completion("from second")).await;

@@ -7,6 +7,7 @@ use rulegate::config::check::check;
 use rulegate::config::files::Disk;
 use rulegate::config::load::load;
 use rulegate::config::model::Rules;
+use rulegate::engine::failure::FailureKind;
 use rulegate::engine::{Engine, build};
 use rulegate::proof::rule_tests;
 use rulegate::text::diagnostic::Sources;
@@ -95,6 +96,28 @@ fn every_shipped_failover_rule_has_a_test() {
     let names = files.iter().flat_map(|rules| &rules.failover).map(|rule| rule.name.value.as_str());
     let untested: Vec<&str> = names.filter(|name| !tested(name)).collect();
     assert_eq!(untested, Vec::<&str>::new());
+}
+
+/// What comes without a status of its own: each kind is simulated somewhere, against the shipped rules.
+#[test]
+fn every_kind_of_failure_has_an_example() {
+    let files: Vec<Rules> = yaml_in("tests/rules").iter().map(|file| compiled(file).1).collect();
+    let steps = files.iter().flat_map(|rules| &rules.tests).flat_map(|test| test.steps());
+    let given: Vec<String> = steps
+        .flat_map(|(_, step)| {
+            step.given.iter().flat_map(|(_, answers)| answers.0.clone()).collect::<Vec<_>>()
+        })
+        .filter_map(|given| given.failure.map(|kind| kind.value.word().to_owned()))
+        .collect();
+    // These are made by what a provider says, or by the router itself.
+    let said = [FailureKind::Mapping, FailureKind::Lossy, FailureKind::InStream, FailureKind::Status];
+    let missing: Vec<&str> = FailureKind::ALL
+        .iter()
+        .filter(|kind| !said.contains(kind))
+        .map(|kind| kind.name())
+        .filter(|name| !given.iter().any(|given| given == name))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }
 
 #[test]

@@ -123,6 +123,16 @@ async fn a_stream_reset_before_content_goes_to_the_next() {
 }
 
 #[tokio::test]
+async fn a_stream_half_closed_before_content_goes_to_the_next() {
+    second_streams(message_stream("", HEAD).half_close()).await;
+}
+
+#[tokio::test]
+async fn a_stream_half_closed_after_content_is_an_error() {
+    breaks_honestly(message_stream("partly", CONTENT).half_close(), "partly").await;
+}
+
+#[tokio::test]
 async fn a_stream_that_ends_well_framed_but_empty_goes_to_the_next() {
     second_streams(Reply::stream()).await;
 }

@@ -21,10 +21,10 @@ use crate::text::units::instant_from;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  rulegate explain --provider claude_pro --status 429 --body error.json
-  rulegate explain --provider claude_pro --status 529 --header retry-after:30 --body -
-  rulegate explain --provider deepseek --failure first_byte_timeout
-  rulegate explain --provider deepseek --streaming --body broken.sse --failure reset
+  rulegate explain --provider first --status 429 --body error.json
+  rulegate explain --provider first --status 529 --header retry-after:30 --body -
+  rulegate explain --provider second --failure first_byte_timeout
+  rulegate explain --provider second --streaming --body broken.sse --failure reset
   rulegate explain --order                   all rules in the order in which they are asked
   rulegate explain last                      the latest decision of the router on this machine
   rulegate explain ke4n5w7x2m --url http://127.0.0.1:9000   one decision, by the answer's x-rulegate-request
@@ -37,16 +37,16 @@ the question makes no sense.";
 
 /// What is to be explained.
 #[derive(clap::Args, Debug)]
-#[command(group = clap::ArgGroup::new("question").required(true).args(["provider", "order", "id", "decision"]))]
+#[command(group = clap::ArgGroup::new("question").required(true).multiple(true).args(["provider", "order", "id", "decision"]))]
 pub(super) struct ExplainArguments {
     /// A decision of a running router: the answer's x-rulegate-request, or `last`
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", conflicts_with_all = ["decision", "order", "provider"])]
     id: Option<String>,
     /// The router that is asked for it
     #[arg(long, value_name = "URL", requires = "id", default_value = "http://127.0.0.1:8000")]
     url: String,
     /// A decision that was saved, as JSON; `-` is the standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["order", "provider"])]
     decision: Option<PathBuf>,
     /// All rules in the order in which they are asked, for each provider (or for --provider)
     #[arg(long)]

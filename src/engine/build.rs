@@ -14,7 +14,7 @@ use super::mapping::Mapping;
 use super::names::{self, OUTGOING, REPAIRING, ROUTING};
 use super::protocol::{Headers, Protocol};
 use super::provider::{KeySource, ModelRule, OwnKey, Provider};
-use super::route::{Route, Way};
+use super::route::{Route, Way, left_out};
 use super::{Engine, Limits, Repair, probe};
 use crate::config::model;
 use crate::language::scope::{Parts, Scope};
@@ -79,7 +79,7 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
         access: rules.access.as_ref().map(|access| access.value.clone()),
         admin_key: rules.admin_key.as_ref().map(|key| key.value.clone()),
         limits: limits(&rules.limits),
-        keeping: keeping(&rules.decisions),
+        keeping: Keeping::of(&rules.decisions),
         by_priority: (0..providers.len()).collect(),
         models_doc: list_doc(&models),
         models,
@@ -262,15 +262,10 @@ impl Build<'_> {
         let keys = |way: &Way| providers.get(way.provider).map_or(0, |provider| provider.keys.len());
         let ways = order.iter().copied().filter_map(way);
         let ways: Vec<Way> = ways.flat_map(|way| (0..keys(&way)).map(move |key| way.with_key(key))).collect();
-        let left_out = providers.iter().enumerate().filter_map(|(index, provider)| {
-            let reason = match (order.contains(&index), ways.iter().any(|way| way.provider == index)) {
-                (_, true) => return None,
-                (true, false) => "there is no mapping from the route's protocol to what it speaks",
-                (false, false) => "the route does not name it",
-            };
-            Some((provider.name.clone(), reason.to_owned()))
-        });
-        let left_out = if protocol.is_some() { left_out.collect() } else { Arc::from([]) };
+        let left_out = match &protocol {
+            Some(_) => left_out(providers, &order, &ways),
+            None => Arc::from([]),
+        };
         let scope = names::scope(ROUTING);
         let when = from.when.as_ref().and_then(|when| self.when(when, &scope));
         let otherwise = self.template(from.otherwise.as_ref(), &scope);
@@ -347,14 +342,6 @@ fn limits(from: &model::Limits) -> Limits {
         event: size(&from.event),
         held: size(&from.held),
         shutdown: from.shutdown,
-    }
-}
-
-fn keeping(from: &model::Decisions) -> Keeping {
-    Keeping {
-        keep: usize::try_from(from.keep).unwrap_or(usize::MAX),
-        at_most: usize::try_from(from.at_most.0).unwrap_or(usize::MAX),
-        prompts: from.prompts,
     }
 }
 

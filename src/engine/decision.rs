@@ -3,6 +3,7 @@
 //! It is written from the plan's [`Event`]s, which hold no key and nothing of a prompt. The prompt itself is kept
 //! only where the rules ask for it.
 
+mod note;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -10,11 +11,10 @@ mod tests;
 use super::Ms;
 use super::failure::Phase;
 use super::plan::{Answer, Event};
+use crate::config::model;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// No text of a record is longer, in bytes: what a provider says must not fill the memory.
-const LONGEST: usize = 500;
 /// How much of a prompt is kept, in bytes.
 const LONGEST_PROMPT: usize = 64 << 10;
 /// What a record takes besides its texts, in bytes; a guess.
@@ -29,6 +29,17 @@ pub struct Keeping {
     pub at_most: usize,
     /// Whether the prompt is part of them.
     pub prompts: bool,
+}
+
+impl Keeping {
+    /// What the rules say.
+    pub fn of(from: &model::Decisions) -> Keeping {
+        Keeping {
+            keep: usize::try_from(from.keep).unwrap_or(usize::MAX),
+            at_most: usize::try_from(from.at_most.0).unwrap_or(usize::MAX),
+            prompts: from.prompts,
+        }
+    }
 }
 
 /// A provider that a route leaves out, and why.
@@ -132,6 +143,8 @@ pub struct Attempted {
     pub again_at: Option<Ms>,
     /// What was repaired for that.
     pub repair: Option<String>,
+    /// What the end of that was reckoned from.
+    pub cool_down_from: Option<String>,
     /// Who was put aside because of it.
     pub cool_downs: Vec<CoolDown>,
 }
@@ -198,92 +211,6 @@ pub struct StreamEnd {
 }
 
 impl Decision {
-    /// Takes in what happened at `now`.
-    pub fn note(&mut self, event: &Event, now: Ms) {
-        match event {
-            Event::Candidates { order } => {
-                let mut known = std::mem::take(&mut self.candidates);
-                self.candidates = order.iter().map(|name| Candidate::of(name)).collect();
-                known.retain(|candidate| !order.contains(&candidate.provider));
-                self.candidates.extend(known);
-            }
-            Event::Skipped { provider, reason, until } => self.passed_over(provider, reason, *until),
-            Event::Attempt { number, provider, key, model, dropped } => {
-                let attempt = Attempted {
-                    number: *number,
-                    key: key.clone(),
-                    model: model.clone(),
-                    dropped: dropped.clone(),
-                    ..Attempted::of(provider, now)
-                };
-                self.attempts.push(attempt);
-            }
-            Event::Outcome { provider, what, failure, status, phase } => {
-                let is_open = |attempt: &&mut Attempted| attempt.ended.is_none();
-                if *failure == Some(Event::CLIENT_LEFT) {
-                    self.left(now);
-                } else if self.attempts.last_mut().filter(is_open).is_none() {
-                    self.attempts.push(Attempted::of(provider, now));
-                }
-                if let Some(attempt) = self.attempts.last_mut().filter(is_open) {
-                    attempt.ended = Some(now);
-                    (attempt.failure, attempt.status, attempt.phase) = (*failure, *status, *phase);
-                    attempt.what = short(what);
-                }
-            }
-            Event::Verdict { provider, place, rule, matched, why } => {
-                if let Some(attempt) = self.undecided(provider) {
-                    if attempt.said.is_empty() {
-                        attempt.unsaid = *place;
-                    }
-                    let (rule, why) = (rule.clone(), short(why));
-                    attempt.said.push(Verdict { rule, fired: *matched, why });
-                }
-            }
-            Event::Decided { provider, rule, action } => {
-                if let Some(attempt) = self.undecided(provider) {
-                    attempt.action = Some(*action);
-                    attempt.rule.clone_from(rule);
-                }
-            }
-            Event::Retry { provider, rule, at, repair } => {
-                if let Some(attempt) = self.undecided(provider) {
-                    attempt.action = Some(if repair.is_some() { "repair" } else { "retry" });
-                    attempt.rule = Some(rule.clone());
-                    attempt.again_at = Some(*at);
-                    attempt.repair.clone_from(repair);
-                }
-            }
-            Event::CoolDown { provider, key, model, until, rule } => {
-                if let Some(attempt) = self.attempts.last_mut() {
-                    attempt.cool_downs.push(CoolDown {
-                        provider: provider.clone(),
-                        key: key.clone(),
-                        model: model.clone(),
-                        until: *until,
-                        rule: rule.clone(),
-                    });
-                }
-            }
-            Event::NoAnswer { .. } => self.exhausted = true,
-            Event::StreamEnded { .. } => {
-                self.stream = Some(StreamEnd { at: now, how: "complete", reason: None });
-            }
-            Event::BrokenStream { reason, .. } => {
-                let reason = Some(short(reason));
-                self.stream = Some(StreamEnd { at: now, how: "broken", reason });
-            }
-            Event::Fired { provider, rule, action, would: Some(would), .. } => {
-                if let Some(attempt) = self.undecided(provider) {
-                    let (rule, would) = (rule.clone(), short(&format!("{action}{would}")));
-                    attempt.shadows.push(Shadow { rule, would });
-                }
-            }
-            Event::Fired { .. } | Event::Switched { .. } => {}
-            Event::Failover { .. } | Event::Recovered { .. } | Event::Answered { .. } => {}
-        }
-    }
-
     /// Notes what the client is given.
     pub fn given(&mut self, answer: &Answer, now: Ms) {
         self.answer = Some(Given {
@@ -331,67 +258,9 @@ impl Decision {
         let prompt = self.prompt.as_ref().map_or(0, Bytes::len);
         FRAME + self.path.len() + self.model.len() + candidates + attempts + prompt
     }
-
-    /// The client left: in the middle of a stream, or before it was given anything.
-    fn left(&mut self, now: Ms) {
-        if self.answer.is_some() {
-            self.stream = Some(StreamEnd { at: now, how: Event::CLIENT_LEFT, reason: None });
-        } else {
-            self.client_left = Some(now);
-        }
-    }
-
-    fn passed_over(&mut self, provider: &str, reason: &str, until: Option<Ms>) {
-        let place = self.candidates.iter().position(|candidate| candidate.provider == provider);
-        let place = place.unwrap_or_else(|| {
-            self.candidates.push(Candidate::of(provider));
-            self.candidates.len() - 1
-        });
-        let why = PassedOver { reason: short(reason), until };
-        if let Some(candidate) = self.candidates.get_mut(place)
-            && !candidate.passed_over.contains(&why)
-        {
-            candidate.passed_over.push(why);
-        }
-    }
-
-    /// The latest attempt, if it was at this provider and nothing has been decided about it.
-    fn undecided(&mut self, provider: &str) -> Option<&mut Attempted> {
-        self.attempts.last_mut().filter(|attempt| attempt.provider == provider && attempt.action.is_none())
-    }
-}
-
-impl Candidate {
-    fn of(provider: &str) -> Candidate {
-        Candidate { provider: provider.to_owned(), passed_over: Vec::new() }
-    }
 }
 
 impl Attempted {
-    fn of(provider: &str, now: Ms) -> Attempted {
-        Attempted {
-            number: 0,
-            provider: provider.to_owned(),
-            key: None,
-            model: None,
-            dropped: Vec::new(),
-            began: now,
-            ended: None,
-            failure: None,
-            status: None,
-            phase: None,
-            what: String::new(),
-            said: Vec::new(),
-            unsaid: 0,
-            shadows: Vec::new(),
-            rule: None,
-            action: None,
-            again_at: None,
-            repair: None,
-            cool_downs: Vec::new(),
-        }
-    }
-
     /// Did it fail by the provider's doing?
     pub fn failed(&self) -> bool {
         self.failure.is_some_and(|failure| failure != Event::CLIENT_LEFT)
@@ -403,10 +272,4 @@ impl Attempted {
         let cool_downs: usize = self.cool_downs.iter().map(|it| it.provider.len() + it.rule.len() + 64).sum();
         std::mem::size_of::<Attempted>() + 64 + self.what.len() + said + shadows + cool_downs
     }
-}
-
-/// A text, cut to what a record keeps of one.
-fn short(text: &str) -> String {
-    let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    text.get(..end).unwrap_or_default().to_owned()
 }

@@ -53,6 +53,19 @@ pub struct Way {
     documents: Vec<Option<Doc>>,
 }
 
+/// The providers that have no way on a route, and why: `order` has those that the route names.
+pub(super) fn left_out(providers: &[Provider], order: &[usize], ways: &[Way]) -> Arc<[LeftOut]> {
+    let reasons = providers.iter().enumerate().filter_map(|(place, provider)| {
+        let reason = match (order.contains(&place), ways.iter().any(|way| way.provider == place)) {
+            (_, true) => return None,
+            (true, false) => "there is no mapping from the route's protocol to what it speaks",
+            (false, false) => "the route does not name it",
+        };
+        Some((provider.name.clone(), reason.to_owned()))
+    });
+    reasons.collect()
+}
+
 impl Route {
     /// May this provider be asked on it?
     pub fn asks(&self, provider: usize) -> bool {

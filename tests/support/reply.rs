@@ -121,7 +121,12 @@ impl Reply {
 
     /// Writes these bytes instead of an HTTP answer, then closes.
     pub fn garbage(bytes: impl Into<Vec<u8>>) -> Reply {
-        Reply::without_head(Act::Raw(bytes.into())).cut()
+        Reply::raw(bytes).cut()
+    }
+
+    /// Writes these bytes instead of an HTTP answer; a misbehaviour follows.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
+        Reply::without_head(Act::Raw(bytes.into()))
     }
 
     fn without_head(act: Act) -> Reply {
@@ -154,6 +159,12 @@ impl Reply {
     pub fn drip(mut self, bytes: impl Into<Vec<u8>>) -> Reply {
         self.framing = Framing::Chunked;
         self.acts.push(Act::Drip(bytes.into()));
+        self
+    }
+
+    /// Adds bytes that no framing touches.
+    pub fn then_raw(mut self, bytes: impl Into<Vec<u8>>) -> Reply {
+        self.acts.push(Act::Raw(bytes.into()));
         self
     }
 

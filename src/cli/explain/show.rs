@@ -189,9 +189,11 @@ fn done(out: &mut String, attempt: &Value, style: Style) {
         let until = cool_down["until"].as_str().unwrap_or("a probe finds it well");
         let key = cool_down["key"].as_str().map(|key| format!(" (key {key})")).unwrap_or_default();
         let model = cool_down["model"].as_str().map(|model| format!(" for {model}")).unwrap_or_default();
-        let why = cool_down["why"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
         let name = text(&cool_down["provider"]);
-        let _ = writeln!(out, "  {name}{key}{model} is put aside until {until}{why}");
+        let _ = writeln!(out, "  {name}{key}{model} is put aside until {until}");
+    }
+    if let Some(from) = attempt["cool_down_from"].as_str() {
+        let _ = writeln!(out, "    {}", style.faint(from));
     }
 }
 

@@ -63,6 +63,7 @@ fn every_step_of_a_bad_day_is_told() {
         rule: "limit".to_owned(),
     };
     assert_eq!(first.cool_downs, [limit]);
+    assert_eq!(first.cool_down_from.as_deref(), Some("`for` says 1h"));
     assert_eq!((first.failure, first.status, first.phase), (Some("status"), Some(429), Some(Phase::Content)));
     assert_eq!(first.said.len(), 1, "the rules after the one that fires say nothing");
     let said: Vec<_> = second.said.iter().map(|it| (it.rule.as_str(), it.fired, it.why.as_str())).collect();

@@ -6,7 +6,7 @@ use crate::engine::Ms;
 use crate::engine::names::{COOLING, View};
 use crate::language::Template;
 use crate::text::json::Doc;
-use crate::text::units;
+use crate::text::units::{self, duration_text};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub struct Source {
     pub value: Template,
     /// Whether a bare number counts milliseconds: the name of the place ends in `ms`.
     pub in_ms: bool,
+    /// How it is written, if it is one path.
+    written: Option<String>,
 }
 
 impl Source {
@@ -45,10 +47,8 @@ impl Source {
     pub fn new(path: Option<&str>, value: Template) -> Source {
         let path = path.filter(|path| path.starts_with('$'));
         let last = path.and_then(|path| path.rsplit(['.', '-', '_']).next());
-        Source {
-            value,
-            in_ms: last.is_some_and(|word| word.eq_ignore_ascii_case("ms") || word.ends_with("Ms")),
-        }
+        let in_ms = last.is_some_and(|word| word.eq_ignore_ascii_case("ms") || word.ends_with("Ms"));
+        Source { value, in_ms, written: path.map(str::to_owned) }
     }
 }
 
@@ -65,29 +65,67 @@ impl Cooling {
 
     /// The latest moment to come that the answer names.
     pub fn stated(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<Ms> {
+        self.stated_by(facts, captures, now).map(|(moment, _)| moment)
+    }
+
+    /// The latest moment to come that the answer names, and what names it.
+    fn stated_by(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<(Ms, String)> {
         if self.until.is_empty() {
             return None;
         }
         let captures = captures.and_then(|groups| Doc::parse(groups.to_string().into_bytes()).ok());
         let view = View { captures: captures.as_ref(), ..facts.view() };
         let mut env = view.env(COOLING, COOLING.len());
-        let mut latest = None;
+        let mut latest: Option<(Ms, String)> = None;
         for source in &self.until {
             let Ok(value) = source.value.value(&mut env) else {
                 continue;
             };
             // A path may select several places: each of them is one more source.
-            let zone = self.zone.as_deref();
-            let moments = value.items().into_iter().filter_map(|item| {
-                let text = item.to_text()?;
-                moment(&text, source.in_ms, now).or_else(|| units::in_words(&text, now, zone))
-            });
-            latest = latest.max(moments.filter(|moment| *moment > now).max());
+            for item in value.items() {
+                let Some(text) = item.to_text() else { continue };
+                let place = source.written.as_deref().unwrap_or("a template");
+                let exact =
+                    moment(&text, source.in_ms, now).map(|at| (at, format!("{place} says {}", text.trim())));
+                // A text in which a time is found may say anything else besides.
+                let in_words = || units::in_words(&text, now, self.zone.as_deref());
+                let named = exact.or_else(|| Some((in_words()?, format!("{place} says it in words"))));
+                let named = named.filter(|(at, _)| *at > now);
+                if named.as_ref().is_some_and(|(at, _)| latest.as_ref().is_none_or(|it| *at > it.0)) {
+                    latest = named;
+                }
+            }
             if self.first && latest.is_some() {
                 break;
             }
         }
         latest
+    }
+
+    /// What the end of the cool down was reckoned from, for people.
+    pub fn from(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> String {
+        let after = |time: Duration| now.saturating_add(millis(time));
+        let fixed = self.fixed.map(|time| (after(time), format!("`for` says {}", duration_text(time))));
+        let latest = self.stated_by(facts, captures, now).into_iter().chain(fixed).max_by_key(|it| it.0);
+        let (until, from) = match (latest, self.otherwise) {
+            (Some(latest), _) => latest,
+            (None, Some(time)) => {
+                let why =
+                    if self.until.is_empty() { "" } else { ", since the answer names no moment to come" };
+                (after(time), format!("`else` says {}{why}", duration_text(time)))
+            }
+            (None, None) => return "nothing says until when".to_owned(),
+        };
+        let from = match self.jitter {
+            Some(jitter) => format!("{from}, and up to {} more by chance", duration_text(jitter)),
+            None => from,
+        };
+        let bound = match (self.at_least, self.at_most) {
+            (_, Some(most)) if until > after(most) => format!("at most {}", duration_text(most)),
+            (Some(least), _) if until < after(least) => format!("at least {}", duration_text(least)),
+            _ => return from,
+        };
+        format!("{from}; {bound}")
     }
 
     fn clamp(&self, until: Ms, now: Ms) -> Ms {

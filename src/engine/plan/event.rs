@@ -126,6 +126,13 @@ pub enum Event {
         /// What was repaired before, if anything.
         repair: Option<String>,
     },
+    /// What the end of a cool down was reckoned from.
+    Reckoned {
+        /// Whose answer it was.
+        provider: String,
+        /// Which part of the rule or of the answer said so.
+        from: String,
+    },
     /// A provider was put aside, or a part of it.
     CoolDown {
         /// Who.
@@ -189,7 +196,7 @@ impl Event {
         match self {
             Event::Candidates { .. } | Event::Attempt { .. } | Event::Skipped { .. } => Level::Debug,
             Event::Outcome { .. } | Event::Verdict { .. } | Event::Decided { .. } => Level::Debug,
-            Event::StreamEnded { .. } => Level::Debug,
+            Event::StreamEnded { .. } | Event::Reckoned { .. } => Level::Debug,
             Event::Fired { level, .. } => *level,
             Event::Switched { .. } => Level::Warn,
             Event::Retry { .. } | Event::Recovered { .. } | Event::Answered { .. } => Level::Info,
@@ -211,6 +218,7 @@ impl Event {
             Event::Switched { .. } => "switched",
             Event::Failover { .. } => "failover",
             Event::Retry { .. } => "retry",
+            Event::Reckoned { .. } => "reckoned",
             Event::CoolDown { .. } => "cool_down",
             Event::Recovered { .. } => "recovered",
             Event::Answered { .. } => "answered",
@@ -274,6 +282,7 @@ impl fmt::Display for Event {
             Event::Retry { provider, rule, repair: None, .. } => {
                 write!(out, "asking {provider} again{}", By(Some(rule)))
             }
+            Event::Reckoned { provider, from } => write!(out, "{provider}: the cool down: {from}"),
             Event::CoolDown { provider, key, model, until, rule } => {
                 write!(out, "{provider}{} is put aside until ", Part(key.as_deref(), model.as_deref()))?;
                 match until {

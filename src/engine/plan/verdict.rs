@@ -211,9 +211,11 @@ impl Plan {
         let until = cooling.and_then(|cooling| {
             let facts = self.facts(case, &provider.name);
             let captures = engine.texts.captures(&rule.when, &Judged::new(&facts, &engine.texts));
-            cooling.until(&facts, captures.as_ref(), case.now)
+            let until = cooling.until(&facts, captures.as_ref(), case.now)?;
+            Some((until, cooling.from(&facts, captures.as_ref(), case.now)))
         });
-        if let Some((cooling, until)) = cooling.zip(until) {
+        if let Some((cooling, (until, from))) = cooling.zip(until) {
+            self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
             self.cool_down(case, rule, cooling.scope, until, health);
         }
         if rule.down {
