@@ -4,6 +4,7 @@
 pub(super) mod compile;
 mod mappings;
 mod protocols;
+mod repairs;
 mod rules;
 
 use super::decision::Keeping;
@@ -11,7 +12,7 @@ use super::headers::ListEdit;
 use super::judge::texts::Texts;
 use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
-use super::names::{self, OUTGOING, REPAIRING, ROUTING};
+use super::names::{self, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
 use super::provider::{KeySource, ModelRule, OwnKey, Provider};
 use super::route::{Route, Way, left_out};
@@ -125,32 +126,6 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
-    /// Compiles repairs, and says where they are: a rule looks for its own before the common ones.
-    fn repairs(&mut self, table: &model::Table<model::RequestRepair>) -> Repairs {
-        let scope = names::scope(REPAIRING);
-        let mut places = Vec::new();
-        for (name, from) in table.iter() {
-            let patch = from.patch.as_ref().map(|patch| compile::patch(patch, &scope, self.diags));
-            if matches!(patch, Some(None)) {
-                places.push((name.text.clone(), None));
-                continue;
-            }
-            places.push((name.text.clone(), Some(self.repairs.len())));
-            let headers = self.headers(&from.headers, &scope);
-            let mut lists = Vec::new();
-            for (header, list) in from.header_lists.iter() {
-                let mut all = |nodes: &[Node]| {
-                    nodes.iter().filter_map(|node| compile::template(node, &scope, self.diags)).collect()
-                };
-                let (drop, add) = (all(&list.drop), all(&list.add));
-                lists.extend(self.header_name(&header.text, header.span).map(|name| (name, drop, add)));
-            }
-            self.repairs.push(Repair { name: name.text.clone(), patch: patch.flatten(), headers, lists });
-        }
-        scope.finish(self.diags);
-        places
-    }
-
     fn provider(
         &mut self,
         name: &str,

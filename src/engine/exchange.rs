@@ -2,6 +2,7 @@
 
 pub mod frames;
 mod job;
+mod notice;
 mod passing;
 pub mod sniff;
 mod translating;
@@ -14,6 +15,7 @@ use super::plan::Outcome;
 use super::protocol::Wording;
 use bytes::Bytes;
 use http::HeaderMap;
+use notice::Notice;
 use passing::Passing;
 use sniff::{Sniffed, sniff};
 use std::fmt;
@@ -45,6 +47,7 @@ pub struct Exchange {
     committed: bool,
     finished: bool,
     failure: Option<Failure>,
+    notice: Option<Box<Notice>>,
 }
 
 /// What is done with the bytes.
@@ -69,6 +72,7 @@ impl Exchange {
     /// An exchange before the first byte.
     pub fn new(job: Job) -> Exchange {
         Exchange {
+            notice: Notice::new(&job),
             job: Box::new(job),
             phase: Phase::FirstByte,
             status: 0,
@@ -97,6 +101,9 @@ impl Exchange {
         }
         if self.phase == Phase::FirstByte {
             self.phase = Phase::Content;
+        }
+        if matches!(self.body, Body::Passing(_) | Body::Translating(_)) {
+            self.listen(bytes);
         }
         let seen = match &mut self.body {
             Body::Head | Body::Over => return Progress::More,
@@ -322,6 +329,7 @@ impl Exchange {
         };
         match seen {
             Seen::Ended | Seen::Failed(_) | Seen::Told(_) => self.ended(seen),
+            Seen::Content if held <= self.job.limits.held && self.may_be_notice() => Progress::More,
             Seen::Content => self.commit(),
             Seen::Nothing if held > self.job.limits.held => self.commit(),
             Seen::Nothing => Progress::More,

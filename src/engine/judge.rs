@@ -3,6 +3,7 @@
 pub mod cooling;
 mod gate;
 mod index;
+pub mod notices;
 pub mod texts;
 pub mod when;
 
@@ -22,6 +23,7 @@ use crate::text::json::Doc;
 use cooling::Cooling;
 use http::HeaderMap;
 use index::Index;
+use notices::Notices;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -72,6 +74,8 @@ impl Rule {
 /// The rules for one provider's outcomes, in order, and the lists by which they are found.
 #[derive(Default)]
 pub struct Rules {
+    /// The patterns of those that look at the words of answers, if there are any.
+    pub notices: Option<Arc<Notices>>,
     all: Vec<Arc<Rule>>,
     index: Index,
 }
@@ -79,7 +83,7 @@ pub struct Rules {
 impl Rules {
     /// These rules. They are found when [`Rules::seal`] has made the lists.
     pub fn new(all: Vec<Arc<Rule>>) -> Rules {
-        Rules { all, index: Index::default() }
+        Rules { notices: None, all, index: Index::default() }
     }
 
     /// These rules with those of a route, which come after the `own` first of the provider, ready to be found.
@@ -93,6 +97,11 @@ impl Rules {
     /// Makes the lists for what `provider` does; `texts` has the patterns of all rules.
     pub fn seal(&mut self, provider: &str, texts: &Texts) {
         self.index = Index::new(&self.all, provider, texts);
+        let mut patterns = Vec::new();
+        self.all.iter().for_each(|rule| rule.when.patterns(&mut patterns));
+        let answers = patterns.into_iter().filter(|(scope, _)| *scope == Where::Answer);
+        let answers: Vec<&str> = answers.filter_map(|(_, at)| Some(texts.pattern(at)?.as_str())).collect();
+        self.notices = Notices::new(&answers).map(Arc::new);
     }
 
     /// All of them.
@@ -117,6 +126,8 @@ pub struct Facts<'a> {
     pub headers: &'a HeaderMap,
     /// The provider's text.
     pub body: &'a [u8],
+    /// The words of a good answer, if it is short and over.
+    pub answer: Option<&'a str>,
     /// The text as the provider's protocol reads it.
     pub read: &'a ErrorText,
     /// The client's body.
@@ -203,6 +214,7 @@ pub struct Judged<'a> {
     in_text: OnceCell<Found>,
     in_unescaped: OnceCell<Found>,
     in_message: OnceCell<Found>,
+    in_answer: OnceCell<Found>,
 }
 
 impl<'a> Judged<'a> {
@@ -226,6 +238,7 @@ impl<'a> Judged<'a> {
             in_text: OnceCell::new(),
             in_unescaped: OnceCell::new(),
             in_message: OnceCell::new(),
+            in_answer: OnceCell::new(),
         }
     }
 
@@ -249,6 +262,7 @@ impl<'a> Judged<'a> {
                 let message = self.facts.message().map(|text| (text, self.search(text, &self.in_unescaped)));
                 [Some((self.text(), self.search(self.text(), &self.in_text))), message]
             }
+            Where::Answer => [self.facts.answer.map(|text| (text, self.search(text, &self.in_answer))), None],
             Where::Message => {
                 let message = self.facts.read.message.as_deref();
                 [message.map(|text| (text, self.search(text, &self.in_message))), None]

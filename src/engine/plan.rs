@@ -226,6 +226,8 @@ struct Current {
     provider_doc: Doc,
     /// What the mapping dropped from the request.
     dropped: Vec<String>,
+    /// The words of its answer, if they are few and rules look at them.
+    words: Option<String>,
 }
 
 /// A provider that was given up for this request.

@@ -43,6 +43,8 @@ pub struct Protocol {
     pub stream: Option<StreamShape>,
     /// What a whole answer must satisfy, over [`INCOMING`].
     pub whole: Option<Condition>,
+    /// The words of a whole answer, over [`INCOMING`].
+    pub text: Option<Template>,
     /// From a stream to a whole body, over [`super::names::MAPPING`]; as is `unfold`.
     pub fold: Option<Arc<StreamProgram>>,
     /// From a whole body to a stream.
@@ -75,6 +77,8 @@ pub struct StreamShape {
     pub write_done: bool,
     /// The first event for which it holds is content.
     pub content: Option<Condition>,
+    /// The words in an event.
+    pub text: Option<Template>,
     /// The event after which the stream is complete.
     pub end: Option<Condition>,
     /// A text that every event of that kind contains, if the condition tells: events without it are not parsed.
@@ -131,7 +135,20 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     )
 }
 
+/// What a template for words gives: one text, or several in a row.
+fn words(template: Option<&Template>, doc: &Doc) -> String {
+    let view = View { doc: Some(doc), ..View::default() };
+    let value = template.and_then(|template| template.value(&mut view.env(INCOMING, INCOMING.len())).ok());
+    let items = value.map(|value| value.items()).unwrap_or_default();
+    items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().concat()
+}
+
 impl Protocol {
+    /// The words of a whole answer.
+    pub fn words(&self, doc: &Doc) -> String {
+        words(self.text.as_ref(), doc)
+    }
+
     /// Does a whole answer satisfy what the protocol promises?
     pub fn is_answer(&self, doc: &Doc, headers: &HeaderMap, status: u16) -> bool {
         let view = View { doc: Some(doc), header: Some(headers), status: Some(status), ..View::default() };
@@ -140,6 +157,11 @@ impl Protocol {
 }
 
 impl StreamShape {
+    /// The words in an event.
+    pub fn words(&self, doc: &Doc) -> String {
+        words(self.text.as_ref(), doc)
+    }
+
     /// What one event is.
     pub fn classify(&self, doc: &Doc, event: Option<&str>) -> EventKind {
         let view = View { doc: Some(doc), event, ..View::default() };

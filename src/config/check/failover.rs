@@ -145,7 +145,7 @@ fn captures<'n>(rule: &FailoverRule, used_in: impl Iterator<Item = &'n Node>, di
     let mut groups = Vec::new();
     if let Some(when) = &rule.when {
         when.visit(&mut |fact| {
-            if let Fact::Text(patterns) | Fact::Message(patterns) = fact {
+            if let Fact::Text(patterns) | Fact::Message(patterns) | Fact::AnswerText(patterns) = fact {
                 groups.extend(patterns.iter().flat_map(|it| it.pattern.groups()).map(String::as_str));
             }
         });

@@ -29,6 +29,8 @@ record! {
         stream: Option<StreamShape>,
         /// What an answer with a good status that is no stream must satisfy to be an answer.
         whole: Option<Node>,
+        /// The words of a whole answer: what `answer_text` of failover rules looks at.
+        text: Option<Node>,
         /// How a stream becomes a whole answer, for a provider that streams though nobody asked for it: a stream
         /// program with `whole`, the body.
         fold: Option<Node>,
@@ -74,6 +76,8 @@ record! {
         write_done: bool = false,
         /// The first event for which it holds is where content begins.
         content: Option<Node>,
+        /// The words in an event: what `answer_text` of failover rules looks at.
+        text: Option<Node>,
         /// The event after which the stream is complete.
         end: Option<Node>,
         /// An event that is an error.

@@ -34,6 +34,8 @@ pub enum Fact {
     Text(Several<Pattern>),
     /// The error's message matches one of these; named groups become `$match.NAME`.
     Message(Several<Pattern>),
+    /// The words of a short answer begin like one of these; named groups become `$match.NAME`.
+    AnswerText(Several<Pattern>),
     /// What the body really is.
     Body(Several<BodyKind>),
     /// How far the attempt had come.
@@ -96,6 +98,10 @@ pub const FACTS: &[(&str, &str)] = &[
     (
         "message",
         "A regular expression over the error's message alone, as the protocol's `error` reads it (or a web page's title); named groups become `$match.NAME`.",
+    ),
+    (
+        "answer_text",
+        "A regular expression that the words of a good answer of at most 300 characters begin with: a limit notice in the place of an answer. A stream is held back as long as it may become one; where the words stand is said by the protocol's `text`. Named groups become `$match.NAME`.",
     ),
     ("body", "What the body really is, told by its first bytes, whatever its content type says."),
     ("failure", "What went wrong, if there is no answer or not a whole one."),
@@ -206,7 +212,7 @@ impl FromNode for When {
                     "any" | "all" => conditions.clone(),
                     "not" => json!({ "$ref": "#/$defs/When" }),
                     "status" => StatusSet::schema(schemas),
-                    "text" | "message" => Several::<Pattern>::schema(schemas),
+                    "text" | "message" | "answer_text" => Several::<Pattern>::schema(schemas),
                     "body" => Several::<BodyKind>::schema(schemas),
                     "phase" => Several::<Phase>::schema(schemas),
                     "committed" => json!({ "type": "boolean" }),
@@ -239,6 +245,7 @@ fn fact(key: &Key, value: &Node, diags: &mut Diagnostics) -> Option<Fact> {
         "status" => StatusSet::from_node(value, diags).map(Fact::Status),
         "text" => Several::from_node(value, diags).map(Fact::Text),
         "message" => Several::from_node(value, diags).map(Fact::Message),
+        "answer_text" => Several::from_node(value, diags).map(Fact::AnswerText),
         "body" => Several::from_node(value, diags).map(Fact::Body),
         "phase" => Several::from_node(value, diags).map(Fact::Phase),
         "committed" => bool::from_node(value, diags).map(Fact::Committed),

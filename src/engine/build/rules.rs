@@ -13,6 +13,7 @@ use crate::engine::names::{self, COOLING, FAILOVER};
 use crate::engine::plan::Level;
 use crate::language::scope::Scope;
 use crate::text::diagnostic::{Diagnostic, Span};
+use crate::text::pattern::Pattern;
 use crate::text::yaml::{Key, Kind, Node};
 use std::sync::Arc;
 
@@ -139,6 +140,13 @@ impl Build<'_> {
             Fact::Status(sets) => Test::Status(*sets),
             Fact::Text(patterns) => Test::Text(Where::Text, self.patterns(patterns)),
             Fact::Message(patterns) => Test::Text(Where::Message, self.patterns(patterns)),
+            Fact::AnswerText(patterns) => {
+                // Where it begins: what an answer speaks of later is its own affair.
+                let begins = patterns
+                    .iter()
+                    .filter_map(|it| Pattern::parse(&format!("^(?:{})", it.pattern.as_str())).ok());
+                Test::Text(Where::Answer, begins.map(|pattern| self.texts.add(&pattern)).collect())
+            }
             Fact::Body(kinds) => Test::Body(kinds.iter().map(|kind| sniffed(*kind)).collect()),
             Fact::Phase(phases) => Test::Phase(phases.to_vec()),
             Fact::Committed(wanted) => Test::Committed(*wanted),

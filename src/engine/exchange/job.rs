@@ -1,5 +1,6 @@
 //! What an exchange knows of the request it is about.
 
+use crate::engine::judge::notices::Notices;
 use crate::engine::mapping::{Kept, Mapping};
 use crate::engine::names::{MAPPING, Name, View};
 use crate::engine::protocol::Protocol;
@@ -32,6 +33,8 @@ pub struct Job {
     pub provider_doc: Doc,
     /// The model that the client asked for.
     pub model: String,
+    /// What rules take for no answer though it comes as one.
+    pub notices: Option<Arc<Notices>>,
     /// What the mapping dropped from the request.
     pub dropped: Vec<String>,
     /// The request's id.

@@ -16,16 +16,19 @@ pub enum Where {
     Text,
     /// The error's message.
     Message,
+    /// The words of a short answer.
+    Answer,
 }
 
 impl Where {
     /// All of them; the place of each is its number.
-    pub const ALL: [Where; 2] = [Where::Text, Where::Message];
+    pub const ALL: [Where; 3] = [Where::Text, Where::Message, Where::Answer];
 
     fn name(self) -> &'static str {
         match self {
             Where::Text => "text",
             Where::Message => "message",
+            Where::Answer => "words of the answer",
         }
     }
 }
@@ -101,6 +104,7 @@ impl Test {
     pub fn for_good(&self) -> Option<Test> {
         match self {
             Test::Status(set) if !set.and(StatusSet::range(200, 299)).is_empty() => Some(self.clone()),
+            Test::Text(Where::Answer, _) => Some(self.clone()),
             Test::Any(parts) => {
                 let parts: Vec<Test> = parts.iter().filter_map(Test::for_good).collect();
                 (!parts.is_empty()).then_some(Test::Any(parts))

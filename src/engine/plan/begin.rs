@@ -152,6 +152,7 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
         headers: &incoming.headers,
         body: &incoming.body,
         read: &read,
+        answer: None,
         request: doc,
         model,
         provider_doc: &null,

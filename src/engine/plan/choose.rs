@@ -147,7 +147,7 @@ impl Plan {
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
                 let (body, dropped) = (request.body.clone(), job.dropped.clone());
-                self.current = Some(Current { way, number, body, provider_doc, dropped });
+                self.current = Some(Current { way, number, body, provider_doc, dropped, words: None });
                 if self.minds_losses(way, number, health, now) {
                     return None;
                 }
@@ -171,7 +171,7 @@ impl Plan {
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
                 let (body, dropped) = (bytes::Bytes::new(), Vec::new());
-                self.current = Some(Current { way, number, body, provider_doc, dropped });
+                self.current = Some(Current { way, number, body, provider_doc, dropped, words: None });
                 health.with(|health| self.failed(*failure, health, now));
                 None
             }

@@ -8,8 +8,10 @@ use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::Health;
 use crate::engine::judge::cooling::{millis, moment};
+use crate::engine::judge::notices::LONGEST;
 use crate::engine::judge::{self, Rule, Rules};
-use crate::engine::protocol::ErrorText;
+use crate::engine::protocol::{ErrorText, Protocol};
+use crate::text::json::Doc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
@@ -26,6 +28,10 @@ impl Plan {
         match outcome {
             Outcome::Failed(failure) => self.failed(failure, health, now),
             Outcome::Whole(whole) => {
+                self.hear(way, |protocol| {
+                    let doc = Doc::parse(whole.raw.clone()).ok()?;
+                    Some(protocol.words(&doc).trim().to_owned())
+                });
                 if self.refuses(way, whole.status, &whole.headers, &whole.raw, health, now) {
                     return;
                 }
@@ -34,6 +40,7 @@ impl Plan {
                 self.state = State::Done(Box::new(answer));
             }
             Outcome::Streaming(exchange) => {
+                self.hear(way, |_| exchange.words().map(str::to_owned));
                 if self.refuses(way, exchange.status(), exchange.headers(), exchange.held(), health, now) {
                     return;
                 }
@@ -102,6 +109,15 @@ impl Plan {
                 let reason = "a probe was answered".to_owned();
                 self.events.push(Event::Recovered { provider: name, reason });
             }
+        }
+    }
+
+    /// Keeps the words of an answer, if rules look at them and they are few.
+    fn hear(&mut self, way: usize, words: impl FnOnce(&Protocol) -> Option<String>) {
+        let looks = self.rules(way).is_some_and(|rules| rules.notices.is_some());
+        let words = self.way(way).filter(|_| looks).and_then(|way| words(&way.protocol));
+        if let Some(current) = &mut self.current {
+            current.words = words.filter(|words| words.chars().nth(LONGEST).is_none());
         }
     }
 

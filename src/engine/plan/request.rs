@@ -84,6 +84,7 @@ impl Plan {
             upstream: body,
             provider_doc,
             model: self.model.clone(),
+            notices: self.rules(place).and_then(|rules| rules.notices.clone()),
             dropped,
             id: self.incoming.id.clone(),
             now: self.incoming.now,

@@ -142,6 +142,7 @@ impl Plan {
             headers: case.headers,
             body: case.body,
             read: case.read,
+            answer: current.and_then(|current| current.words.as_deref()),
             request: &self.doc,
             model: &self.model,
             provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),

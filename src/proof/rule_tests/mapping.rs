@@ -114,6 +114,7 @@ impl<'t> Fixture<'t> {
             request: request.clone(),
             provider_doc,
             model: asked,
+            notices: None,
             dropped: Vec::new(),
             id: ID.to_owned(),
             now: NOW,

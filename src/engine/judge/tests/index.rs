@@ -46,6 +46,8 @@ fn fact() -> impl Strategy<Value = String> {
         "message: 'limit reached'",
         "message: ['^aa$', 'busy']",
         "body: [html, json]",
+        "answer_text: 'limit r'",
+        "answer_text: ['please', 'in \\d']",
         "phase: connect",
         "phase: [first_byte, connect]",
         "phase: stream",
@@ -127,6 +129,7 @@ fn both(
     for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    let words = body;
     let body = Bytes::from_static(body.as_bytes());
     let read = engine.protocol("alpha.chat").unwrap().read_error(&body, &headers, status);
     let (null, dropped) = (Doc::null(), ["mood".to_owned()]);
@@ -136,6 +139,7 @@ fn both(
         headers: &headers,
         body: &body,
         read: &read,
+        answer: if failure.is_none() { Some(words) } else { None },
         request: &null,
         model,
         provider_doc: &null,

@@ -1,0 +1,62 @@
+//! Whether a stream that has come to its first content is an answer, or a limit notice in the place of one.
+
+use super::{Exchange, Job};
+use crate::engine::judge::notices::{LONGEST, Notices};
+use crate::text::json::Doc;
+use crate::text::sse::SseDecoder;
+use regex_automata::hybrid::dfa::Cache;
+use std::sync::Arc;
+
+/// Listens to what a stream says until that is decided.
+pub struct Notice {
+    notices: Arc<Notices>,
+    cache: Cache,
+    decoder: SseDecoder,
+    words: String,
+    /// Nothing that could come would make a notice of it.
+    decided: bool,
+}
+
+impl Notice {
+    /// For an attempt whose rules look at the words of answers.
+    pub fn new(job: &Job) -> Option<Box<Notice>> {
+        let notices = job.notices.clone()?;
+        job.provider.stream.as_ref()?.text.as_ref()?;
+        let (cache, decoder) = (notices.cache(), SseDecoder::new(job.limits.event));
+        Some(Box::new(Notice { notices, cache, decoder, words: String::new(), decided: false }))
+    }
+
+    fn listen(&mut self, job: &Job, bytes: &[u8]) {
+        let Notice { decoder, words, .. } = self;
+        let shape = job.provider.stream.as_ref();
+        let read = decoder.push(bytes, &mut |event| {
+            if let (Some(shape), Ok(doc)) = (shape, Doc::parse(event.data.to_vec())) {
+                words.push_str(&shape.words(&doc));
+            }
+        });
+        let begun = self.words.trim_start();
+        self.decided = read.is_err()
+            || begun.chars().nth(LONGEST).is_some()
+            || !self.notices.may_begin(begun, &mut self.cache);
+    }
+}
+
+impl Exchange {
+    /// Takes in what may be a notice.
+    pub(super) fn listen(&mut self, bytes: &[u8]) {
+        if let Some(notice) = self.notice.as_mut().filter(|notice| !self.committed && !notice.decided) {
+            notice.listen(&self.job, bytes);
+        }
+    }
+
+    /// Is the answer to be held back although its content has begun?
+    pub(super) fn may_be_notice(&self) -> bool {
+        self.notice.as_ref().is_some_and(|notice| !notice.decided)
+    }
+
+    /// The words of an answer that is over and short: what a notice would be.
+    pub fn words(&self) -> Option<&str> {
+        let notice = self.notice.as_ref().filter(|notice| self.finished && !notice.decided)?;
+        Some(notice.words.trim())
+    }
+}
