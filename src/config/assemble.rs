@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Decisions, Key, Limits, Mapping, Protocol, Rules, RulesFile, Spanned, Table, Timeouts};
+use super::model::{
+    Decisions, Key, Limits, Mapping, Protocol, Recovery, Rules, RulesFile, Spanned, Table, Timeouts,
+};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// What was read: the main file first, and what a file includes after that file.
@@ -34,6 +36,8 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         admin_key: None,
         proxy: None,
         health: Vec::new(),
+        recovery: Recovery::standard(start),
+        spread: None,
         tests: Vec::new(),
         protocols: unique(parts.protocols, "the protocol", protocol_name, &inside, diags),
         mappings: unique(parts.mappings, "the mapping", mapping_name, &inside, diags),
@@ -43,10 +47,13 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         unset: Vec::new(),
     };
     let (mut listen, mut limits, mut decisions, mut timeouts) = (None, None, None, None::<Timeouts>);
+    let mut recovery = None;
     for part in parts.rules {
         listen = listen.or(part.listen);
         limits = limits.or(part.limits);
         decisions = decisions.or(part.decisions);
+        recovery = recovery.or(part.recovery);
+        rules.spread = rules.spread.or(part.spread);
         timeouts = match (timeouts, part.timeouts) {
             (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),
             (ours, theirs) => ours.or(theirs),
@@ -65,6 +72,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
     rules.access = rules.access.filter(|access| !access.value.is_none());
     rules.admin_key = rules.admin_key.filter(|key| key.value != Key::None);
     rules.listen = listen.unwrap_or(rules.listen);
+    rules.recovery = recovery.unwrap_or(rules.recovery);
     rules.limits = limits.unwrap_or(rules.limits);
     rules.decisions = decisions.unwrap_or(rules.decisions);
     rules.timeouts = timeouts.map_or(rules.timeouts.clone(), |set| set.or(&rules.timeouts));

@@ -15,7 +15,7 @@ mod rule_test;
 mod rules;
 mod when;
 
-pub use super::values::{ByteSize, Pattern, Several, Spanned, Table};
+pub use super::values::{ByteSize, Pattern, Percent, Several, Spanned, Table};
 pub use access::{Access, ClientKey, Key, Keys};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
@@ -27,7 +27,7 @@ pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
 pub use repair::{ListRepair, RequestRepair};
-pub use route::{Method, Route};
+pub use route::{Method, Route, Spread, SpreadBy};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
-pub use rules::{Decisions, FoundFile, Limits, Rules, RulesFile, Timeouts};
+pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile, Timeouts};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

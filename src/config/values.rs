@@ -12,7 +12,7 @@ mod table;
 mod units;
 
 pub use table::Table;
-pub use units::{ByteSize, Pattern};
+pub use units::{ByteSize, Pattern, Percent};
 
 /// A value and the place where it stands in the file.
 #[derive(Clone, Debug, PartialEq)]

@@ -232,6 +232,7 @@ impl Drop for Life {
             tracing::debug!("[{}] the client went away", self.id);
         }
         self.world.metrics.ends();
+        self.plan.release(&mut self.world.stores.health());
     }
 }
 

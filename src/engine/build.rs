@@ -6,6 +6,7 @@ mod mappings;
 mod protocols;
 mod repairs;
 mod rules;
+mod settings;
 
 use super::decision::Keeping;
 use super::headers::ListEdit;
@@ -14,9 +15,10 @@ use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
 use super::names::{self, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
-use super::provider::{KeySource, ModelRule, OwnKey, Provider};
+use super::provider::{ModelRule, Provider};
 use super::route::{Route, Way, left_out};
-use super::{Engine, Limits, Repair, probe};
+use super::spread::Spread;
+use super::{Engine, Repair, probe};
 use crate::config::model;
 use crate::language::scope::{Parts, Scope};
 use crate::language::{Patch, Template};
@@ -79,8 +81,9 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
         listen: rules.listen.value.clone(),
         access: rules.access.as_ref().map(|access| access.value.clone()),
         admin_key: rules.admin_key.as_ref().map(|key| key.value.clone()),
-        limits: limits(&rules.limits),
+        limits: settings::limits(&rules.limits),
         keeping: Keeping::of(&rules.decisions),
+        recovery: settings::recovery(&rules.recovery, providers.len()),
         by_priority: (0..providers.len()).collect(),
         models_doc: list_doc(&models),
         models,
@@ -166,8 +169,10 @@ impl Build<'_> {
                 .iter()
                 .filter_map(|name| protocols.iter().find(|it| it.name == name.value).cloned())
                 .collect(),
-            keys: keys(name, from),
+            keys: settings::keys(name, from),
             rotate: from.rotate,
+            priority: from.priority,
+            weight: from.weight.value,
             timeouts: super::protocol::timeouts(&timeouts),
             force_stream: from.force_stream.as_ref().is_some_and(|it| it.value),
             proxy: proxy.map(|proxy| proxy.value.clone()),
@@ -245,6 +250,8 @@ impl Build<'_> {
         let when = from.when.as_ref().and_then(|when| self.when(when, &scope));
         let otherwise = self.template(from.otherwise.as_ref(), &scope);
         let answer = self.template(from.answer.as_ref(), &scope);
+        let spread = from.spread.as_ref().or(self.rules.spread.as_ref());
+        let spread = spread.map(|it| Spread { by: it.by, on: self.template(it.on.as_ref(), &scope) });
         scope.finish(self.diags);
         let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
         Route {
@@ -256,6 +263,7 @@ impl Build<'_> {
             failover,
             ways,
             left_out,
+            spread,
             otherwise,
             answer,
         }
@@ -287,36 +295,6 @@ impl Build<'_> {
             self.diags.error("bad-header", span, format!("`{name}` cannot be a header's name"));
         }
         parsed
-    }
-}
-
-/// A provider's keys: the several ones, or the one, or that there is none.
-fn keys(provider: &str, from: &model::Provider) -> Vec<OwnKey> {
-    let url = from.url.value.as_str();
-    if from.keys.is_empty() {
-        return vec![OwnKey::new("key1".to_owned(), key(&from.key.value), provider, url)];
-    }
-    let all = from.keys.iter().enumerate();
-    all.map(|(place, it)| OwnKey::new(it.name(place), key(&it.0.key.value), provider, url)).collect()
-}
-
-fn key(key: &model::Key) -> KeySource {
-    match key {
-        model::Key::Value(secret) => KeySource::Value(secret.clone()),
-        model::Key::Client => KeySource::Client,
-        model::Key::None => KeySource::None,
-        model::Key::Unset(names) => KeySource::Unset(names.clone()),
-    }
-}
-
-fn limits(from: &model::Limits) -> Limits {
-    let size = |size: &model::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
-    Limits {
-        body: size(&from.body),
-        answer: size(&from.answer),
-        event: size(&from.event),
-        held: size(&from.held),
-        shutdown: from.shutdown,
     }
 }
 

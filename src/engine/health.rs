@@ -6,7 +6,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use pauses::{Aside, Lane, Pause};
+pub use pauses::{Aside, Lane, Pause, Wanted};
 
 use super::provider::{OwnKey, Provider, Rotate};
 use super::{Engine, Ms};
@@ -86,6 +86,8 @@ pub struct ProviderHealth {
     pub last_probe: Option<Ms>,
     /// Requests for which its keys took turns.
     turns: usize,
+    /// Requests under way.
+    under_way: u32,
 }
 
 /// What the rules say of a provider, as far as its standing depends on it.
@@ -236,11 +238,12 @@ impl Health {
     /// Puts a provider as a whole aside until `until`. A pause that ends later stays as it is. Returns the end
     /// in force.
     pub fn cool_down(&mut self, name: &str, until: Ms, rule: &str, now: Ms) -> Ms {
-        self.put_aside(Aside::provider(name), until, rule, now)
+        let wanted = Wanted { until, rule, trials: 0, is_guess: false };
+        self.put_aside(Aside::provider(name), wanted, now)
     }
 
     /// Puts something aside until `until`. A pause that ends later stays as it is. Returns the end in force.
-    pub fn put_aside(&mut self, aside: Aside, until: Ms, rule: &str, now: Ms) -> Ms {
+    pub fn put_aside(&mut self, aside: Aside, wanted: Wanted<'_>, now: Ms) -> Ms {
         match &aside.whose {
             pauses::Whose::Provider(name) => {
                 let is_new = !self.pauses.in_force(now).any(|(other, _)| *other == aside);
@@ -253,14 +256,48 @@ impl Health {
                 self.limited.insert(id.clone(), now);
             }
         }
-        self.pauses.begin(aside, until, rule, now)
+        self.pauses.begin(aside, wanted, now)
+    }
+
+    /// How often a pause that begins now comes again without a good answer in between.
+    pub fn repeats(&self, aside: &Aside, now: Ms) -> u32 {
+        self.pauses.repeats(aside, now)
+    }
+
+    /// How many providers other than this one are put aside for being out of order.
+    pub fn guessed_out(&self, other_than: &str, now: Ms) -> usize {
+        self.pauses.guessed_out(other_than, now)
+    }
+
+    /// The pause that has run out on this way, while as many requests as may are finding out what follows.
+    pub fn on_trial(&self, lane: &Lane<'_>, now: Ms) -> Option<&Pause> {
+        self.pauses.on_trial(lane, now)
+    }
+
+    /// A request goes this way. If a pause has run out there, the request finds out whether all is well again;
+    /// `end`: when it is given up for lost. To be followed by [`Health::disengage`] with the same `end`.
+    pub fn engage(&mut self, lane: &Lane<'_>, end: Ms, now: Ms) {
+        self.entry(lane.provider).under_way += 1;
+        self.pauses.try_out(lane, end, now);
+    }
+
+    /// A request that went this way is over, however it went.
+    pub fn disengage(&mut self, lane: &Lane<'_>, end: Ms) {
+        let known = self.entry(lane.provider);
+        known.under_way = known.under_way.saturating_sub(1);
+        self.pauses.leave_off(lane, end);
+    }
+
+    /// How many requests a provider is busy with.
+    pub fn under_way(&self, name: &str) -> u32 {
+        self.providers.get(name).map_or(0, |known| known.under_way)
     }
 
     /// Puts a provider aside until a probe finds it well.
     pub fn down(&mut self, name: &str, rule: &str, now: Ms) {
         let known = self.entry(name);
         if known.down.is_none() {
-            known.down = Some(Pause { since: now, until: None, rule: rule.to_owned() });
+            known.down = Some(Pause::down(rule, now));
             known.since = Some(now);
         }
         known.good_probes = 0;
@@ -271,13 +308,14 @@ impl Health {
         self.entry(name).attempts += 1;
     }
 
-    /// The provider answered well.
-    pub fn succeeded(&mut self, name: &str, now: Ms) {
-        let known = self.entry(name);
+    /// The provider answered well on this way. True if with that a pause is over that had run out.
+    pub fn succeeded(&mut self, lane: &Lane<'_>, now: Ms) -> bool {
+        let known = self.entry(lane.provider);
         if known.last_success.is_none() {
             known.since.get_or_insert(now);
         }
         known.last_success = Some(now);
+        self.pauses.over(lane, now)
     }
 
     /// The provider failed; the error is kept for `/v1/health` and for answers while it is put aside.

@@ -18,6 +18,7 @@ pub mod probe;
 pub mod protocol;
 pub mod provider;
 pub mod route;
+pub mod spread;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -53,6 +54,8 @@ pub struct Engine {
     pub limits: Limits,
     /// What is kept of decisions.
     pub keeping: decision::Keeping,
+    /// How providers come back after a cool down.
+    pub recovery: Recovery,
     /// The models that the rules list.
     pub models: Vec<String>,
     /// The providers in order of priority.
@@ -92,6 +95,15 @@ pub struct Limits {
     pub held: usize,
     /// How long streams may go on when the router has been told to stop.
     pub shutdown: Duration,
+}
+
+/// How providers come back after a cool down, and how many may be out at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// How many requests at once may try whether all is well again; 0: all.
+    pub trials: u32,
+    /// How many providers may be put aside at once for being out of order; at least one.
+    pub most_out: usize,
 }
 
 /// How long the stages of an attempt may take.

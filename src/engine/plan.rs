@@ -18,6 +18,7 @@ mod outcome;
 mod quoted;
 mod repair;
 mod request;
+mod spread;
 mod verdict;
 
 #[cfg(test)]
@@ -29,7 +30,8 @@ pub use event::{Event, Level};
 use super::decision::{Decision, Keeping};
 use super::exchange::Exchange;
 use super::failure::Failure;
-use super::health::{Lane, Shared};
+use super::health::{Health, Lane, Shared};
+use super::judge::cooling::millis;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
@@ -183,6 +185,8 @@ pub struct Plan {
     retries: Vec<(usize, String, u32)>,
     /// The latest attempt.
     current: Option<Current>,
+    /// The way that this request is on, and when it is given up for lost there.
+    engaged: Option<(usize, Ms)>,
     /// Set between a provider's failure and the choice of the next one.
     failover: Option<(String, Option<String>, String)>,
     last_rule: Option<String>,
@@ -296,6 +300,23 @@ impl Plan {
                 State::Observing | State::Over => return Step::Answer(self.nothing()),
             }
         }
+    }
+
+    /// Nobody waits for this request any more: it burdens no provider from now on. To be called when the plan is
+    /// dropped, whatever became of it.
+    pub fn release(&mut self, health: &mut Health) {
+        if let Some((way, end)) = self.engaged.take() {
+            health.disengage(&self.lane(way), end);
+        }
+    }
+
+    /// The request goes this way from now on.
+    fn engage(&mut self, way: usize, health: &mut Health, now: Ms) {
+        self.release(health);
+        let longest = self.provider_at(way).map_or(0, |provider| millis(provider.timeouts.total));
+        let end = now.saturating_add(longest);
+        health.engage(&self.lane(way), end, now);
+        self.engaged = Some((way, end));
     }
 
     /// What has happened since the last call, for the log.

@@ -25,6 +25,10 @@ pub struct Provider {
     pub keys: Vec<OwnKey>,
     /// Which of its keys is taken first.
     pub rotate: Rotate,
+    /// Its place in the order, if the rules give it a number; those with the same one may share requests.
+    pub priority: Option<i64>,
+    /// Its share beside others with the same priority.
+    pub weight: u32,
     /// What its requests may take.
     pub timeouts: Timeouts,
     /// Whether it is always asked for a stream.

@@ -7,6 +7,7 @@ use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
 use super::protocol::Protocol;
 use super::provider::Provider;
+use super::spread::Spread;
 use crate::language::Template;
 use crate::text::json::Doc;
 use http::Method;
@@ -30,6 +31,8 @@ pub struct Route {
     pub(super) ways: Vec<Way>,
     /// Who may not, and why.
     pub(super) left_out: Arc<[LeftOut]>,
+    /// How requests are shared out among providers with the same priority.
+    pub(super) spread: Option<Spread>,
     /// The answer when no provider gives one, over [`super::names::ROUTING`].
     pub(super) otherwise: Option<Template>,
     /// The answer without asking anyone.

@@ -134,6 +134,18 @@ fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("unknown-zone", format!("there is no time zone `{}`", zone.value));
         diags.push(diagnostic.at(zone.span).label("unknown").help("write a name such as `Europe/Berlin`"));
     }
+    if let Some(grow) = &cool_down.grow {
+        let diagnostic = |message: &str| Diagnostic::error("bad-cool-down", message).at(grow.span);
+        if grow.value < 2 {
+            diags.push(diagnostic("`grow` is 2 or more").label("does not grow"));
+        }
+        if cool_down.at_most.is_none() {
+            diags.push(diagnostic("`grow` needs `at_most`").label("without bounds"));
+        }
+        if !cool_down.until.is_empty() {
+            diags.push(diagnostic("`grow` and `until` do not go together").label("the answer says how long"));
+        }
+    }
     if cool_down.at_most == Some(Duration::ZERO) {
         let diagnostic = Diagnostic::error("bad-cool-down", "`at_most: 0` leaves no time at all");
         diags.push(diagnostic.at(cool_down.span).label("never cools down"));

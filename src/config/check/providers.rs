@@ -25,6 +25,11 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         address(rules, provider, diags);
         key(rules, name, provider, diags);
         models(provider, diags);
+        if provider.weight.value == 0 {
+            let diagnostic =
+                Diagnostic::error("bad-weight", "a weight is 1 or more").at(provider.weight.span);
+            diags.push(diagnostic.label("never asked"));
+        }
         // What came through an alias has been looked at where it was written.
         if !seen.contains(&provider.span) {
             parameters::check(rules, name, provider, diags);

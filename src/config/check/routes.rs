@@ -2,19 +2,26 @@
 
 use super::names::url_path;
 use super::providers::{known, known_protocol, understands};
-use crate::config::model::{Fact, Route, Rules, When};
+use crate::config::model::{Fact, Route, Rules, Spread, SpreadBy, When};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 
 /// Paths that the router answers itself.
 const RESERVED: &[&str] = &["/v1/health", "/v1/switch-provider"];
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    if let Some(it) = &rules.spread {
+        spread(it, diags);
+    }
+    unshared(rules, diags);
     if rules.routes.is_empty() && !rules.incomplete {
         let diagnostic = Diagnostic::error("no-routes", "there are no routes, so no request is answered");
         diags.push(diagnostic.at(rules.span).help("write `routes:` with a path and its protocol"));
     }
     for (place, route) in rules.routes.iter().enumerate() {
         path(route, diags);
+        if let Some(it) = &route.spread {
+            spread(it, diags);
+        }
         who(rules, route, diags);
         if let Some(when) = &route.when {
             facts(when, diags);
@@ -35,6 +42,33 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     }
     if !rules.incomplete {
         unasked(rules, diags);
+    }
+}
+
+/// `sticky` needs to know by what; the others have no use for it.
+fn spread(spread: &Spread, diags: &mut Diagnostics) {
+    match (spread.by, &spread.on) {
+        (SpreadBy::Sticky, None) => {
+            let diagnostic = Diagnostic::error("bad-spread", "`sticky` needs `on`").at(spread.span);
+            diags.push(diagnostic.label("by what?").help("write for example `on: $.metadata.user_id`"));
+        }
+        (SpreadBy::Weighted | SpreadBy::LeastBusy, Some(on)) => {
+            let diagnostic = Diagnostic::error("bad-spread", "only `sticky` has a use for `on`").at(on.span);
+            diags.push(diagnostic.label("not looked at"));
+        }
+        _ => {}
+    }
+}
+
+/// A spread over providers that all have a priority of their own, or none.
+fn unshared(rules: &Rules, diags: &mut Diagnostics) {
+    let spreads = rules.routes.iter().filter_map(|route| route.spread.as_ref()).chain(&rules.spread);
+    let priorities: Vec<i64> = rules.providers.iter().filter_map(|(_, it)| it.priority).collect();
+    let is_shared = priorities.iter().any(|one| priorities.iter().filter(|it| *it == one).count() > 1);
+    for spread in spreads.filter(|_| !is_shared && !rules.incomplete) {
+        let message = "no two providers have the same `priority`, so there is nothing to spread";
+        let diagnostic = Diagnostic::warning("unused", message).at(spread.span).label("does nothing");
+        diags.push(diagnostic.help("give the providers among which to spread the same `priority`"));
     }
 }
 

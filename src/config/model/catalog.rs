@@ -112,6 +112,7 @@ fn route(protocol: &Protocol) -> Route {
         protocol: Some(protocol.protocol.clone()),
         when: None,
         providers: None,
+        spread: None,
         otherwise: None,
         answer: None,
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Auth, FailoverRule, Key, RequestRepair, Several, Spanned, Table, Timeouts};
-use crate::config::record::{FromNode, Schemas, record, words, wrong_type};
+use crate::config::record::{FromNode, NOWHERE, Schemas, record, words, wrong_type};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::units::Glob;
 use crate::text::yaml::Node;
@@ -35,6 +35,8 @@ record! {
         with: Table<Node>,
         /// Smaller comes first; providers without one come after those with one, in the order of the file.
         priority: Option<i64>,
+        /// Its share of the requests beside others with the same priority, when they are spread by weight.
+        weight: Spanned<u32> = Spanned { value: 1, span: NOWHERE },
         /// How the key is sent, if not as the protocol says.
         auth: Option<Auth>,
         /// Headers to send, besides those of the protocol.

@@ -21,6 +21,8 @@ record! {
         providers: Option<Vec<Spanned<String>>>,
         /// Rules for what providers answer here; they come after the provider's own and before the common ones.
         failover: Vec<FailoverRule>,
+        /// How requests are shared out among providers with the same `priority`.
+        spread: Option<Spread>,
         /// The answer when no provider speaks this protocol or has a mapping for it.
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.
@@ -28,7 +30,28 @@ record! {
     }
 }
 
+record! {
+    /// How requests are shared out among providers with the same `priority`. Whoever is put aside is passed over.
+    pub struct Spread: "`spread`" {
+        /// By what.
+        by: SpreadBy,
+        /// For `sticky`: the value of the request that decides, such as `$.metadata.user_id`. A request without
+        /// it goes by weight.
+        on: Option<Node>,
+    }
+}
+
 words! {
+    /// How requests are shared out.
+    pub enum SpreadBy: "a way to spread" {
+        /// By chance, as often as their `weight` says.
+        Weighted = "weighted",
+        /// To the one with the fewest requests under way for its weight.
+        LeastBusy = "least_busy",
+        /// Requests with the same value to the same one, as long as it works.
+        Sticky = "sticky",
+    }
+
     /// The method of a route.
     pub enum Method: "a method" {
         /// Reads.

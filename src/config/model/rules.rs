@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Access, ByteSize, Catalog, FailoverRule, Key, Mapping, Probe, Protocol, Provider, RequestRepair, Route,
-    RuleTest, Spanned, Table,
+    Access, ByteSize, Catalog, FailoverRule, Key, Mapping, Percent, Probe, Protocol, Provider, RequestRepair,
+    Route, RuleTest, Spanned, Spread, Table,
 };
 use crate::config::record::record;
 use crate::text::diagnostic::{FileId, Span};
@@ -49,6 +49,10 @@ record! {
         proxy: Option<Spanned<String>>,
         /// Requests that find out whether a provider works again.
         health: Vec<Probe>,
+        /// How providers come back after a cool down, and how many may be out at once.
+        recovery: Option<Recovery>,
+        /// How requests are shared out among providers with the same `priority`; a route may say otherwise.
+        spread: Option<Spread>,
         /// Examples: what should happen, told by what providers answer.
         tests: Vec<RuleTest>,
     }
@@ -63,6 +67,17 @@ record! {
         idle: Option<Duration>,
         /// For one attempt as a whole. Default 10m.
         total: Option<Duration>,
+    }
+
+    /// How providers come back after a cool down, and how many may be out at once.
+    pub struct Recovery: "`recovery`" {
+        /// How many requests at once may try whether all is well when a cool down has run out; the others go to
+        /// the next provider until one of them was answered. 0: all at once.
+        trials: u32 = 1,
+        /// No more than this share of the providers, but always one, is put aside at once for being out of order:
+        /// by cool downs of a provider whose length the rule says. Limits of keys, and what the answer says
+        /// itself, always hold and are not counted.
+        at_most_out: Option<Percent>,
     }
 
     /// How much is too much.
@@ -123,6 +138,13 @@ impl Timeouts {
     }
 }
 
+impl Recovery {
+    /// What holds when nobody says anything.
+    pub fn standard(span: Span) -> Recovery {
+        Recovery { span, trials: 1, at_most_out: None }
+    }
+}
+
 impl Limits {
     /// What holds when nobody says anything.
     pub fn standard(span: Span) -> Limits {
@@ -177,6 +199,10 @@ pub struct Rules {
     pub proxy: Option<Spanned<String>>,
     /// Probes.
     pub health: Vec<Probe>,
+    /// How providers come back.
+    pub recovery: Recovery,
+    /// How requests are shared out.
+    pub spread: Option<Spread>,
     /// Tests.
     pub tests: Vec<RuleTest>,
     /// Protocols, by name.

@@ -71,6 +71,25 @@ impl FromNode for ByteSize {
     }
 }
 
+/// A share: `50%`, from 1 to 100.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Percent(pub u32);
+
+impl FromNode for Percent {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let read = |text: &str| {
+            let number = text.strip_suffix('%').and_then(|number| number.trim().parse().ok());
+            let share = number.filter(|number| (1..=100).contains(number)).map(Percent);
+            share.ok_or_else(|| "not a share".to_owned())
+        };
+        parsed(node, "a share is wanted here", "bad-share", "write for example 50%", read, diags)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "pattern": "^([1-9][0-9]?|100) ?%$", "examples": ["50%"] })
+    }
+}
+
 /// `429`, `5xx`, `"500-599"`, or a list of such.
 impl FromNode for StatusSet {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {

@@ -116,6 +116,8 @@ impl Build<'_> {
             at_least: from.at_least,
             at_most: from.at_most,
             scope: from.scope,
+            grow: from.grow.as_ref().map_or(1, |grow| grow.value),
+            trials: from.trials,
         }
     }
 

@@ -94,7 +94,7 @@ impl Decision {
                     attempt.shadows.push(Shadow { rule, would });
                 }
             }
-            Event::Fired { .. } | Event::Switched { .. } => {}
+            Event::Fired { .. } | Event::Switched { .. } | Event::Spared { .. } => {}
             Event::Failover { .. } | Event::Recovered { .. } | Event::Answered { .. } => {}
         }
     }

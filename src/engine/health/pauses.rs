@@ -71,12 +71,47 @@ pub struct Pause {
     pub until: Option<Ms>,
     /// The rule that asked for it.
     pub rule: String,
+    /// How many requests at once may try whether all is well when it has run out; 0: all.
+    pub trials: u32,
+    /// How often it came again without a good answer in between.
+    pub repeats: u32,
+    /// Is it about a provider out of order, for as long as the rule thinks?
+    pub is_guess: bool,
+    /// When the trials under way are given up for lost.
+    pub(super) under_way: Vec<Ms>,
+}
+
+/// How a pause is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// When it ends.
+    pub until: Ms,
+    /// The rule that asks for it.
+    pub rule: &'a str,
+    /// How many requests at once may try whether all is well when it has run out; 0: all.
+    pub trials: u32,
+    /// Is it about a provider out of order, for as long as the rule thinks?
+    pub is_guess: bool,
 }
 
 impl Pause {
+    /// One without an end.
+    pub(super) fn down(rule: &str, now: Ms) -> Pause {
+        let (rule, under_way) = (rule.to_owned(), Vec::new());
+        Pause { since: now, until: None, rule, trials: 0, repeats: 0, is_guess: false, under_way }
+    }
+
     /// Is it in force?
     pub fn holds(&self, now: Ms) -> bool {
         self.until.is_none_or(|until| until > now)
+    }
+
+    /// Has it run out, and are as many requests finding out what follows as may?
+    fn is_on_trial(&self, now: Ms) -> bool {
+        let under_way = self.under_way.iter().filter(|end| **end > now).count();
+        self.trials > 0
+            && !self.holds(now)
+            && u32::try_from(under_way).is_ok_and(|count| count >= self.trials)
     }
 }
 
@@ -88,17 +123,63 @@ pub struct Pauses {
 
 impl Pauses {
     /// Begins a pause, or lets one last longer; it never becomes shorter. Returns the end in force.
-    pub fn begin(&mut self, aside: Aside, until: Ms, rule: &str, now: Ms) -> Ms {
+    pub fn begin(&mut self, aside: Aside, wanted: Wanted<'_>, now: Ms) -> Ms {
+        let repeats = self.repeats(&aside, now);
         let since = match self.all.get(&aside) {
-            Some(Pause { until: Some(current), .. }) if *current > now && *current >= until => {
+            Some(Pause { until: Some(current), .. }) if *current > now && *current >= wanted.until => {
                 return *current;
             }
             Some(current) if current.holds(now) => current.since,
             _ => now,
         };
         self.make_room(now);
-        self.all.insert(aside, Pause { since, until: Some(until), rule: rule.to_owned() });
-        until
+        let Wanted { until, rule, trials, is_guess } = wanted;
+        let (until, rule, under_way) = (Some(until), rule.to_owned(), Vec::new());
+        self.all.insert(aside, Pause { since, until, rule, trials, repeats, is_guess, under_way });
+        wanted.until
+    }
+
+    /// How often a pause that begins now comes again: those that fall into one are no repetition.
+    pub fn repeats(&self, aside: &Aside, now: Ms) -> u32 {
+        match self.all.get(aside) {
+            Some(pause) if pause.holds(now) => pause.repeats,
+            Some(pause) => pause.repeats.saturating_add(1),
+            None => 0,
+        }
+    }
+
+    /// Takes the part of one who tries whether all is well again, if that is to be found out; `end`: when its
+    /// request is given up for lost.
+    pub fn try_out(&mut self, lane: &Lane<'_>, end: Ms, now: Ms) {
+        for (_, pause) in self.all.iter_mut().filter(|(aside, pause)| aside.covers(lane) && !pause.holds(now))
+        {
+            pause.under_way.retain(|end| *end > now);
+            pause.under_way.push(end);
+        }
+    }
+
+    /// Gives that part back.
+    pub fn leave_off(&mut self, lane: &Lane<'_>, end: Ms) {
+        for (_, pause) in self.all.iter_mut().filter(|(aside, _)| aside.covers(lane)) {
+            if let Some(place) = pause.under_way.iter().position(|other| *other == end) {
+                pause.under_way.swap_remove(place);
+            }
+        }
+    }
+
+    /// The pause after which others are finding out whether all is well on this way.
+    pub fn on_trial(&self, lane: &Lane<'_>, now: Ms) -> Option<&Pause> {
+        let mut all = self.all.iter().filter(|(aside, pause)| pause.is_on_trial(now) && aside.covers(lane));
+        all.next().map(|(_, pause)| pause)
+    }
+
+    /// All is well on this way: pauses that have run out are over. True if there was one.
+    pub fn over(&mut self, lane: &Lane<'_>, now: Ms) -> bool {
+        let before = self.all.len();
+        if before > 0 {
+            self.all.retain(|aside, pause| pause.holds(now) || !aside.covers(lane));
+        }
+        self.all.len() < before
     }
 
     fn make_room(&mut self, now: Ms) {
@@ -115,6 +196,15 @@ impl Pauses {
     /// The pauses in force.
     pub fn in_force(&self, now: Ms) -> impl Iterator<Item = (&Aside, &Pause)> {
         self.all.iter().filter(move |(_, pause)| pause.holds(now))
+    }
+
+    /// The providers, other than this one, that are put aside for being out of order.
+    pub fn guessed_out(&self, other_than: &str, now: Ms) -> usize {
+        let is_out = |(aside, pause): &(&Aside, &Pause)| {
+            let whole = matches!(&aside.whose, Whose::Provider(name) if name != other_than);
+            whole && aside.model.is_none() && pause.is_guess
+        };
+        self.in_force(now).filter(is_out).count()
     }
 
     /// The one that keeps a way closed longest.

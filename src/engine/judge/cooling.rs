@@ -30,6 +30,10 @@ pub struct Cooling {
     pub at_most: Option<Duration>,
     /// What is put aside.
     pub scope: CoolDownScope,
+    /// How many times longer a time that the rule says is at each repetition.
+    pub grow: u32,
+    /// How many requests at once may try whether all is well afterwards; `None`: as the rules say for all.
+    pub trials: Option<u32>,
 }
 
 /// One place in an answer that may say when.
@@ -126,6 +130,21 @@ impl Cooling {
             _ => return from,
         };
         format!("{from}; {bound}")
+    }
+
+    /// The end of the `repeats`-th repetition, which the rule may let last longer; `until` is that of a first one.
+    pub fn grown(&self, until: Ms, repeats: u32, now: Ms) -> Ms {
+        if self.grow < 2 || repeats == 0 {
+            return until;
+        }
+        let factor = Ms::from(self.grow).saturating_pow(repeats.min(64));
+        self.clamp(now.saturating_add(until.saturating_sub(now).saturating_mul(factor)), now)
+    }
+
+    /// Is it about a provider that is out of order, for as long as the rule thinks? Limits of keys, and what
+    /// answers say themselves, are certain.
+    pub fn is_guess(&self) -> bool {
+        !self.scope.is_of_key() && self.until.is_empty()
     }
 
     fn clamp(&self, until: Ms, now: Ms) -> Ms {

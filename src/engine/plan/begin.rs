@@ -66,6 +66,7 @@ impl Plan {
             edited: Vec::new(),
             retries: Vec::new(),
             current: None,
+            engaged: None,
             failover: None,
             last_rule: None,
             last_resort: false,

@@ -28,6 +28,7 @@ impl Plan {
         let chosen = self.pick(&order, health, now).filter(|_| self.attempts < MOST_ATTEMPTS);
         let state = match chosen {
             Some(way) => {
+                self.engage(way, health, now);
                 let to = self.way_name(way);
                 if let Some((from, rule, reason)) = self.failover.take() {
                     self.events.push(Event::Failover { from, to, rule, reason });
@@ -86,6 +87,7 @@ impl Plan {
             reason,
             until: None,
         }));
+        self.spread(&mut order, health);
         // The sort is stable: only the chosen one moves.
         order.sort_by_key(|way| !health.is_chosen(self.lane(*way).provider));
         order
@@ -98,14 +100,21 @@ impl Plan {
             return wanted.copied().filter(|_| self.tried.is_empty());
         }
         let mut passed_over = Vec::new();
-        let mut open = None;
+        let (mut open, mut on_trial) = (None, None);
         for way in order.iter().copied().filter(|way| !self.was_tried(*way)) {
-            match health.closed(&self.lane(way), now) {
-                None => {
+            let lane = self.lane(way);
+            match (health.closed(&lane, now), health.on_trial(&lane, now)) {
+                (None, None) => {
                     open = Some(way);
                     break;
                 }
-                Some(pause) => {
+                (None, Some(pause)) => {
+                    on_trial = on_trial.or(Some(way));
+                    let reason = format!("another request tries it after rule {}", pause.rule);
+                    let (provider, until) = (self.way_name(way), None);
+                    passed_over.push(Event::Skipped { provider, reason, until });
+                }
+                (Some(pause), _) => {
                     let reason = format!("put aside by rule {}", pause.rule);
                     let (provider, until) = (self.way_name(way), pause.until);
                     passed_over.push(Event::Skipped { provider, reason, until });
@@ -115,6 +124,10 @@ impl Plan {
         if open.is_some() {
             self.events.extend(passed_over);
             return open;
+        }
+        // Better to ask too many whether all is well than nobody at all.
+        if on_trial.is_some() {
+            return on_trial;
         }
         // All that could be asked are put aside or have been asked. If nobody is free, the one that will be
         // free first is asked all the same: once, and not if this request has just seen it fail.

@@ -146,6 +146,15 @@ pub enum Event {
         /// The rule that said so.
         rule: String,
     },
+    /// A provider would have been put aside, but as many are out already as may be.
+    Spared {
+        /// Who.
+        provider: String,
+        /// The rule that would have.
+        rule: String,
+        /// How many may be out at once.
+        most: usize,
+    },
     /// A provider is well again.
     Recovered {
         /// Who.
@@ -199,7 +208,9 @@ impl Event {
             Event::StreamEnded { .. } | Event::Reckoned { .. } => Level::Debug,
             Event::Fired { level, .. } => *level,
             Event::Switched { .. } => Level::Warn,
-            Event::Retry { .. } | Event::Recovered { .. } | Event::Answered { .. } => Level::Info,
+            Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } | Event::Answered { .. } => {
+                Level::Info
+            }
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
             Event::NoAnswer { .. } => Level::Error,
         }
@@ -220,6 +231,7 @@ impl Event {
             Event::Retry { .. } => "retry",
             Event::Reckoned { .. } => "reckoned",
             Event::CoolDown { .. } => "cool_down",
+            Event::Spared { .. } => "spared",
             Event::Recovered { .. } => "recovered",
             Event::Answered { .. } => "answered",
             Event::StreamEnded { .. } => "stream_ended",
@@ -289,6 +301,9 @@ impl fmt::Display for Event {
                     Some(until) => write!(out, "{}{}", instant_text(*until), By(Some(rule))),
                     None => write!(out, "a probe finds it well{}", By(Some(rule))),
                 }
+            }
+            Event::Spared { provider, rule, most } => {
+                write!(out, "{provider} stays in use, since {most} are out already{}", By(Some(rule)))
             }
             Event::Recovered { provider, reason } => write!(out, "{provider} is well again: {reason}"),
             Event::Answered { provider, status, attempts, rule } => {

@@ -36,6 +36,7 @@ impl Plan {
                     return;
                 }
                 self.succeeded(way, whole.status, &whole.body, health, now);
+                self.release(health);
                 let answer = self.whole(way, whole);
                 self.state = State::Done(Box::new(answer));
             }
@@ -49,6 +50,7 @@ impl Plan {
                 self.state = State::Done(Box::new(answer));
             }
             Outcome::ClientGone => {
+                self.release(health);
                 let provider = self.provider_name(way);
                 self.events.push(Event::Outcome {
                     provider,
@@ -66,6 +68,7 @@ impl Plan {
 
     /// Takes in how a stream ended that the client was already reading: the rules may put the provider aside.
     pub fn ended(&mut self, exchange: &Exchange, health: &mut Health, now: Ms) {
+        self.release(health);
         let Some(way) = self.current.as_ref().map(|current| current.way) else {
             return;
         };
@@ -96,7 +99,10 @@ impl Plan {
             status: Some(status),
             phase: None,
         });
-        health.succeeded(&name, now);
+        if health.succeeded(&self.lane(way), now) {
+            let reason = "a request was answered after its pause".to_owned();
+            self.events.push(Event::Recovered { provider: name.clone(), reason });
+        }
         let engine = self.engine.clone();
         if let Some(rule) = self.switching.take().filter(|_| self.probe.is_none())
             && health.switch(&engine, &name, now).is_ok()
@@ -191,6 +197,7 @@ impl Plan {
             }
             action = last_action(&action);
         }
+        self.release(health);
         // What a rule simply gives back is the caller's affair, not the provider's.
         let is_callers = failure.kind == FailureKind::Lossy
             || action == Do::Return && rule.as_ref().is_some_and(|rule| !rule.puts_aside());

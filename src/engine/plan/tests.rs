@@ -7,6 +7,7 @@ use crate::engine::testing::{Reply, START, Seen, World, alpha_stream, engine, wo
 
 mod errors;
 mod generator;
+mod recovery;
 mod streams;
 
 const RULES: &str = r#"

@@ -4,8 +4,8 @@ use super::{Event, Level, Plan};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
 use crate::engine::failure::{Failure, FailureKind, Phase};
-use crate::engine::health::{Aside, Health, KeptError};
-use crate::engine::judge::cooling::CoolDownScope;
+use crate::engine::health::{Aside, Health, KeptError, Wanted};
+use crate::engine::judge::cooling::Cooling;
 use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules};
 use crate::engine::protocol::ErrorText;
 use crate::text::units::instant_text;
@@ -217,7 +217,7 @@ impl Plan {
         });
         if let Some((cooling, (until, from))) = cooling.zip(until) {
             self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
-            self.cool_down(case, rule, cooling.scope, until, health);
+            self.cool_down(case, rule, cooling, until, health);
         }
         if rule.down {
             health.down(&provider.name, &rule.name, case.now);
@@ -227,18 +227,21 @@ impl Plan {
     }
 
     /// Puts aside what the scope says, and tells it of all providers that this concerns.
-    fn cool_down(
-        &mut self,
-        case: &Case<'_>,
-        rule: &Rule,
-        scope: CoolDownScope,
-        until: Ms,
-        health: &mut Health,
-    ) {
+    fn cool_down(&mut self, case: &Case<'_>, rule: &Rule, cooling: &Cooling, until: Ms, health: &mut Health) {
         let engine = self.engine.clone();
+        let scope = cooling.scope;
         let lane = self.lane(case.way);
         let aside = if scope.is_of_key() { Aside::key(lane.key) } else { Aside::provider(lane.provider) };
         let aside = if scope.is_of_model() { aside.with_model(&lane.model) } else { aside };
+        let is_guess = cooling.is_guess() && aside.model.is_none();
+        if is_guess && health.guessed_out(lane.provider, case.now) >= engine.recovery.most_out {
+            let (provider, rule) = (lane.provider.to_owned(), rule.name.clone());
+            self.events.push(Event::Spared { provider, rule, most: engine.recovery.most_out });
+            return;
+        }
+        let until = cooling.grown(until, health.repeats(&aside, case.now), case.now);
+        let trials = cooling.trials.unwrap_or(engine.recovery.trials);
+        let wanted = Wanted { until, rule: &rule.name, trials, is_guess };
         let mut concerned = Vec::new();
         for provider in &engine.providers {
             let key = provider.keys.iter().position(|key| key.id == lane.key);
@@ -248,7 +251,7 @@ impl Plan {
             }
         }
         let model = aside.model.clone();
-        let until = health.put_aside(aside, until, &rule.name, case.now);
+        let until = health.put_aside(aside, wanted, case.now);
         for (provider, key) in concerned {
             let (model, rule) = (model.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });

@@ -1,0 +1,41 @@
+//! The plain settings of the rules in the engine's words.
+
+use crate::config::model;
+use crate::engine::provider::{KeySource, OwnKey};
+use crate::engine::{Limits, Recovery};
+
+/// A provider's keys: the several ones, or the one, or that there is none.
+pub(super) fn keys(provider: &str, from: &model::Provider) -> Vec<OwnKey> {
+    let url = from.url.value.as_str();
+    if from.keys.is_empty() {
+        return vec![OwnKey::new("key1".to_owned(), key(&from.key.value), provider, url)];
+    }
+    let all = from.keys.iter().enumerate();
+    all.map(|(place, it)| OwnKey::new(it.name(place), key(&it.0.key.value), provider, url)).collect()
+}
+
+fn key(key: &model::Key) -> KeySource {
+    match key {
+        model::Key::Value(secret) => KeySource::Value(secret.clone()),
+        model::Key::Client => KeySource::Client,
+        model::Key::None => KeySource::None,
+        model::Key::Unset(names) => KeySource::Unset(names.clone()),
+    }
+}
+
+pub(super) fn recovery(from: &model::Recovery, providers: usize) -> Recovery {
+    let share = from.at_most_out.and_then(|share| usize::try_from(share.0).ok());
+    let most_out = share.map_or(providers, |percent| providers * percent / 100).max(1);
+    Recovery { trials: from.trials, most_out }
+}
+
+pub(super) fn limits(from: &model::Limits) -> Limits {
+    let size = |size: &model::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    Limits {
+        body: size(&from.body),
+        answer: size(&from.answer),
+        event: size(&from.event),
+        held: size(&from.held),
+        shutdown: from.shutdown,
+    }
+}
