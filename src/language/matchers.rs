@@ -1,6 +1,7 @@
 //! The table of matchers: what can be asked of a value.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -35,7 +36,7 @@ pub enum Matcher {
     /// The type or state is one of these.
     Is(Vec<State>),
     /// A regular expression finds something in the text.
-    Matches(Regex),
+    Matches(Arc<Regex>),
     /// The string begins so.
     StartsWith(String),
     /// The string ends so.
@@ -290,7 +291,7 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
 }
 
 /// Compiles a regular expression, reporting where it is wrong.
-pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Regex> {
+pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Arc<Regex>> {
     let text = string(c, node)?;
     match c.scope.parts.regex(&text) {
         Ok(regex) => Some(regex),

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -59,27 +60,27 @@ pub struct Parts(Rc<RefCell<Texts>>);
 
 #[derive(Default)]
 struct Texts {
-    paths: BTreeMap<String, Path>,
-    regexes: BTreeMap<String, Regex>,
+    paths: BTreeMap<String, Arc<Path>>,
+    regexes: BTreeMap<String, Arc<Regex>>,
 }
 
 impl Parts {
     /// A path.
-    pub(super) fn path(&self, text: &str) -> Result<Path, PathError> {
+    pub(super) fn path(&self, text: &str) -> Result<Arc<Path>, PathError> {
         if let Some(path) = self.0.borrow().paths.get(text) {
             return Ok(path.clone());
         }
-        let path = path::parse(text)?;
+        let path = Arc::new(path::parse(text)?);
         self.0.borrow_mut().paths.insert(text.to_owned(), path.clone());
         Ok(path)
     }
 
     /// A regular expression.
-    pub(super) fn regex(&self, text: &str) -> Result<Regex, regex::Error> {
+    pub(super) fn regex(&self, text: &str) -> Result<Arc<Regex>, regex::Error> {
         if let Some(regex) = self.0.borrow().regexes.get(text) {
             return Ok(regex.clone());
         }
-        let regex = Regex::new(text)?;
+        let regex = Arc::new(Regex::new(text)?);
         self.0.borrow_mut().regexes.insert(text.to_owned(), regex.clone());
         Ok(regex)
     }

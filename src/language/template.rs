@@ -14,7 +14,7 @@ use source::text;
 pub(super) use source::{Binding, Piece};
 
 /// Room for a produced value, in bytes: most never need more.
-const MADE: usize = 128;
+const MADE: usize = 512;
 
 /// Why a template gave up: only `$need`, `$fail` and `$parse` without `$else` can.
 #[derive(Clone, Debug, PartialEq)]

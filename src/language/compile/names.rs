@@ -1,5 +1,7 @@
 //! Names in sight while templates compile: what a path begins with, and whose value that is.
 
+use std::sync::Arc;
+
 use super::{Compiler, Local, is_name_char};
 use crate::language::scope::{Origin, Shape, Slot};
 use crate::language::template::{Binding, Source};
@@ -54,7 +56,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn bound(&mut self, binding: Binding, path: Path) -> Source {
+    fn bound(&mut self, binding: Binding, path: Arc<Path>) -> Source {
         match binding {
             Binding::Known(value) => Source::Known(value.select(&path)),
             Binding::Slot(slot) => match self.scope.value(slot, &path) {

@@ -1,5 +1,7 @@
 //! Directives over strings: codecs, cutting, patterns, and JSON inside strings.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
@@ -295,7 +297,7 @@ impl Group {
 }
 
 struct Capture {
-    regex: Regex,
+    regex: Arc<Regex>,
     from: Template,
     group: Group,
 }
@@ -320,7 +322,7 @@ impl Op for Capture {
 }
 
 struct Replace {
-    regex: Regex,
+    regex: Arc<Regex>,
     from: Template,
     by: String,
 }

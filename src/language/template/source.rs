@@ -1,5 +1,7 @@
 //! Where a hole's value comes from, and what names stand for.
 
+use std::sync::Arc;
+
 use crate::language::scope::{Env, Slot};
 use crate::language::value::{Turns, Val};
 use crate::text::path::Path;
@@ -11,7 +13,7 @@ const USUAL_TEXT: usize = 64;
 #[derive(Clone)]
 pub enum Source {
     /// A name's slot, and the way from there.
-    Slot(Slot, Path),
+    Slot(Slot, Arc<Path>),
     /// Known when the template compiled: what a provider's parameter is set to, a name for a constant, or nothing,
     /// for a parameter that a use of a fragment does not give.
     Known(Val<'static>),
