@@ -15,12 +15,16 @@ RUN apt-get update \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rulegate
 COPY --from=build /rulegate /usr/local/bin/rulegate
 COPY rules /etc/rulegate
+RUN install -d -o 10001 -g 10001 /var/lib/rulegate
 USER 10001:10001
 WORKDIR /etc/rulegate
 # Inside a container loopback reaches nobody, so all addresses are listened on. The rules then must name who may come
 # in: set RULEGATE_KEY (see compose.yaml), or the router refuses to start and says so.
 ENV RULEGATE_LISTEN=0.0.0.0:8000 \
-    RULEGATE_RULES=/etc/rulegate/rules.yaml
+    RULEGATE_RULES=/etc/rulegate/rules.yaml \
+    RULEGATE_STATE=/var/lib/rulegate/state.json
+# Cool downs, the choice made by hand and counters, which survive a restart of the container.
+VOLUME /var/lib/rulegate
 EXPOSE 8000
 # The program asks itself: the image needs no other client.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=5s --retries=3 CMD ["rulegate", "health"]

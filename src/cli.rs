@@ -1,6 +1,7 @@
 //! The command line: what `rulegate`, `rulegate check` and their sisters take and answer.
 
 mod check;
+mod clear;
 mod demo;
 mod examine;
 mod explain;
@@ -33,7 +34,7 @@ Examples:
 Exit codes: 0 all is well; 1 the rules or their tests are wrong, or the router failed;
 2 the command line is wrong or a file cannot be read.
 
-Environment: RULEGATE_RULES and RULEGATE_LOG stand for --rules and --log, RULEGATE_LISTEN is
+Environment: RULEGATE_RULES, RULEGATE_STATE and RULEGATE_LOG stand for --rules, --state and --log, RULEGATE_LISTEN is
 what the built-in rules listen on, NO_COLOR turns colours off.";
 
 /// A proxy in front of LLM providers that is told by YAML what to do.
@@ -69,6 +70,9 @@ enum Command {
     /// Write the built-in rules to a folder, to edit them
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
+    /// Let a running router use a provider again that it has put aside
+    #[command(after_help = CLEAR_EXAMPLES)]
+    Clear(ClearArguments),
     /// Ask a running router whether it is well (for a container's health check)
     #[command(after_help = HEALTH_EXAMPLES)]
     Health(HealthArguments),
@@ -111,6 +115,14 @@ Examples:
 
 A file that is there already is never overwritten.";
 
+const CLEAR_EXAMPLES: &str = "\
+Examples:
+  rulegate clear first_one               the router at $RULEGATE_LISTEN, else 127.0.0.1:8000
+  rulegate clear first_one 127.0.0.1:9000
+
+The admin key is taken from $RULEGATE_ADMIN_KEY; on this machine none is needed unless the rules set one.
+Exit codes: 0 done; 1 there is no such provider, or no answer.";
+
 const HEALTH_EXAMPLES: &str = "\
 Examples:
   rulegate health                        asks $RULEGATE_LISTEN, else 127.0.0.1:8000
@@ -126,9 +138,22 @@ struct RunArguments {
     /// Listen here instead of where the rules say; port 0 takes a free one
     #[arg(long, short, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// The file that lets what is known of providers survive a restart, or `off` [default: what the rules say, else
+    /// beside them]
+    #[arg(long, value_name = "FILE")]
+    state: Option<String>,
     /// How much the log says [default: info]
     #[arg(long, value_name = "LEVEL")]
     log: Option<Level>,
+}
+
+#[derive(Args, Debug)]
+struct ClearArguments {
+    /// The provider
+    name: String,
+    /// Where the router listens
+    #[arg(value_name = "ADDR")]
+    address: Option<SocketAddr>,
 }
 
 #[derive(Args, Debug)]
@@ -199,6 +224,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
+        Command::Clear(arguments) => clear::clear(&arguments),
         Command::Health(arguments) => health::health(&arguments),
     };
     ExitCode::from(match outcome {
@@ -256,6 +282,7 @@ mod tests {
             explain::EXAMPLES,
             DEMO_EXAMPLES,
             INIT_EXAMPLES,
+            CLEAR_EXAMPLES,
             HEALTH_EXAMPLES,
         ];
         for line in

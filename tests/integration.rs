@@ -30,6 +30,7 @@ mod second_door;
 mod second_door_streams;
 mod server;
 mod shipped;
+mod state;
 mod streams;
 mod switching;
 mod tidy;

@@ -45,6 +45,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
     options.listen = Some(arguments.listen.unwrap_or_else(free_address).to_string());
     options.variables = Arc::new(move |name| variables.get(name).cloned());
     options.follow = false;
+    options.state = Some("off".to_owned());
     run::serve(options, |address| introduce(&script, &introduced, reset, address))
 }
 

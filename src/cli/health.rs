@@ -11,9 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Asks, and prints the answer's body.
 pub(super) fn health(arguments: &HealthArguments) -> Outcome {
-    let listen = std::env::var("RULEGATE_LISTEN").ok();
-    let address = arguments.address.or_else(|| listen.as_deref()?.parse().ok());
-    let address = reachable(address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))));
+    let address = router(arguments.address);
     match get(address, "/v1/health", None) {
         Ok((200, body)) => {
             println!("{body}");
@@ -28,6 +26,13 @@ pub(super) fn health(arguments: &HealthArguments) -> Outcome {
             Outcome::Wrong
         }
     }
+}
+
+/// Where the router is: there, where it listens by default, or at the usual address.
+pub(super) fn router(given: Option<SocketAddr>) -> SocketAddr {
+    let listen = std::env::var("RULEGATE_LISTEN").ok();
+    let address = given.or_else(|| listen.as_deref()?.parse().ok());
+    reachable(address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))))
 }
 
 /// Where to ask a router that listens there: on every address means on loopback too.
@@ -49,13 +54,27 @@ pub(super) fn get(
     path: &str,
     admin_key: Option<&str>,
 ) -> std::io::Result<(u16, String)> {
+    ask(address, &format!("GET {path}"), admin_key)
+}
+
+/// The same for any method: `line` is the method and the path. Nothing is sent with it.
+///
+/// # Errors
+/// If there is no answer.
+pub(super) fn ask(
+    address: SocketAddr,
+    line: &str,
+    admin_key: Option<&str>,
+) -> std::io::Result<(u16, String)> {
     let key = admin_key.filter(|key| !key.contains(['\r', '\n']));
     let key = key.map(|key| format!("x-admin-key: {key}\r\n")).unwrap_or_default();
     let mut connection = TcpStream::connect_timeout(&address, PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     // HTTP/1.0: the answer comes unchunked, and ends with the connection. In one piece, so that a server that
     // answers at the first bytes does not break the rest.
-    connection.write_all(format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n{key}\r\n").as_bytes())?;
+    connection.write_all(
+        format!("{line} HTTP/1.0\r\nhost: {address}\r\n{key}content-length: 0\r\n\r\n").as_bytes(),
+    )?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

@@ -18,6 +18,8 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
         return Outcome::Unusable;
     }
     let mut options = Options::new(&rules);
+    let state = std::env::var("RULEGATE_STATE").ok().filter(|path| !path.is_empty());
+    options.state = arguments.state.clone().or(state);
     options.listen = arguments.listen.map(|address| address.to_string());
     tracing::info!("the rules are {}", rules.display());
     serve(options, |_| ())

@@ -37,6 +37,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         proxy: None,
         health: Vec::new(),
         recovery: Recovery::standard(start),
+        state: None,
         spread: None,
         tests: Vec::new(),
         protocols: unique(parts.protocols, "the protocol", protocol_name, &inside, diags),
@@ -53,6 +54,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         limits = limits.or(part.limits);
         decisions = decisions.or(part.decisions);
         recovery = recovery.or(part.recovery);
+        rules.state = rules.state.or(part.state);
         rules.spread = rules.spread.or(part.spread);
         timeouts = match (timeouts, part.timeouts) {
             (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),

@@ -1,5 +1,6 @@
 //! The router's own paths: health, the switch, and everything under `/-/`.
 
+mod by_hand;
 mod pages;
 
 use std::sync::Arc;
@@ -13,13 +14,12 @@ use serde_json::{Map, Value, json};
 use super::body::ReplyBody;
 use super::reload::Status;
 use super::reload::rules::Ready;
-use super::request_body;
 use super::router::{Router, options};
 use super::telemetry::OneLine;
 use crate::engine::{Engine, KeySource};
 
 /// What there is under `/-/`.
-const OWN_PATHS: &str = "there are /-/reload (POST), and with GET /-/config, /-/decisions, /-/decisions/ID, /-/rules and /-/metrics";
+const OWN_PATHS: &str = "there are /-/reload and /-/providers/NAME/clear (POST), and with GET /-/config, /-/decisions, /-/decisions/ID, /-/rules and /-/metrics";
 /// The most that an admin request says, in bytes.
 const MOST: u64 = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +31,8 @@ pub enum Path {
     Health,
     /// `POST /v1/switch-provider`.
     Switch,
+    /// `POST /-/providers/NAME/clear`.
+    Clear,
     /// `POST /-/reload`.
     Reload,
     /// `GET /-/config`.
@@ -58,6 +60,7 @@ pub fn path(path: &str) -> Option<Path> {
         "/-/rules" => Some(Path::Rules),
         "/-/metrics" => Some(Path::Metrics),
         _ if path.starts_with("/-/decisions/") => Some(Path::Decision),
+        _ if by_hand::cleared(path).is_some() => Some(Path::Clear),
         _ => path.starts_with("/-/").then_some(Path::Unknown),
     }
 }
@@ -72,7 +75,7 @@ pub async fn answer(
     let method = match path {
         Path::Health | Path::Config | Path::Decisions | Path::Decision => Method::GET,
         Path::Rules | Path::Metrics => Method::GET,
-        Path::Switch | Path::Reload => Method::POST,
+        Path::Switch | Path::Clear | Path::Reload => Method::POST,
         Path::Unknown => request.method().clone(),
     };
     if request.method() == Method::OPTIONS && path != Path::Unknown {
@@ -91,7 +94,8 @@ pub async fn answer(
     }
     match path {
         Path::Health => health(router, ready, &request),
-        Path::Switch => switch(router, ready, request).await,
+        Path::Switch => by_hand::switch(router, ready, request).await,
+        Path::Clear => by_hand::clear(router, ready, request.uri().path()),
         Path::Reload => reload(router).await,
         Path::Config => json_answer(StatusCode::OK, &config(router, ready)),
         Path::Decisions => pages::decisions(router, request.uri()),
@@ -112,57 +116,6 @@ fn health(router: &Router, ready: &Ready, request: &Request<Incoming>) -> Respon
         fields.remove("details");
     }
     json_answer(StatusCode::OK, &page)
-}
-
-async fn switch(router: &Router, ready: &Ready, request: Request<Incoming>) -> Response<ReplyBody> {
-    let wanted = match wanted(request).await {
-        Ok(wanted) => wanted,
-        Err(text) => return error(StatusCode::BAD_REQUEST, &text),
-    };
-    let engine = &ready.engine;
-    let keyless = engine.providers.iter().find(|provider| provider.name == wanted && !provider.has_key());
-    if let Some(provider) = keyless {
-        let text = format!("{} cannot be used: {}", provider.name, provider.missing_key_hint());
-        return error(StatusCode::CONFLICT, &text);
-    }
-    let world = router.world();
-    let now = world.clock.now();
-    let mut health = world.stores.health();
-    let before = health.current(engine, now).unwrap_or_default().to_owned();
-    let switched = health.switch(engine, &wanted, now);
-    let chosen = health.chosen().map(|choice| choice.provider.clone());
-    drop(health);
-    match switched {
-        Ok(current) => {
-            match &chosen {
-                Some(_) => tracing::warn!("switched from {before} to {current}: by hand"),
-                None => tracing::warn!("switched from {before} to {current}: the choice is the rules' again"),
-            }
-            let page =
-                json!({ "status": "ok", "provider": wanted, "current_provider": current, "manual": chosen });
-            json_answer(StatusCode::OK, &page)
-        }
-        Err(unknown) => {
-            let text = format!("there is no provider {wanted:?}; there are {}", unknown.names.join(", "));
-            let mut page = error_page(StatusCode::NOT_FOUND, &text);
-            page["providers"] = json!(unknown.names);
-            json_answer(StatusCode::NOT_FOUND, &page)
-        }
-    }
-}
-
-/// The provider's name out of `{"provider": "name"}`.
-async fn wanted(request: Request<Incoming>) -> Result<String, String> {
-    const SHAPE: &str = "send {\"provider\": \"NAME\"}, or {\"provider\": \"auto\"}";
-    let (parts, body) = request.into_parts();
-    let body = request_body::read(&parts.headers, body, MOST, PATIENCE).await;
-    let body = body.map_err(|_| format!("the body could not be read; {SHAPE}"))?;
-    let value: Value =
-        serde_json::from_slice(&body).map_err(|error| format!("this is no JSON ({error}); {SHAPE}"))?;
-    match value.get("provider").and_then(Value::as_str) {
-        Some(name) if !name.is_empty() => Ok(name.to_owned()),
-        _ => Err(SHAPE.to_owned()),
-    }
 }
 
 async fn reload(router: &Router) -> Response<ReplyBody> {

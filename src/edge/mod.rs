@@ -29,6 +29,7 @@ pub mod request_body;
 pub mod router;
 pub mod server;
 pub mod stall;
+pub mod state;
 pub mod stop;
 pub mod stores;
 pub mod telemetry;

@@ -19,6 +19,8 @@ use super::reload::watch::FileWatch;
 use super::reload::{self, Handle, Hangup, Report};
 use super::router::Router;
 use super::server::{self, Patience};
+use super::state::{self, StateFile};
+use super::stores::Stores;
 
 /// How to start a router.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ pub struct Options {
     pub clock: Clock,
     /// How patient to be with clients.
     pub patience: Patience,
+    /// The file for what is known of providers, or `off`, instead of what the rules say.
+    pub state: Option<String>,
     /// Whether to watch the rules' files. If not, they are read again only when somebody asks for it.
     pub follow: bool,
 }
@@ -49,6 +53,7 @@ impl Options {
             proof: None,
             clock: Clock::Wall,
             patience: Patience::default(),
+            state: None,
             follow: true,
         }
     }
@@ -84,6 +89,7 @@ pub struct Running {
     router: Arc<Router>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<usize>,
+    state: Option<Arc<StateFile>>,
     helpers: Vec<JoinHandle<()>>,
 }
 
@@ -92,6 +98,7 @@ pub struct Running {
 /// # Errors
 /// If the rules are wrong, or the address cannot be had.
 pub async fn serve(options: Options) -> Result<Running, StartError> {
+    let path = options.rules.clone();
     let source = Source { path: options.rules, variables: options.variables, proof: options.proof };
     let asked = options.listen.as_deref().and_then(|listen| listen.parse::<SocketAddr>().ok());
     let (source, mut first) = blocking(move || {
@@ -110,7 +117,14 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
         return Err(StartError::Rules(objection.to_owned()));
     }
 
-    let world = Arc::new(World { clock: options.clock, ..World::default() });
+    let state = options.state.as_deref().or(ready.engine.state.as_deref());
+    let state = StateFile::of(&path, state).map(Arc::new);
+    let (state, known) = blocking(move || {
+        let known = state.as_ref().map(|file| file.read()).unwrap_or_default();
+        (state, known)
+    })
+    .await?;
+    let world = Arc::new(World { clock: options.clock, stores: Stores::with(known), ..World::default() });
     let (handle, wishes) = reload::channel();
     let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
     // Before anybody is told that the router runs, and may send the signal.
@@ -118,16 +132,17 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     announce(&router, &first);
 
     let watch = options.follow.then(FileWatch::new);
-    let helpers = vec![
+    let mut helpers = vec![
         tokio::spawn(probes::run(router.clone())),
         tokio::spawn(reload::follow(router.clone(), source, first, watch, hangup, wishes)),
     ];
+    helpers.extend(state.clone().map(|file| tokio::spawn(state::keep(file, router.world().clone()))));
     let (stop, stopped) = oneshot::channel::<()>();
     let patience = Patience { drain: router.rules().engine.limits.shutdown, ..options.patience };
     let server = tokio::spawn(server::run(listener, router.clone(), patience, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { router, stop: Some(stop), server, helpers })
+    Ok(Running { router, stop: Some(stop), server, state, helpers })
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
@@ -176,7 +191,12 @@ impl Running {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        (&mut self.server).await.unwrap_or(0)
+        let cut = (&mut self.server).await.unwrap_or(0);
+        if let Some(file) = self.state.take() {
+            let world = self.router.world().clone();
+            let _ = blocking(move || file.write(&world.stores)).await;
+        }
+        cut
     }
 }
 

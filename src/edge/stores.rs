@@ -16,6 +16,11 @@ impl Stores {
         Self::default()
     }
 
+    /// What was known before.
+    pub fn with(health: Health) -> Self {
+        Self { health: Mutex::new(health) }
+    }
+
     /// The providers' health. Never hold it across an await.
     pub fn health(&self) -> MutexGuard<'_, Health> {
         // A panic elsewhere leaves a cool down unset at worst; that is no reason to stop answering.

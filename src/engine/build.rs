@@ -83,6 +83,7 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
         admin_key: rules.admin_key.as_ref().map(|key| key.value.clone()),
         limits: settings::limits(&rules.limits),
         keeping: Keeping::of(&rules.decisions),
+        state: rules.state.as_ref().map(|path| path.value.clone()),
         recovery: settings::recovery(&rules.recovery, providers.len()),
         by_priority: (0..providers.len()).collect(),
         models_doc: list_doc(&models),

@@ -3,6 +3,7 @@
 
 pub mod pauses;
 mod snapshot;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -106,6 +107,14 @@ pub struct Switch {
     pub provider: String,
     /// When it was chosen.
     pub since: Ms,
+    /// When the choice ends by itself; `None`: never.
+    pub until: Option<Ms>,
+}
+
+impl Switch {
+    fn holds(&self, now: Ms) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 /// A switch to a provider that does not exist.
@@ -152,8 +161,8 @@ impl Health {
     }
 
     /// The person's choice in force.
-    pub fn chosen(&self) -> Option<&Switch> {
-        self.switch.as_ref()
+    pub fn chosen(&self, now: Ms) -> Option<&Switch> {
+        self.switch.as_ref().filter(|switch| switch.holds(now))
     }
 
     /// Can a request be sent to it without further reason, by some key and for some model?
@@ -381,11 +390,22 @@ impl Health {
     /// Makes `target` the first choice and usable at once, or gives the choice back with [`AUTO`].
     /// Returns the provider that is current afterwards.
     pub fn switch(&mut self, engine: &Engine, target: &str, now: Ms) -> Result<String, UnknownProvider> {
+        self.switch_until(engine, target, None, now)
+    }
+
+    /// The same for some time: at `until` the choice ends by itself.
+    pub fn switch_until(
+        &mut self,
+        engine: &Engine,
+        target: &str,
+        until: Option<Ms>,
+        now: Ms,
+    ) -> Result<String, UnknownProvider> {
         if target == AUTO {
             self.switch = None;
         } else if engine.provider(target).is_some() {
             self.recovered(target, now);
-            self.switch = Some(Switch { provider: target.to_owned(), since: now });
+            self.switch = Some(Switch { provider: target.to_owned(), since: now, until });
         } else {
             let names = engine.providers.iter().map(|provider| provider.name.clone());
             return Err(UnknownProvider { names: names.chain([AUTO.to_owned()]).collect() });
@@ -399,7 +419,7 @@ impl Health {
         let mut order: Vec<&Provider> =
             engine.by_priority().iter().filter_map(|index| engine.providers.get(*index)).collect();
         // The sort is stable: only the chosen one moves.
-        order.sort_by_key(|provider| !self.is_chosen(&provider.name));
+        order.sort_by_key(|provider| !self.is_chosen(&provider.name, now));
         let ready = order.into_iter().filter(|provider| provider.has_key());
         let usable = ready.clone().find(|provider| self.is_usable(&provider.name, now));
         let soonest = || ready.min_by_key(|provider| self.free_at(&provider.name, now));
@@ -407,8 +427,8 @@ impl Health {
     }
 
     /// Is the provider a person's choice?
-    pub fn is_chosen(&self, name: &str) -> bool {
-        self.switch.as_ref().is_some_and(|switch| switch.provider == name)
+    pub fn is_chosen(&self, name: &str, now: Ms) -> bool {
+        self.chosen(now).is_some_and(|switch| switch.provider == name)
     }
 
     /// Learns which providers there are, by which keys and for which models; to be called for the first rules

@@ -54,6 +54,8 @@ pub struct Engine {
     pub limits: Limits,
     /// What is kept of decisions.
     pub keeping: decision::Keeping,
+    /// Where to keep what is known of providers, or `off`; `None`: beside the rules.
+    pub state: Option<String>,
     /// How providers come back after a cool down.
     pub recovery: Recovery,
     /// The models that the rules list.

@@ -51,6 +51,10 @@ record! {
         health: Vec<Probe>,
         /// How providers come back after a cool down, and how many may be out at once.
         recovery: Option<Recovery>,
+        /// The file that lets cool downs, the choice made by hand and counters survive a restart, from the folder
+        /// of the rules on; `off` for none. Default: beside the rules, with the ending `.state.json`. Read when
+        /// the router starts.
+        state: Option<Spanned<String>>,
         /// How requests are shared out among providers with the same `priority`; a route may say otherwise.
         spread: Option<Spread>,
         /// Examples: what should happen, told by what providers answer.
@@ -201,6 +205,8 @@ pub struct Rules {
     pub health: Vec<Probe>,
     /// How providers come back.
     pub recovery: Recovery,
+    /// Where to keep what is known of providers.
+    pub state: Option<Spanned<String>>,
     /// How requests are shared out.
     pub spread: Option<Spread>,
     /// Tests.

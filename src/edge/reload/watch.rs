@@ -47,7 +47,7 @@ impl FileWatch {
             let signs = signs.clone();
             move |event: notify::Result<notify::Event>| {
                 // Reading is an event too, and the reading done here must not cause the next.
-                if event.map_or(true, |event| !is_reading(event.kind)) {
+                if event.map_or(true, |event| !is_reading(event.kind) && !is_own(&event.paths)) {
                     signs.notify_one();
                 }
             }
@@ -122,6 +122,12 @@ impl Default for FileWatch {
 
 fn is_reading(kind: EventKind) -> bool {
     matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+}
+
+/// Are these the router's own doing: the state that it keeps beside the rules?
+fn is_own(paths: &[PathBuf]) -> bool {
+    let is_state = |path: &PathBuf| path.to_string_lossy().contains(".state.json");
+    !paths.is_empty() && paths.iter().all(is_state)
 }
 
 /// The folder that a file is named in, and the one that it really lies in.

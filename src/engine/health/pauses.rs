@@ -193,6 +193,16 @@ impl Pauses {
         }
     }
 
+    /// All pauses, also those that have run out and are not over.
+    pub fn all(&self) -> impl Iterator<Item = (&Aside, &Pause)> {
+        self.all.iter()
+    }
+
+    /// Puts a pause back as it was.
+    pub fn put(&mut self, aside: Aside, pause: Pause) {
+        self.all.insert(aside, pause);
+    }
+
     /// The pauses in force.
     pub fn in_force(&self, now: Ms) -> impl Iterator<Item = (&Aside, &Pause)> {
         self.all.iter().filter(move |(_, pause)| pause.holds(now))

@@ -24,7 +24,8 @@ impl Health {
         json!({
             "status": if usable { "healthy" } else { "unhealthy" },
             "current_provider": self.current(engine, now),
-            "manual": self.switch.as_ref().map(|switch| &switch.provider),
+            "manual": self.chosen(now).map(|switch| &switch.provider),
+            "manual_until": self.chosen(now).and_then(|switch| switch.until).map(instant_text),
             "providers": providers,
             "details": details,
             "rules_version": engine.version,

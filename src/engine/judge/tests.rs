@@ -249,11 +249,11 @@ fn a_rule_may_make_the_provider_that_answers_the_first_choice() {
     world.replies("two", [Reply::ok(r#"{"answer":1}"#), Reply::status(503, "")]);
     world.replies("three", [Reply::ok(r#"{"said":"x"}"#)]);
     world.send("{}");
-    assert_eq!(world.health.chosen(), None);
+    assert_eq!(world.health.chosen(world.now), None);
     // Who failed too is not switched to.
     world.send("{}");
     assert_eq!(world.asked(), ["one", "two", "one", "two", "three"]);
-    assert_eq!(world.health.chosen().map(|it| it.provider.as_str()), Some("three"));
+    assert_eq!(world.health.chosen(world.now).map(|it| it.provider.as_str()), Some("three"));
     let told: Vec<String> =
         world.events.iter().filter(|it| it.name() == "switched").map(Event::to_string).collect();
     assert_eq!(told, ["three goes first from now on (rule gone)"]);

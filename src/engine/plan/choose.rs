@@ -19,7 +19,7 @@ impl Plan {
         let order = match self.order.take() {
             Some(order) => order,
             None => {
-                let order = self.make_order(health);
+                let order = self.make_order(health, now);
                 let names = order.iter().map(|way| self.way_name(*way)).collect();
                 self.events.push(Event::Candidates { order: names });
                 order
@@ -42,7 +42,7 @@ impl Plan {
     }
 
     /// The ways that can be gone at all, a person's choice first; a provider's keys in their order.
-    fn make_order(&mut self, health: &mut Health) -> Vec<usize> {
+    fn make_order(&mut self, health: &mut Health, now: Ms) -> Vec<usize> {
         let engine = self.engine.clone();
         let Some(route) = engine.routes.get(self.route) else {
             return Vec::new();
@@ -89,7 +89,7 @@ impl Plan {
         }));
         self.spread(&mut order, health);
         // The sort is stable: only the chosen one moves.
-        order.sort_by_key(|way| !health.is_chosen(self.lane(*way).provider));
+        order.sort_by_key(|way| !health.is_chosen(self.lane(*way).provider, now));
         order
     }
 

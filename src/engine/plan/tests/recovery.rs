@@ -104,6 +104,20 @@ fn a_trial_that_fails_begins_the_next_cool_down_and_no_trial_at_all_lets_everybo
 }
 
 #[test]
+fn a_choice_by_hand_ends_by_itself() {
+    let mut world = World::new(engine(TWO));
+    let engine = world.engine.clone();
+    let until = Some(START + 7_200_000);
+    assert_eq!(world.health.switch_until(&engine, "two", until, START), Ok("two".to_owned()));
+    assert_eq!(asks_next(&mut world), "two");
+    world.now += 7_199_999;
+    assert_eq!(asks_next(&mut world), "two");
+    world.now += 1;
+    assert_eq!(asks_next(&mut world), "one");
+    assert_eq!(world.health.chosen(world.now), None);
+}
+
+#[test]
 fn the_least_busy_provider_is_asked_whether_its_requests_end_or_are_dropped() {
     let mut world = World::new(engine(&format!("{TWO}spread: {{ by: least_busy }}\n")));
     let (mut first, mut second, mut third) = (begin(&world), begin(&world), begin(&world));

@@ -1,0 +1,29 @@
+//! `rulegate clear`: tells a running router that a provider is well again.
+
+use super::health::{ask, router};
+use super::{ClearArguments, Outcome};
+
+/// Asks, and prints the answer's body.
+pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
+    let (name, address) = (&arguments.name, router(arguments.address));
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) {
+        eprintln!("rulegate clear: {name:?} cannot be the name of a provider");
+        return Outcome::Unusable;
+    }
+    let key = std::env::var("RULEGATE_ADMIN_KEY").ok().filter(|key| !key.is_empty());
+    let line = format!("POST /-/providers/{name}/clear");
+    match ask(address, &line, key.as_deref()) {
+        Ok((200, body)) => {
+            println!("{}", body.trim_end());
+            Outcome::Well
+        }
+        Ok((status, body)) => {
+            eprintln!("rulegate clear: {address} answers {status}: {}", body.trim_end());
+            Outcome::Wrong
+        }
+        Err(error) => {
+            eprintln!("rulegate clear: no answer from {address}: {error}");
+            Outcome::Wrong
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a person decides: who goes first, and that a provider is well again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::{MOST, PATIENCE, error, error_page, json_answer};
+use crate::edge::body::ReplyBody;
+use crate::edge::reload::rules::Ready;
+use crate::edge::request_body;
+use crate::edge::router::Router;
+use crate::engine::Ms;
+use crate::engine::health::AUTO;
+use crate::text::units::{duration, instant_text};
+
+/// The provider in `/-/providers/NAME/clear`.
+pub(super) fn cleared(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/-/providers/")?.strip_suffix("/clear")?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+/// Forgets why a provider is put aside, its keys and models too.
+pub(super) fn clear(router: &Arc<Router>, ready: &Ready, path: &str) -> Response<ReplyBody> {
+    let name = cleared(path).unwrap_or_default();
+    let engine = &ready.engine;
+    if engine.provider(name).is_none() {
+        let names: Vec<&str> = engine.providers.iter().map(|provider| provider.name.as_str()).collect();
+        return unknown(name, &names);
+    }
+    let world = router.world();
+    let now = world.clock.now();
+    let mut health = world.stores.health();
+    let ended = health.recovered(name, now);
+    let current = health.current(engine, now).map(str::to_owned);
+    drop(health);
+    let rule = ended.as_ref().map(|pause| pause.rule.as_str());
+    if let Some(rule) = rule {
+        tracing::warn!("{name} is in use again: by hand (it was put aside by rule {rule})");
+    }
+    let until = ended.as_ref().and_then(|pause| pause.until).map(instant_text);
+    let was = ended.as_ref().map(|_| json!({ "rule": rule, "until": until }));
+    let page = json!({ "status": "ok", "provider": name, "was": was, "current_provider": current });
+    json_answer(StatusCode::OK, &page)
+}
+
+/// Makes a provider the first choice, for some time if that is said, or gives the choice back to the rules.
+pub(super) async fn switch(
+    router: &Arc<Router>,
+    ready: &Ready,
+    request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let (wanted, time) = match wanted(request).await {
+        Ok(wanted) => wanted,
+        Err(text) => return error(StatusCode::BAD_REQUEST, &text),
+    };
+    let engine = &ready.engine;
+    let keyless = engine.providers.iter().find(|provider| provider.name == wanted && !provider.has_key());
+    if let Some(provider) = keyless {
+        let text = format!("{} cannot be used: {}", provider.name, provider.missing_key_hint());
+        return error(StatusCode::CONFLICT, &text);
+    }
+    let world = router.world();
+    let now = world.clock.now();
+    let until = time.map(|time| now.saturating_add(Ms::try_from(time.as_millis()).unwrap_or(Ms::MAX)));
+    let mut health = world.stores.health();
+    let before = health.current(engine, now).unwrap_or_default().to_owned();
+    let switched = health.switch_until(engine, &wanted, until, now);
+    let chosen = health.chosen(now).map(|choice| choice.provider.clone());
+    drop(health);
+    match switched {
+        Ok(current) => {
+            match (&chosen, until) {
+                (Some(_), Some(until)) => {
+                    tracing::warn!(
+                        "switched from {before} to {current}: by hand, until {}",
+                        instant_text(until)
+                    );
+                }
+                (Some(_), None) => tracing::warn!("switched from {before} to {current}: by hand"),
+                (None, _) => {
+                    tracing::warn!("switched from {before} to {current}: the choice is the rules' again");
+                }
+            }
+            let until = chosen.as_ref().and(until).map(instant_text);
+            let page = json!({
+                "status": "ok",
+                "provider": wanted,
+                "current_provider": current,
+                "manual": chosen,
+                "manual_until": until,
+            });
+            json_answer(StatusCode::OK, &page)
+        }
+        Err(missing) => unknown(&wanted, &missing.names),
+    }
+}
+
+fn unknown<T: AsRef<str>>(name: &str, names: &[T]) -> Response<ReplyBody> {
+    let listed: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    let text = format!("there is no provider {name:?}; there are {}", listed.join(", "));
+    let mut page = error_page(StatusCode::NOT_FOUND, &text);
+    page["providers"] = json!(listed);
+    json_answer(StatusCode::NOT_FOUND, &page)
+}
+
+/// The provider's name, and for how long, out of `{"provider": "name", "for": "2h"}`.
+async fn wanted(request: Request<Incoming>) -> Result<(String, Option<Duration>), String> {
+    const SHAPE: &str = "send {\"provider\": \"NAME\"}, with \"for\": \"2h\" if it is for some time, or {\"provider\": \"auto\"}";
+    let (parts, body) = request.into_parts();
+    let body = request_body::read(&parts.headers, body, MOST, PATIENCE).await;
+    let body = body.map_err(|_| format!("the body could not be read; {SHAPE}"))?;
+    let value: Value =
+        serde_json::from_slice(&body).map_err(|error| format!("this is no JSON ({error}); {SHAPE}"))?;
+    let time = match value.get("for") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(duration(text).map_err(|reason| format!("{reason}; {SHAPE}"))?),
+        Some(_) => return Err(SHAPE.to_owned()),
+    };
+    match value.get("provider").and_then(Value::as_str) {
+        Some(AUTO) if time.is_some() => Err(SHAPE.to_owned()),
+        Some(name) if !name.is_empty() && time != Some(Duration::ZERO) => Ok((name.to_owned(), time)),
+        _ => Err(SHAPE.to_owned()),
+    }
+}

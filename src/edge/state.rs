@@ -1,0 +1,162 @@
+//! The file that lets what is known of providers survive a restart: read at the start, written beside the work.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::stores::Stores;
+use crate::engine::health::Health;
+
+/// How often it is looked whether there is something new to be written.
+const PAUSE: Duration = Duration::from_secs(1);
+/// What the file beside the rules is called, after their own name.
+const ENDING: &str = "state.json";
+/// The word for no file at all.
+const OFF: &str = "off";
+
+/// The file, and what was written last.
+pub struct StateFile {
+    path: PathBuf,
+    written: Mutex<Written>,
+}
+
+#[derive(Default)]
+struct Written {
+    text: String,
+    /// Has it been told that the file cannot be written?
+    told: bool,
+}
+
+impl StateFile {
+    /// The file that belongs to the rules at `rules`: where `wanted` says, from the rules' folder on; else beside
+    /// them. None for the word `off`, and for rules inside the program unless `wanted` names a file.
+    pub fn of(rules: &Path, wanted: Option<&str>) -> Option<StateFile> {
+        let inside = rules.to_str().is_some_and(|rules| rules.starts_with("builtin:"));
+        let path = match wanted {
+            Some(OFF) => return None,
+            Some(path) if inside => PathBuf::from(path),
+            Some(path) => rules.parent().unwrap_or(Path::new("")).join(path),
+            None if inside => return None,
+            None => rules.with_extension(ENDING),
+        };
+        Some(StateFile { path, written: Mutex::default() })
+    }
+
+    /// What the file holds. A file that cannot be understood is set aside, so that it can be looked at, and
+    /// nothing is known then.
+    pub fn read(&self) -> Health {
+        let path = self.path.display();
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Health::new(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
+            Err(error) => {
+                tracing::warn!(
+                    "the state in {path} cannot be read, so nothing is known of providers: {error}"
+                );
+                return Health::new();
+            }
+        };
+        let parsed = serde_json::from_str::<Value>(&text).map_err(|error| format!("it is no JSON: {error}"));
+        match parsed.and_then(|state| Health::from_state(&state)) {
+            Ok(health) => {
+                tracing::info!("what was known of providers is taken from {path}");
+                self.lock().text = text;
+                health
+            }
+            Err(reason) => {
+                let aside = with_more(&self.path, ".broken");
+                match fs::rename(&self.path, &aside) {
+                    Ok(()) => tracing::warn!(
+                        "the state in {path} is not understood ({reason}); it is set aside as {}, and nothing is known of providers",
+                        aside.display()
+                    ),
+                    Err(error) => tracing::warn!(
+                        "the state in {path} is not understood ({reason}) and cannot be set aside: {error}"
+                    ),
+                }
+                Health::new()
+            }
+        }
+    }
+
+    /// Writes what is known now, if that is something new. The file is never seen half written.
+    pub fn write(&self, stores: &Stores) {
+        let text = format!("{:#}\n", stores.health().to_state());
+        let mut written = self.lock();
+        if written.text == text {
+            return;
+        }
+        match replace(&self.path, &text) {
+            Ok(()) => *written = Written { text, told: false },
+            Err(error) => {
+                if !written.told {
+                    tracing::warn!(
+                        "{} cannot be written, so what is known of providers ends with this process: {error} (`state: off` in the rules, or another path)",
+                        self.path.display()
+                    );
+                }
+                written.told = true;
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the file up to date until it is dropped.
+pub async fn keep(file: std::sync::Arc<StateFile>, world: std::sync::Arc<super::proxy::World>) {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let (file, world) = (file.clone(), world.clone());
+        // A disk may be slow.
+        if tokio::task::spawn_blocking(move || file.write(&world.stores)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = with_more(path, ".new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
+    drop(file);
+    fs::rename(&new, path).inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+/// The path with something behind its last name.
+fn with_more(path: &Path, more: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(more);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_stands_beside_the_rules_unless_they_say_otherwise() {
+        let path = |rules: &str, wanted: Option<&str>| {
+            StateFile::of(Path::new(rules), wanted).map(|file| file.path.display().to_string())
+        };
+        assert_eq!(path("a/rules.yaml", None).as_deref(), Some("a/rules.state.json"));
+        assert_eq!(path("a/rules.yaml", Some("b.json")).as_deref(), Some("a/b.json"));
+        assert_eq!(path("a/rules.yaml", Some("/var/b.json")).as_deref(), Some("/var/b.json"));
+        assert_eq!(path("a/rules.yaml", Some("off")), None);
+        assert_eq!(path("builtin:rules.yaml", None), None);
+        assert_eq!(path("builtin:rules.yaml", Some("b.json")).as_deref(), Some("b.json"));
+    }
+}

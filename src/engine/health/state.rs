@@ -1,0 +1,196 @@
+//! What is known of providers as JSON, and back: for the file that lets it survive a restart.
+
+use super::pauses::Whose;
+use super::{Aside, Health, KeptError, Pause, ProviderHealth, Switch};
+use crate::engine::Ms;
+use crate::engine::failure::FailureKind;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::{Map, Value, json};
+
+/// The version of what is written. One that is larger was written by a newer program.
+pub const VERSION: u64 = 1;
+
+impl Health {
+    /// All that is to survive a restart, times in milliseconds since 1970. There is no key in it, and no more of
+    /// errors than their message. The same health gives the same text.
+    pub fn to_state(&self) -> Value {
+        let mut providers: Vec<(&String, &ProviderHealth)> = self.providers.iter().collect();
+        providers.sort_by_key(|(name, _)| *name);
+        let providers: Map<String, Value> =
+            providers.into_iter().map(|(name, known)| (name.clone(), provider(known))).collect();
+        let mut limited: Vec<(&String, &Ms)> = self.limited.iter().collect();
+        limited.sort();
+        let limited: Map<String, Value> =
+            limited.into_iter().map(|(id, at)| (id.clone(), json!(at))).collect();
+        let switch = self
+            .switch
+            .as_ref()
+            .map(|it| json!({ "provider": it.provider, "since": it.since, "until": it.until }));
+        json!({
+            "version": VERSION,
+            "switch": switch,
+            "pauses": self.pauses.all().map(|(aside, pause)| paused(aside, pause)).collect::<Vec<_>>(),
+            "limited": limited,
+            "providers": providers,
+        })
+    }
+
+    /// What [`Health::to_state`] gave.
+    ///
+    /// # Errors
+    /// What about it cannot be understood.
+    pub fn from_state(state: &Value) -> Result<Health, String> {
+        match state["version"].as_u64() {
+            Some(VERSION) => {}
+            Some(newer) if newer > VERSION => return Err(format!("it is of the newer version {newer}")),
+            _ => return Err("it names no version".to_owned()),
+        }
+        let mut health = Health::new();
+        if !state["switch"].is_null() {
+            let switch = &state["switch"];
+            let (provider, since) = (text(switch, "provider")?, moment(switch, "since")?);
+            health.switch = Some(Switch { provider, since, until: switch["until"].as_i64() });
+        }
+        for item in state["pauses"].as_array().ok_or("it has no list of pauses")? {
+            let (aside, pause) = read_pause(item)?;
+            health.pauses.put(aside, pause);
+        }
+        for (id, at) in state["limited"].as_object().into_iter().flatten() {
+            let at = at.as_i64().ok_or("a limit has no time")?;
+            health.limited.insert(id.clone(), at);
+        }
+        for (name, known) in state["providers"].as_object().ok_or("it has no providers")? {
+            health.providers.insert(name.clone(), read_provider(known)?);
+        }
+        Ok(health)
+    }
+}
+
+fn paused(aside: &Aside, pause: &Pause) -> Value {
+    let (whose, name) = match &aside.whose {
+        Whose::Provider(name) => ("provider", name),
+        Whose::Key(id) => ("key", id),
+    };
+    json!({
+        whose: name,
+        "model": aside.model,
+        "since": pause.since,
+        "until": pause.until,
+        "rule": pause.rule,
+        "trials": pause.trials,
+        "repeats": pause.repeats,
+        "guess": pause.is_guess,
+    })
+}
+
+fn read_pause(item: &Value) -> Result<(Aside, Pause), String> {
+    let aside = match (item["provider"].as_str(), item["key"].as_str()) {
+        (Some(name), None) => Aside::provider(name),
+        (None, Some(id)) => Aside::key(id),
+        _ => return Err("a pause says not whose it is".to_owned()),
+    };
+    let aside = aside.with_model(item["model"].as_str().unwrap_or_default());
+    let number = |name: &str| item[name].as_u64().and_then(|number| u32::try_from(number).ok());
+    let pause = Pause {
+        since: moment(item, "since")?,
+        until: Some(moment(item, "until")?),
+        trials: number("trials").unwrap_or_default(),
+        repeats: number("repeats").unwrap_or_default(),
+        is_guess: item["guess"].as_bool().unwrap_or_default(),
+        ..Pause::down(&text(item, "rule")?, 0)
+    };
+    Ok((aside, pause))
+}
+
+fn provider(known: &ProviderHealth) -> Value {
+    json!({
+        "attempts": known.attempts,
+        "failures": known.failures,
+        "since": known.since,
+        "last_success": known.last_success,
+        "last_probe": known.last_probe,
+        "good_probes": known.good_probes,
+        "turns": known.turns,
+        "down": known.down.as_ref().map(|pause| json!({ "since": pause.since, "rule": pause.rule })),
+        "last_error": known.last_error.as_ref().map(|error| json!({
+            "at": error.at,
+            "kind": error.kind,
+            "status": error.status,
+            "message": error.message,
+            "rule": error.rule,
+        })),
+    })
+}
+
+fn read_provider(from: &Value) -> Result<ProviderHealth, String> {
+    let count = |name: &str| from[name].as_u64().ok_or_else(|| format!("a provider has no `{name}`"));
+    let mut known = ProviderHealth {
+        attempts: count("attempts")?,
+        failures: count("failures")?,
+        since: from["since"].as_i64(),
+        last_success: from["last_success"].as_i64(),
+        last_probe: from["last_probe"].as_i64(),
+        good_probes: u32::try_from(count("good_probes")?).unwrap_or_default(),
+        turns: usize::try_from(count("turns")?).unwrap_or_default(),
+        ..ProviderHealth::default()
+    };
+    let down = &from["down"];
+    if !down.is_null() {
+        known.down = Some(Pause::down(&text(down, "rule")?, moment(down, "since")?));
+    }
+    let error = &from["last_error"];
+    // A kind that this program does not know is no reason to forget the rest.
+    if let Some(kind) = error["kind"].as_str().and_then(FailureKind::from_name) {
+        known.last_error = Some(KeptError {
+            at: moment(error, "at")?,
+            kind: kind.name(),
+            status: error["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(502),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            message: text(error, "message")?,
+            rule: error["rule"].as_str().map(str::to_owned),
+        });
+    }
+    Ok(known)
+}
+
+fn text(from: &Value, name: &str) -> Result<String, String> {
+    from[name].as_str().map(str::to_owned).ok_or_else(|| format!("`{name}` is missing somewhere"))
+}
+
+fn moment(from: &Value, name: &str) -> Result<Ms, String> {
+    from[name].as_i64().ok_or_else(|| format!("the time `{name}` is missing somewhere"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::health::Wanted;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut health = Health::new();
+        let wanted = Wanted { until: 9_000, rule: "limit", trials: 2, is_guess: true };
+        health.put_aside(Aside::provider("one").with_model("m"), wanted, 1_000);
+        health.put_aside(Aside::key("abc"), wanted, 2_000);
+        health.down("two", "dead", 3_000);
+        health.asked("two");
+        health.switch = Some(Switch { provider: "two".to_owned(), since: 4_000, until: Some(5_000) });
+        let written = health.to_state();
+        let read = Health::from_state(&written).unwrap();
+        assert_eq!(read.to_state(), written);
+        assert_eq!(read.free_at("two", 3_000), Some(Ms::MAX));
+        assert!(
+            !read.is_chosen("one", 4_500) && read.is_chosen("two", 4_500) && !read.is_chosen("two", 5_000)
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for state in [json!({}), json!([]), json!({ "version": 2 }), json!({ "version": 1, "pauses": [{}] })]
+        {
+            assert!(Health::from_state(&state).is_err(), "{state}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What is known of providers: over a restart, and by hand.
+
+use serde_json::{Value, json};
+
+use crate::support::rules::{ask, completion, message, two};
+use crate::support::{Folder, Reply, Router, Settings, Upstream, program};
+
+/// A first provider that is limited once and answers then, and a second one.
+async fn providers() -> (Upstream, Upstream, String) {
+    let first = Upstream::always(message("from first")).await;
+    first.then(Reply::json(429, r#"{"error":{"message":"slow down"}}"#).header("retry-after", 3600));
+    let second = Upstream::always(completion("from second")).await;
+    let rules = two(&first.url(), &second.url());
+    (first, second, rules)
+}
+
+async fn who_answers(router: &Router) -> String {
+    let answer = router.client().post("/v1/messages", ask()).await;
+    answer.header("x-rulegate-provider").unwrap_or_default().to_owned()
+}
+
+async fn health(router: &Router) -> Value {
+    router.client().get("/v1/health").await.json()
+}
+
+/// Stops a router gently, and starts another one with what the first left in its folder.
+async fn restarted(router: Router, rules: &str) -> Router {
+    let folder = Folder::new();
+    router.signal("TERM");
+    let from = router.folder.path().to_owned();
+    router.logged(&["stopped"]).await;
+    let file = from.join("rules.state.json");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    folder.write("rules.state.json", &std::fs::read_to_string(&file).unwrap());
+    folder.write("rules.yaml", rules);
+    Router::inside(folder, Settings::rules(rules)).await
+}
+
+#[tokio::test]
+async fn cool_downs_and_the_choice_by_hand_survive_a_restart() {
+    let (first, _second, rules) = providers().await;
+    let router = Router::start(rules.as_str()).await;
+    assert_eq!(who_answers(&router).await, "second");
+    router.client().post("/v1/switch-provider", json!({ "provider": "second", "for": "2h" })).await;
+    let before = health(&router).await;
+    let router = restarted(router, &rules).await;
+    let after = health(&router).await;
+    assert_eq!(after["providers"], json!({ "first": "cooling", "second": "available" }), "{after}");
+    for field in ["until", "rule", "since", "attempts", "failures"] {
+        assert_eq!(after["details"]["first"][field], before["details"]["first"][field], "{field}");
+    }
+    assert_eq!((&after["manual"], &after["manual_until"]), (&json!("second"), &before["manual_until"]));
+    assert!(before["manual_until"].is_string(), "{before}");
+    assert_eq!(who_answers(&router).await, "second");
+    assert_eq!(first.count(), 1);
+    let text = router.folder.read("rules.state.json");
+    assert!(!text.contains("first-key") && !text.contains("second-key"), "{text}");
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_understood_is_set_aside() {
+    for broken in ["{ half", r#"{"version":99,"pauses":[],"providers":{}}"#] {
+        let (_first, _second, rules) = providers().await;
+        let folder = Folder::new();
+        folder.write("rules.yaml", &rules);
+        folder.write("rules.state.json", broken);
+        let router = Router::inside(folder, Settings::rules(rules)).await;
+        router.logged(&["WARN", "rules.state.json", "set aside"]).await;
+        assert_eq!(router.folder.read("rules.state.json.broken"), broken);
+        assert_eq!(who_answers(&router).await, "second");
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_written_is_one_warning_and_no_state_is_none() {
+    let (_first, _second, rules) = providers().await;
+    let router = Router::start(format!("{rules}\nstate: /nowhere/at/all.json\n")).await;
+    assert_eq!(who_answers(&router).await, "second");
+    router.logged(&["WARN", "/nowhere/at/all.json"]).await;
+    assert_eq!(who_answers(&router).await, "second");
+
+    let router = Router::start(format!("{rules}\nstate: off\n")).await;
+    who_answers(&router).await;
+    router.signal("TERM");
+    router.logged(&["stopped"]).await;
+    assert!(!router.folder.file("rules.state.json").exists());
+}
+
+#[tokio::test]
+async fn a_provider_is_cleared_by_a_request_and_by_the_command_line() {
+    let (first, _second, rules) = providers().await;
+    let router = Router::start(rules).await;
+    assert_eq!(who_answers(&router).await, "second");
+    let cleared = router.client().post("/-/providers/first/clear", "").await;
+    assert_eq!(
+        (cleared.status, &cleared.json()["was"]["rule"]),
+        (200, &json!("limited")),
+        "{}",
+        cleared.text()
+    );
+    assert_eq!(who_answers(&router).await, "first");
+    let unknown = router.client().post("/-/providers/frist/clear", "").await;
+    assert_eq!((unknown.status, &unknown.json()["providers"]), (404, &json!(["first", "second"])));
+    assert_eq!(router.client().get("/-/providers/first/clear").await.status, 405);
+
+    first.then(Reply::json(429, "{}").header("retry-after", 3600));
+    assert_eq!(who_answers(&router).await, "second");
+    let run = |name: &str| {
+        let mut command = program(router.folder.path());
+        command.args(["clear", name, &router.address().to_string()]).output().unwrap()
+    };
+    assert_eq!(run("frist").status.code(), Some(1));
+    let done = run("first");
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(who_answers(&router).await, "first");
+    router.logged(&["WARN", "first is in use again: by hand"]).await;
+}
+
+#[tokio::test]
+async fn a_choice_for_some_time_says_so_and_nonsense_is_refused() {
+    let (_first, _second, rules) = providers().await;
+    let router = Router::start(rules).await;
+    let switched =
+        router.client().post("/v1/switch-provider", json!({ "provider": "second", "for": "1s" })).await;
+    assert_eq!((switched.status, switched.json()["manual_until"].is_string()), (200, true));
+    for bad in [
+        json!({ "provider": "second", "for": "soon" }),
+        json!({ "provider": "second", "for": 2 }),
+        json!({ "provider": "auto", "for": "1h" }),
+        json!({ "provider": "second", "for": "0s" }),
+    ] {
+        assert_eq!(router.client().post("/v1/switch-provider", &bad).await.status, 400, "{bad}");
+    }
+}
