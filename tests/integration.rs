@@ -21,6 +21,7 @@ mod keys;
 mod language_page;
 mod map;
 mod new_provider;
+mod patience;
 mod program;
 mod recorded_bodies;
 mod recordings;

@@ -160,7 +160,8 @@ async fn a_request_under_way_ends_as_it_began_and_health_is_kept() {
     let rest: Vec<_> = crate::support::rules::message_events("early").into_iter().skip(3).collect();
     let reply = message_stream("early", 3).stall(&gate);
     let reply = rest.iter().fold(reply, |reply, (name, data)| reply.event(name, data));
-    let first = Upstream::always(reply).await;
+    let first = Upstream::start().await;
+    first.then(reply).afterwards(Reply::json(500, "{}"));
     let (address, _port) = refusing();
     let second = Upstream::always(completion("from second")).await;
     let router = Router::start(two(&first.url(), &second.url())).await;

@@ -27,7 +27,7 @@ pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
 pub use repair::{ListRepair, RequestRepair};
-pub use route::{Method, Route, Spread, SpreadBy};
+pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
 pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile, Timeouts};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

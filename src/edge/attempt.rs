@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use super::timers::Timers;
+use super::timers::{Alarm, Timers};
 use super::upstream::{Call, Reply, ReplyStream, Upstream};
 use crate::engine::exchange::{Exchange, Progress};
 use crate::engine::failure::{Failure, FailureKind};
@@ -40,8 +40,8 @@ impl Rest {
 
 /// Makes one attempt. Dropping the future closes the call.
 pub async fn run(upstream: &Upstream, attempt: Attempt, proxy: Option<String>) -> Ended {
-    let Attempt { request, mut exchange, .. } = attempt;
-    let mut timers = Timers::begin(request.timeouts);
+    let Attempt { request, mut exchange, hold, .. } = attempt;
+    let mut timers = Timers::begin(request.timeouts, hold);
     let call = Call {
         method: request.method,
         url: request.url,
@@ -52,7 +52,7 @@ pub async fn run(upstream: &Upstream, attempt: Attempt, proxy: Option<String>) -
     };
     let sent = tokio::select! {
         sent = upstream.send(call) => sent.map_err(Failure::from),
-        failure = timers.failure() => Err(failure),
+        failure = limit(&mut timers) => Err(failure),
     };
     match sent {
         Err(failure) => finish(exchange.broke(failure)),
@@ -68,14 +68,23 @@ async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended
     let mut body = reply.body;
     loop {
         let progress = tokio::select! {
+            biased;
             chunk = body.next() => match chunk {
-                Some(Ok(bytes)) => exchange.feed(&bytes),
+                Some(Ok(bytes)) => {
+                    let progress = exchange.feed(&bytes);
+                    timers.read(exchange.phase(), exchange.grace());
+                    progress
+                }
                 Some(Err(fault)) => return last(exchange.broke(fault.into()), exchange, Rest { body, timers }),
                 None => return last(exchange.eof(), exchange, Rest { body, timers }),
             },
-            failure = timers.failure() => return last(exchange.broke(failure), exchange, Rest { body, timers }),
+            alarm = timers.alarm() => match alarm {
+                Alarm::Failed(failure) => return last(exchange.broke(failure), exchange, Rest { body, timers }),
+                Alarm::Gate => exchange.release(),
+                Alarm::Quiet => exchange.quiet(),
+                Alarm::Ping => Progress::More,
+            },
         };
-        timers.read(exchange.phase());
         match progress {
             Progress::More => {}
             Progress::Commit => return committed(exchange, Rest { body, timers }),
@@ -84,7 +93,17 @@ async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended
     }
 }
 
-fn committed(exchange: Exchange, rest: Rest) -> Ended {
+/// The first limit that runs out while nothing can come yet.
+async fn limit(timers: &mut Timers) -> Failure {
+    loop {
+        if let Alarm::Failed(failure) = timers.alarm().await {
+            return failure;
+        }
+    }
+}
+
+fn committed(exchange: Exchange, mut rest: Rest) -> Ended {
+    rest.timers.released();
     Ended { outcome: Outcome::Streaming(Box::new(exchange)), rest: Some(rest) }
 }
 

@@ -1,13 +1,9 @@
 //! A request's way: drives the engine's plan with real calls and real time, and gives the client the answer.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
 use http::header::{CACHE_CONTROL, HeaderName};
 use http::{HeaderValue, Method, Response};
 
@@ -21,10 +17,14 @@ use super::telemetry::{self, OneLine};
 use super::upstream::Upstream;
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
-use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::plan::{Answer, AnswerBody, Incoming, Outcome, Plan, Step};
 use crate::engine::probe::Probe;
 use crate::engine::{Engine, Ms};
+
+mod live;
+mod waiting;
+
+use live::Live;
 
 /// As much of a path that no route has is kept, in characters.
 const LONGEST_PATH: usize = 200;
@@ -59,8 +59,13 @@ pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) 
         }
         Ok(plan) => {
             let mut life = Life::new(world, &engine, id, plan);
-            let (answer, rest) = life.run(&engine, None).await;
-            life.answered(answer, rest)
+            match life.plan.patience() {
+                Some(sign) => waiting::answer(life, engine, sign).await,
+                None => {
+                    let (answer, rest) = life.run(&engine, None).await;
+                    life.answered(answer, rest)
+                }
+            }
         }
     }
 }
@@ -176,8 +181,7 @@ impl Life {
         match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
             AnswerBody::Stream(exchange) => {
                 let id = self.id.clone();
-                let live = Live { life: self, exchange, rest, away: false, ended: false };
-                respond_with(&id, answer, ReplyBody::Stream(Box::pin(live)))
+                respond_with(&id, answer, ReplyBody::Stream(Box::pin(Live::new(self, exchange, rest))))
             }
             AnswerBody::Whole(bytes) => {
                 self.over();
@@ -233,81 +237,6 @@ impl Drop for Life {
         }
         self.world.metrics.ends();
         self.plan.release(&mut self.world.stores.health());
-    }
-}
-
-/// A streaming answer. Reads from the provider only when the client can take more.
-struct Live {
-    life: Life,
-    exchange: Box<Exchange>,
-    rest: Option<Rest>,
-    /// Was the client busy with what it was given since we last looked at the provider?
-    away: bool,
-    ended: bool,
-}
-
-impl Stream for Live {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        loop {
-            let output = this.exchange.take_output();
-            if !output.is_empty() {
-                this.away = true;
-                return Poll::Ready(Some(Ok(output)));
-            }
-            if this.exchange.finished() || this.rest.is_none() {
-                return Poll::Ready(this.end());
-            }
-            ready!(this.poll_read(cx));
-        }
-    }
-}
-
-impl Live {
-    /// Feeds the exchange with what comes next: bytes, the end, or a failure.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(rest) = &mut self.rest else { return Poll::Ready(()) };
-        if std::mem::take(&mut self.away) {
-            // A client that takes its time holds the provider up; that is not the provider's silence.
-            rest.timers.read(self.exchange.phase());
-        }
-        let failure = match Pin::new(&mut rest.body).poll_next(cx) {
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.exchange.feed(&bytes);
-                rest.timers.read(self.exchange.phase());
-                return Poll::Ready(());
-            }
-            Poll::Ready(None) => None,
-            Poll::Ready(Some(Err(fault))) => Some(fault.into()),
-            Poll::Pending => Some(ready!(rest.timers.poll_failure(cx))),
-        };
-        self.rest = None;
-        match failure {
-            Some(failure) => self.exchange.broke(failure),
-            None => self.exchange.eof(),
-        };
-        Poll::Ready(())
-    }
-
-    /// The last item. An answer that has no proper end cuts the connection, so that it is not taken for whole.
-    fn end(&mut self) -> Option<io::Result<Bytes>> {
-        if self.ended {
-            return None;
-        }
-        self.ended = true;
-        // What the provider still sends is of no use, but its connection is.
-        if let Some(rest) = self.rest.take()
-            && self.exchange.failure().is_none()
-        {
-            tokio::spawn(rest.finish());
-        }
-        if !self.exchange.finished() {
-            self.exchange.broke(Failure::new(FailureKind::CutOff, ""));
-        }
-        self.life.ended(&self.exchange);
-        (!self.exchange.finished()).then(|| Err(io::Error::other("the answer was cut off")))
     }
 }
 

@@ -1,8 +1,9 @@
-//! The timers of one attempt: until the first byte, until content, between two reads, and in all.
+//! The timers of one attempt: until the first byte, until content, between two reads, in all; how long a stream is held
+//! back, when silence is an end, and when the client wants a sign of life.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -10,72 +11,151 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::engine::Timeouts;
 use crate::engine::failure::{Failure, FailureKind, Phase};
 
-/// Watches over one attempt. One timer for all limits: it runs to the nearest of them.
+/// What the time has come for.
+#[derive(Debug)]
+pub enum Alarm {
+    /// A limit has run out, with the failure that this is.
+    Failed(Failure),
+    /// The provider has been silent for the time that it may be after all has been said.
+    Quiet,
+    /// What is held back has been held for long enough.
+    Gate,
+    /// The client has heard nothing for long enough.
+    Ping,
+}
+
+/// What the timer is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Limit(FailureKind),
+    Quiet,
+    Gate,
+    Ping,
+}
+
+/// Watches over one attempt. One timer for everything: it runs to the nearest of all moments.
 #[derive(Debug)]
 pub struct Timers {
     limits: Timeouts,
     /// When the attempt began: `first_byte` and `total` count from here.
     begun: Instant,
-    /// When the answer began: `first_content` counts from here.
+    /// When the answer began: `first_content` and the gate count from here.
     answered: Option<Instant>,
+    /// When something was read last.
+    read: Instant,
     phase: Phase,
-    /// What it means when the timer runs out.
-    threat: FailureKind,
+    /// How long what comes is held back; `None`: no limit, or none any more.
+    hold: Option<Duration>,
+    /// When silence is to be looked at.
+    quiet: Option<Instant>,
+    /// Silence towards the client, and when there has been enough of it.
+    ping: Option<(Duration, Instant)>,
+    due: Due,
     sleep: Pin<Box<Sleep>>,
 }
 
 impl Timers {
-    /// The attempt begins now.
-    pub fn begin(limits: Timeouts) -> Self {
+    /// The attempt begins now. What it brings is held back for `hold` at most.
+    pub fn begin(limits: Timeouts, hold: Option<Duration>) -> Self {
         let begun = Instant::now();
-        let phase = Phase::FirstByte;
-        let sleep = Box::pin(sleep_until(begun));
-        let mut timers =
-            Self { limits, begun, answered: None, phase, threat: FailureKind::TotalTimeout, sleep };
-        timers.arm(begun);
+        let mut timers = Self {
+            limits,
+            begun,
+            answered: None,
+            read: begun,
+            phase: Phase::FirstByte,
+            hold,
+            quiet: None,
+            ping: None,
+            due: Due::Limit(FailureKind::TotalTimeout),
+            sleep: Box::pin(sleep_until(begun)),
+        };
+        timers.arm();
         timers
     }
 
-    /// Something was read, and this is how far the answer has come now.
-    pub fn read(&mut self, phase: Phase) {
-        let now = Instant::now();
+    /// Something was read, and this is how far the answer has come now. `grace`: how long the provider may be
+    /// silent before that is looked at.
+    pub fn read(&mut self, phase: Phase, grace: Option<Duration>) {
+        self.read = Instant::now();
         if phase != Phase::FirstByte {
-            self.answered.get_or_insert(now);
+            self.answered.get_or_insert(self.read);
         }
         self.phase = phase;
-        self.arm(now);
+        self.quiet = grace.map(|grace| self.read + grace);
+        self.arm();
     }
 
-    /// Ready when a limit has run out, with the failure that this is.
-    pub fn poll_failure(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        self.sleep.as_mut().poll(cx).map(|()| {
-            let text = format!("{} ({})", self.threat.doc(), Seconds(self.limit()));
-            Failure::new(self.threat, text).in_phase(self.phase)
-        })
+    /// The client has been given something; after `every` it wants to hear again. That is no life of the provider's.
+    pub fn gave(&mut self, every: Duration) {
+        self.ping = Some((every, Instant::now() + every));
+        self.arm();
     }
 
-    /// Resolves when a limit has run out.
-    pub async fn failure(&mut self) -> Failure {
-        std::future::poll_fn(|cx| self.poll_failure(cx)).await
+    /// The answer is the client's: nothing is held back any more.
+    pub fn released(&mut self) {
+        self.hold = None;
+        self.arm();
     }
 
-    fn arm(&mut self, now: Instant) {
-        let total = (self.begun + self.limits.total, FailureKind::TotalTimeout);
-        let content = self.answered.unwrap_or(now) + self.limits.first_content;
-        let idle = (now + self.limits.idle, FailureKind::IdleTimeout);
-        let (at, threat) = match self.phase {
-            Phase::FirstByte => {
-                nearest([total, (self.begun + self.limits.first_byte, FailureKind::FirstByteTimeout)])
+    /// Ready when the time has come for something.
+    pub fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
+        ready!(self.sleep.as_mut().poll(cx));
+        let alarm = match self.due {
+            Due::Limit(kind) => {
+                let text = format!("{} ({})", kind.doc(), Seconds(self.limit(kind)));
+                // A limit that has run out stays so: the timer is not set again.
+                return Poll::Ready(Alarm::Failed(Failure::new(kind, text).in_phase(self.phase)));
             }
-            Phase::Content => nearest([total, (content, FailureKind::FirstContentTimeout), idle]),
-            Phase::Idle => nearest([total, idle]),
+            Due::Quiet => {
+                self.quiet = None;
+                Alarm::Quiet
+            }
+            Due::Gate => {
+                self.hold = None;
+                Alarm::Gate
+            }
+            Due::Ping => {
+                self.ping = self.ping.map(|(every, _)| (every, Instant::now() + every));
+                Alarm::Ping
+            }
         };
-        self.threat = threat;
-        self.sleep.as_mut().reset(at);
+        self.arm();
+        Poll::Ready(alarm)
     }
 
-    fn limit(&self) -> Duration {
-        match self.threat {
+    /// Resolves when the time has come for something.
+    pub async fn alarm(&mut self) -> Alarm {
+        std::future::poll_fn(|cx| self.poll_alarm(cx)).await
+    }
+
+    fn arm(&mut self) {
+        let limit = |at, kind| (Some(at), Due::Limit(kind));
+        let total = limit(self.begun + self.limits.total, FailureKind::TotalTimeout);
+        let first_byte = limit(self.begun + self.limits.first_byte, FailureKind::FirstByteTimeout);
+        let answered = self.answered.unwrap_or(self.read);
+        let content = limit(answered + self.limits.first_content, FailureKind::FirstContentTimeout);
+        let idle = limit(self.read + self.limits.idle, FailureKind::IdleTimeout);
+        let gate = (self.answered.zip(self.hold).map(|(at, hold)| at + hold), Due::Gate);
+        let (quiet, ping) = ((self.quiet, Due::Quiet), (self.ping.map(|(_, at)| at), Due::Ping));
+        let limits: &[_] = match self.phase {
+            Phase::FirstByte => &[total, first_byte],
+            Phase::Content => &[total, content, idle],
+            Phase::Idle => &[total, idle],
+        };
+        // Where two come at once, the later one of the list says more, and what is no failure comes first.
+        let mut best = (self.begun + NEVER, Due::Limit(FailureKind::TotalTimeout));
+        for (at, due) in limits.iter().chain(&[ping, gate, quiet]) {
+            if let Some(at) = at.filter(|at| *at <= best.0) {
+                best = (at, *due);
+            }
+        }
+        self.due = best.1;
+        self.sleep.as_mut().reset(best.0);
+    }
+
+    fn limit(&self, kind: FailureKind) -> Duration {
+        match kind {
             FailureKind::FirstByteTimeout => self.limits.first_byte,
             FailureKind::FirstContentTimeout => self.limits.first_content,
             FailureKind::IdleTimeout => self.limits.idle,
@@ -84,11 +164,8 @@ impl Timers {
     }
 }
 
-/// The earliest; where two come at once, the later one of the list says more.
-fn nearest<const N: usize>(all: [(Instant, FailureKind); N]) -> (Instant, FailureKind) {
-    let never = (Instant::now() + Duration::from_secs(86_400), FailureKind::TotalTimeout);
-    all.into_iter().fold(never, |best, next| if next.0 <= best.0 { next } else { best })
-}
+/// Longer than any attempt takes.
+const NEVER: Duration = Duration::from_secs(30 * 86_400);
 
 /// A limit as people write it.
 struct Seconds(Duration);
@@ -104,59 +181,4 @@ impl std::fmt::Display for Seconds {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::time::{advance, timeout};
-
-    fn timers() -> Timers {
-        let s = Duration::from_secs;
-        Timers::begin(Timeouts {
-            connect: s(1),
-            first_byte: s(10),
-            first_content: s(20),
-            idle: s(5),
-            total: s(60),
-        })
-    }
-
-    /// What runs out next, and how many seconds from now.
-    async fn runs_out(timers: &mut Timers) -> (FailureKind, u64) {
-        let before = Instant::now();
-        let failure = timeout(Duration::from_secs(100), timers.failure()).await.unwrap();
-        (failure.kind, before.elapsed().as_secs())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_phase_says_which_limit_counts() {
-        let mut t = timers();
-        assert_eq!(runs_out(&mut t).await, (FailureKind::FirstByteTimeout, 10));
-        let mut t = timers();
-        t.read(Phase::Content);
-        assert_eq!(runs_out(&mut t).await, (FailureKind::IdleTimeout, 5));
-        let mut t = timers();
-        t.read(Phase::Idle);
-        assert_eq!(runs_out(&mut t).await, (FailureKind::IdleTimeout, 5));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn signs_of_life_without_content_do_not_help_for_ever() {
-        let mut t = timers();
-        for _ in 0..6 {
-            t.read(Phase::Content);
-            advance(Duration::from_secs(3)).await;
-        }
-        t.read(Phase::Content);
-        assert_eq!(runs_out(&mut t).await, (FailureKind::FirstContentTimeout, 2));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_whole_is_limited_too() {
-        let mut t = timers();
-        for _ in 0..14 {
-            t.read(Phase::Idle);
-            advance(Duration::from_secs(4)).await;
-        }
-        t.read(Phase::Idle);
-        assert_eq!(runs_out(&mut t).await, (FailureKind::TotalTimeout, 4));
-    }
-}
+mod tests;

@@ -255,6 +255,7 @@ impl Build<'_> {
         let spread = spread.map(|it| Spread { by: it.by, on: self.template(it.on.as_ref(), &scope) });
         scope.finish(self.diags);
         let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
+        let deadline = from.deadline.as_ref().map(|time| time.value).or(self.rules.timeouts.deadline);
         Route {
             name,
             path: from.path.value.clone(),
@@ -265,6 +266,9 @@ impl Build<'_> {
             ways,
             left_out,
             spread,
+            gate: settings::gate(from.gate.as_ref(), &self.rules.limits),
+            deadline,
+            keep_alive: from.keep_alive.as_ref().map(|it| it.every.value),
             otherwise,
             answer,
         }

@@ -2,9 +2,11 @@
 
 pub mod frames;
 mod job;
+mod looks;
 mod notice;
 mod passing;
 pub mod sniff;
+mod time;
 mod translating;
 mod whole;
 
@@ -13,12 +15,12 @@ pub use job::Job;
 use super::failure::{Failure, FailureKind, Phase};
 use super::plan::Outcome;
 use super::protocol::Wording;
+use super::route::GateMode;
 use bytes::Bytes;
 use http::HeaderMap;
 use notice::Notice;
 use passing::Passing;
 use sniff::{Sniffed, sniff};
-use std::fmt;
 use translating::Translating;
 
 /// How much of an error's body is read, in bytes.
@@ -45,6 +47,12 @@ pub struct Exchange {
     body: Body,
     output: Vec<u8>,
     committed: bool,
+    /// Has content been seen?
+    content: bool,
+    /// How much was held when it was, or would have been.
+    held_back: usize,
+    /// How much the client got before.
+    given: usize,
     finished: bool,
     failure: Option<Failure>,
     notice: Option<Box<Notice>>,
@@ -80,6 +88,9 @@ impl Exchange {
             body: Body::Head,
             output: Vec::new(),
             committed: false,
+            content: false,
+            held_back: 0,
+            given: 0,
             finished: false,
             failure: None,
         }
@@ -126,7 +137,9 @@ impl Exchange {
                 let message = format!("the answer is longer than {limit} bytes");
                 return self.broke(Failure::new(FailureKind::Malformed, message));
             }
-            Body::Passing(passing) => passing.feed(&self.job, bytes, &mut self.output, self.committed),
+            Body::Passing(passing) => {
+                passing.feed(&self.job, bytes, &mut self.output, !self.content, self.committed)
+            }
             Body::Translating(machine) => machine.feed(&self.job, &self.headers, self.status, bytes),
             Body::Folding(machine) => {
                 let seen = machine.feed(&self.job, &self.headers, self.status, bytes);
@@ -166,7 +179,7 @@ impl Exchange {
             // The error's status says more than what became of its body.
             Body::Gathering(body) if !self.is_good() && !body.is_empty() => self.gathered(body.into()),
             Body::Passing(mut passing) if self.committed => {
-                let seen = passing.broke(&self.job, failure);
+                let seen = passing.broke(&self.job, &mut self.output, failure);
                 self.ended(seen)
             }
             Body::Translating(mut machine) => {
@@ -189,54 +202,10 @@ impl Exchange {
         if let (true, Body::Translating(machine)) = (self.committed, &mut self.body) {
             machine.take_output(&mut self.output);
         }
+        if !self.content {
+            self.given += self.output.len();
+        }
         std::mem::take(&mut self.output).into()
-    }
-
-    /// After the commit: is the client's answer complete? (Take the output first.) What the provider may still
-    /// send is of no use then.
-    pub fn finished(&self) -> bool {
-        self.finished
-    }
-
-    /// After the commit: what broke the stream, if something did.
-    pub fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
-    }
-
-    /// How far the answer has come: which timer runs.
-    pub fn phase(&self) -> Phase {
-        self.phase
-    }
-
-    /// The provider's status.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The provider's headers.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// What the exchange knows of the request.
-    pub fn job(&self) -> &Job {
-        &self.job
-    }
-
-    /// What was held back until the commit, as the client will read it.
-    pub fn held(&self) -> &[u8] {
-        match &self.body {
-            Body::Translating(machine) if self.output.is_empty() => machine.held(),
-            _ => &self.output,
-        }
-    }
-
-    /// The state of the mapping's stream program, for people who look: names, and values as JSON.
-    pub fn state(&self) -> Vec<(String, Option<String>)> {
-        match &self.body {
-            Body::Translating(machine) | Body::Folding(machine) => machine.state(),
-            _ => Vec::new(),
-        }
     }
 
     fn has_content(&self) -> bool {
@@ -325,24 +294,31 @@ impl Exchange {
     fn saw(&mut self, seen: Seen) -> Progress {
         let held = match &self.body {
             Body::Translating(machine) => machine.taken_in(),
-            _ => self.output.len(),
+            _ => self.given + self.output.len(),
         };
+        if !self.content {
+            self.held_back = held;
+        }
         match seen {
             Seen::Ended | Seen::Failed(_) | Seen::Told(_) => self.ended(seen),
-            Seen::Content if held <= self.job.limits.held && self.may_be_notice() => Progress::More,
-            Seen::Content => self.commit(),
-            Seen::Nothing if held > self.job.limits.held => self.commit(),
+            Seen::Content => {
+                let is_on = self.job.gate.mode == GateMode::On && !self.committed;
+                if is_on && held <= self.job.gate.bytes && self.may_be_notice() {
+                    return Progress::More;
+                }
+                self.content = true;
+                self.phase = Phase::Idle;
+                self.commit()
+            }
+            Seen::Nothing if self.job.gate.mode != GateMode::On || held > self.job.gate.bytes => {
+                self.commit()
+            }
             Seen::Nothing => Progress::More,
         }
     }
 
     fn commit(&mut self) -> Progress {
-        if self.committed {
-            return Progress::More;
-        }
-        self.committed = true;
-        self.phase = Phase::Idle;
-        Progress::Commit
+        if std::mem::replace(&mut self.committed, true) { Progress::More } else { Progress::Commit }
     }
 
     /// The stream is over, well or not.
@@ -357,7 +333,7 @@ impl Exchange {
             Seen::Failed(failure) => return self.failed(failure),
             // The client has read of it already.
             Seen::Told(failure) => self.failure = Some(failure),
-            Seen::Nothing | Seen::Content | Seen::Ended => {}
+            Seen::Nothing | Seen::Content | Seen::Ended => self.content = true,
         }
         self.finished = true;
         self.commit()
@@ -402,15 +378,4 @@ enum Seen {
     Failed(Failure),
     /// It broke, and what passed through has told the client.
     Told(Failure),
-}
-
-impl fmt::Debug for Exchange {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Exchange")
-            .field("status", &self.status)
-            .field("phase", &self.phase)
-            .field("committed", &self.committed)
-            .field("finished", &self.finished)
-            .finish_non_exhaustive()
-    }
 }

@@ -136,9 +136,9 @@ const ERROR_VALUES: Names = &[
 /// The other places with templates or conditions, and the names that they see.
 pub const PLACES: &[(&str, Names)] = &[
     ("`path`, `auth` and `headers` of a protocol; `auth`, `headers` and `models` of a provider", OUTGOING),
-    ("a protocol's `whole`, `error`, and `content`, `end` and `error` of its `stream`", INCOMING),
+    ("a protocol's `whole`, `error`, and `content`, `end`, `finish` and `error` of its `stream`", INCOMING),
     ("a protocol's `fold` and `unfold`", STREAM_VALUES),
-    ("a protocol's `errors` and `error_headers`, `ping` and `failed` of its `stream`", WORDING),
+    ("a protocol's `errors` and `error_headers`, `ping`, `stop` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
     ("`cool_down.until`", COOLING),
     ("`when`, `answer` and `otherwise` of a route; a provider's `patch`", ROUTING),

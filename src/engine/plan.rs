@@ -15,6 +15,7 @@ mod begin;
 mod choose;
 pub mod event;
 mod outcome;
+mod patience;
 mod quoted;
 mod repair;
 mod request;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use answer::sign;
 pub use event::{Event, Level};
+pub use patience::SignOfLife;
 
 use super::decision::{Decision, Keeping};
 use super::exchange::Exchange;
@@ -40,6 +42,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A client's request as the engine takes it.
 #[derive(Clone, Debug)]
@@ -82,6 +85,8 @@ pub struct Attempt {
     pub provider: usize,
     /// What to send.
     pub request: OutRequest,
+    /// The longest that a stream is held back, from its first byte on.
+    pub hold: Option<Duration>,
     /// Takes the answer, byte by byte.
     pub exchange: Exchange,
 }
@@ -170,6 +175,8 @@ pub struct Plan {
     model: String,
     /// Does the client want a stream?
     streaming: bool,
+    /// When the request must be over.
+    deadline: Option<Ms>,
     /// Places in the route's ways, in the order in which they are tried; made at the first step.
     order: Option<Vec<usize>>,
     state: State,
@@ -284,6 +291,9 @@ impl Plan {
     pub fn next(&mut self, health: &mut impl Shared, now: Ms) -> Step {
         loop {
             match std::mem::replace(&mut self.state, State::Over) {
+                State::Choosing | State::Asking(..) if self.is_late(now) => {
+                    self.state = State::Done(Box::new(self.late()));
+                }
                 State::Choosing => self.state = health.with(|health| self.choose(health, now)),
                 State::Asking(way, at) if at > now => {
                     self.state = State::Asking(way, at);
@@ -337,6 +347,7 @@ impl Plan {
     /// Makes a probe of the plan: only its provider is asked, put aside or not.
     pub(super) fn be_probe(&mut self, place: usize) {
         self.probe = Some(place);
+        self.deadline = None;
     }
 
     /// The only provider that may be asked, if this is a probe.

@@ -5,8 +5,9 @@ mod errors;
 pub use errors::{ErrorText, Wording, plain_error};
 
 use super::Timeouts;
-use super::names::{INCOMING, View};
+use super::names::{INCOMING, View, WORDING};
 use crate::language::stream::StreamProgram;
+use crate::language::value::Type;
 use crate::language::{Condition, Patch, Template};
 use crate::text::json::Doc;
 use crate::text::path::Path;
@@ -15,6 +16,7 @@ use http::header::HeaderName;
 use http::{HeaderMap, Method};
 use memchr::memmem::Finder;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a protocol is.
 #[derive(Default)]
@@ -85,8 +87,16 @@ pub struct StreamShape {
     pub end_hint: Option<Finder<'static>>,
     /// An event that is an error.
     pub error: Option<Condition>,
+    /// An event after which only the end is to come.
+    pub finish: Option<Condition>,
+    /// The event that ends a stream, over [`super::names::WORDING`].
+    pub stop: Option<Template>,
+    /// How long a stream may be silent after that before it counts as ended.
+    pub grace: Duration,
     /// An event that means nothing.
     pub ping: Option<Template>,
+    /// After how much silence a client gets one.
+    pub ping_every: Duration,
     /// An error within a stream, over [`super::names::WORDING`].
     pub failed: Option<Template>,
 }
@@ -207,6 +217,37 @@ impl StreamShape {
         out.extend_from_slice(b"data: ");
         out.extend_from_slice(data);
         out.extend_from_slice(b"\n\n");
+    }
+
+    /// Is the event one after which only the end is to come?
+    pub fn is_finish(&self, doc: &Doc) -> bool {
+        let view = View { doc: Some(doc), ..View::default() };
+        self.finish.as_ref().is_some_and(|finish| finish.test(&view.env(INCOMING, INCOMING.len())))
+    }
+
+    /// A sign of life, framed: an event, or a comment where the template gives a text.
+    pub fn ping(&self) -> Option<Vec<u8>> {
+        let mut env = View::default().env(WORDING, WORDING.len());
+        let value = self.ping.as_ref()?.value(&mut env).ok()?;
+        let mut out = Vec::new();
+        if value.kind() == Type::String {
+            let text = value.to_text()?.replace(['\n', '\r'], " ");
+            out.extend_from_slice(format!(": {text}\n\n").as_bytes());
+        } else {
+            let mut data = Vec::new();
+            value.write(&mut data).then(|| self.write_event(&data, &mut out))?;
+        }
+        Some(out)
+    }
+
+    /// Writes the end of a stream that had none of its own: the event, and the data that ends it, where there are such.
+    pub fn write_missing_end(&self, out: &mut Vec<u8>) {
+        let mut data = Vec::new();
+        let mut env = View::default().env(WORDING, WORDING.len());
+        if let Some(Ok(true)) = self.stop.as_ref().map(|stop| stop.write(&mut env, &mut data)) {
+            self.write_event(&data, out);
+        }
+        self.write_end(out);
     }
 
     /// Writes the data that ends a stream, if clients get it.

@@ -12,6 +12,7 @@ use crate::language::Template;
 use crate::text::json::Doc;
 use http::Method;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A path of the router.
 pub struct Route {
@@ -33,10 +34,39 @@ pub struct Route {
     pub(super) left_out: Arc<[LeftOut]>,
     /// How requests are shared out among providers with the same priority.
     pub(super) spread: Option<Spread>,
+    /// How its streams are held back.
+    pub gate: Gate,
+    /// The most that a request may take in all.
+    pub deadline: Option<Duration>,
+    /// After how much silence a client that waits for a stream gets a sign of life.
+    pub keep_alive: Option<Duration>,
     /// The answer when no provider gives one, over [`super::names::ROUTING`].
     pub(super) otherwise: Option<Template>,
     /// The answer without asking anyone.
     pub(super) answer: Option<Template>,
+}
+
+/// How streams are held back until their content begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Gate {
+    /// Whether they are.
+    pub mode: GateMode,
+    /// The most that is held, in bytes.
+    pub bytes: usize,
+    /// The longest that anything is held, from the answer's first byte on.
+    pub time: Option<Duration>,
+}
+
+/// Whether streams are held back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum GateMode {
+    /// Until their content begins.
+    #[default]
+    On,
+    /// No, but what would have come of it is told.
+    Shadow,
+    /// No.
+    Off,
 }
 
 /// One way to an answer: a provider, which of its keys, the protocol it is spoken to in, and the mapping in between.

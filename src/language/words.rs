@@ -55,6 +55,10 @@ pub const PROGRAM: &[Word] = &[
     word("done", "runs for the data that ends a stream, such as `[DONE]`; without it that is a good end"),
     word("undecodable", "runs for data that is no JSON; `$` is its text; without it the stream fails"),
     word("eof", "runs when the bytes are over; without it, and if nothing ended the stream, it was cut off"),
+    word(
+        "timer",
+        "runs when the stream has been silent for the protocol's `grace`; only `end` and `fail` change anything",
+    ),
     word("end", "runs once at the good end, when all blocks are closed"),
     word(
         "whole",

@@ -48,6 +48,13 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         }
         if let Some(set) = &provider.timeouts {
             timeouts(set, diags);
+            if set.deadline.is_some() {
+                let diagnostic =
+                    Diagnostic::error("wrong-place", "a provider has no `deadline`").at(set.span);
+                diags.push(diagnostic.label("among these").help(
+                    "it is for a request, whoever answers: write it under `timeouts` of the rules, or at a route; `total` limits one attempt",
+                ));
+            }
         }
         if let Some(proxy) = &provider.proxy
             && proxy.value != "env"
@@ -260,8 +267,13 @@ fn models(provider: &Provider, diags: &mut Diagnostics) {
 }
 
 fn timeouts(set: &Timeouts, diags: &mut Diagnostics) {
-    let all =
-        [("connect", set.connect), ("first_byte", set.first_byte), ("idle", set.idle), ("total", set.total)];
+    let all = [
+        ("connect", set.connect),
+        ("first_byte", set.first_byte),
+        ("idle", set.idle),
+        ("total", set.total),
+        ("deadline", set.deadline),
+    ];
     for (name, time) in all {
         if time == Some(Duration::ZERO) {
             let message = format!("a timeout of 0 for `{name}` would fail every request");

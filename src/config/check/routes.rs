@@ -26,6 +26,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         if let Some(when) = &route.when {
             facts(when, diags);
         }
+        times(rules, route, diags);
         let before = rules.routes.get(..place).unwrap_or_default();
         let first = before.iter().find(|first| {
             let always = first.when.as_ref().is_none_or(When::is_always);
@@ -130,6 +131,29 @@ fn who(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
             }
             diags.push(diagnostic.help("there is no mapping between the two: write one, and include it"));
         }
+    }
+}
+
+/// Times of 0, and signs of life that the protocol does not have.
+fn times(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
+    let gate = route.gate.as_ref().and_then(|gate| Some(("for", gate.time.as_ref()?)));
+    let deadline = route.deadline.as_ref().map(|time| ("deadline", time));
+    let every = route.keep_alive.as_ref().map(|it| ("every", &it.every));
+    for (name, time) in [gate, deadline, every].into_iter().flatten() {
+        if time.value.is_zero() {
+            let message = format!("`{name}` of no time at all");
+            diags.push(Diagnostic::error("bad-time", message).at(time.span).label("write 10s, 15m"));
+        }
+    }
+    let protocol = route.protocol.as_ref().and_then(|name| rules.protocol(name));
+    if let (Some(keep_alive), Some(protocol)) = (&route.keep_alive, protocol)
+        && protocol.stream.as_ref().is_none_or(|stream| stream.ping.is_none())
+    {
+        let message = format!("`{}` has no sign of life to send", protocol.protocol.value);
+        let diagnostic = Diagnostic::error("no-ping", message).at(keep_alive.every.span);
+        diags.push(
+            diagnostic.label("nothing would be sent").help("say what it looks like: `ping` under `stream`"),
+        );
     }
 }
 

@@ -113,6 +113,9 @@ fn route(protocol: &Protocol) -> Route {
         when: None,
         providers: None,
         spread: None,
+        gate: None,
+        deadline: None,
+        keep_alive: None,
         otherwise: None,
         answer: None,
     }

@@ -1,5 +1,7 @@
 //! A protocol file: what a protocol is, told by data.
 
+use std::time::Duration;
+
 use super::{Spanned, Table};
 use crate::config::record::{record, words};
 use crate::text::yaml::Node;
@@ -82,8 +84,17 @@ record! {
         end: Option<Node>,
         /// An event that is an error.
         error: Option<Node>,
-        /// An event that means nothing and keeps a connection open.
+        /// An event after which only the end is to come, such as one that says why the answer stops. A stream that
+        /// falls silent or breaks off after it has ended well.
+        finish: Option<Node>,
+        /// The event that ends a stream, for one that had its `finish` and no end; a template.
+        stop: Option<Node>,
+        /// How long a stream that had its `finish` may be silent before it counts as ended.
+        grace: Duration = Duration::from_secs(2),
+        /// An event that means nothing and keeps a connection open; a text becomes a comment.
         ping: Option<Node>,
+        /// A client gets one after so much silence in the middle of its stream.
+        ping_every: Duration = Duration::from_secs(15),
         /// How to word an error within a stream: a template over `$error`.
         failed: Option<Node>,
     }

@@ -1,6 +1,8 @@
 //! A route: a path of the router and who answers it.
 
-use super::{FailoverRule, Spanned, When};
+use std::time::Duration;
+
+use super::{ByteSize, FailoverRule, Spanned, When};
 use crate::config::record::{record, words};
 use crate::text::yaml::Node;
 
@@ -23,6 +25,13 @@ record! {
         failover: Vec<FailoverRule>,
         /// How requests are shared out among providers with the same `priority`.
         spread: Option<Spread>,
+        /// How a stream is held back until its content begins, so that another provider can still be asked.
+        gate: Option<Gate>,
+        /// The most that a request may take in all: attempts, retries, waits and its stream. Then the client is told
+        /// so (504), and what the first provider said. Default: that of `timeouts`.
+        deadline: Option<Spanned<Duration>>,
+        /// Signs of life for a client that waits for a stream, before it begins and while it is silent.
+        keep_alive: Option<KeepAlive>,
         /// The answer when no provider speaks this protocol or has a mapping for it.
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.
@@ -39,6 +48,25 @@ record! {
         /// it goes by weight.
         on: Option<Node>,
     }
+
+    /// How a stream is held back until its content begins. What breaks before that is the rules' to judge; what
+    /// breaks after it, an error in the stream.
+    pub struct Gate: "`gate`" {
+        /// Whether it is.
+        mode: GateMode = GateMode::On,
+        /// What is held is given to the client after this time, counted from the first byte of the answer, content
+        /// or not. Default: never; a timeout ends the attempt.
+        time("for"): Option<Spanned<Duration>>,
+        /// The same for a size. Default: `limits.held`.
+        bytes: Option<ByteSize>,
+    }
+
+    /// Signs of life for a client that waits for a stream: the `ping` of its protocol.
+    pub struct KeepAlive: "`keep_alive`" {
+        /// After so much silence. If the answer has not begun by then, it is begun with status 200 and the first
+        /// sign of life, and an error that comes later is one inside the stream.
+        every: Spanned<Duration>,
+    }
 }
 
 words! {
@@ -50,6 +78,16 @@ words! {
         LeastBusy = "least_busy",
         /// Requests with the same value to the same one, as long as it works.
         Sticky = "sticky",
+    }
+
+    /// Whether a stream is held back until its content begins.
+    pub enum GateMode: "a mode of the gate" {
+        /// It is.
+        On = "on",
+        /// It is not, and the log says what holding it back would have done.
+        Shadow = "shadow",
+        /// It is not.
+        Off = "off",
     }
 
     /// The method of a route.

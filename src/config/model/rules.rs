@@ -71,6 +71,9 @@ record! {
         idle: Option<Duration>,
         /// For one attempt as a whole. Default 10m.
         total: Option<Duration>,
+        /// For a request as a whole: attempts, retries, waits and its stream. Default: no limit. Not for a provider;
+        /// a route may have its own.
+        deadline: Option<Duration>,
     }
 
     /// How providers come back after a cool down, and how many may be out at once.
@@ -127,6 +130,7 @@ impl Timeouts {
             first_byte: self.first_byte.or(other.first_byte),
             idle: self.idle.or(other.idle),
             total: self.total.or(other.total),
+            deadline: self.deadline.or(other.deadline),
         }
     }
 
@@ -138,6 +142,7 @@ impl Timeouts {
             first_byte: Some(Duration::from_secs(60)),
             idle: Some(Duration::from_secs(120)),
             total: Some(Duration::from_secs(600)),
+            deadline: None,
         }
     }
 }

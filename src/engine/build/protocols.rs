@@ -72,7 +72,11 @@ impl Build<'_> {
             end: self.condition(from.end.as_ref(), incoming),
             end_hint: from.end.as_ref().and_then(hint),
             error: self.condition(from.error.as_ref(), incoming),
+            finish: self.condition(from.finish.as_ref(), incoming),
+            stop: self.template(from.stop.as_ref(), wording),
+            grace: from.grace,
             ping: self.template(from.ping.as_ref(), wording),
+            ping_every: from.ping_every,
             failed: self.template(from.failed.as_ref(), wording),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::config::model;
 use crate::engine::provider::{KeySource, OwnKey};
+use crate::engine::route::{Gate, GateMode};
 use crate::engine::{Limits, Recovery};
 
 /// A provider's keys: the several ones, or the one, or that there is none.
@@ -38,4 +39,17 @@ pub(super) fn limits(from: &model::Limits) -> Limits {
         held: size(&from.held),
         shutdown: from.shutdown,
     }
+}
+
+/// How a route holds streams back; where it does not say, as the limits do.
+pub(super) fn gate(from: Option<&model::Gate>, limits: &model::Limits) -> Gate {
+    let held = self::limits(limits).held;
+    let Some(from) = from else { return Gate { mode: GateMode::On, bytes: held, time: None } };
+    let mode = match from.mode {
+        model::GateMode::On => GateMode::On,
+        model::GateMode::Shadow => GateMode::Shadow,
+        model::GateMode::Off => GateMode::Off,
+    };
+    let bytes = from.bytes.map_or(held, |size| usize::try_from(size.0).unwrap_or(usize::MAX));
+    Gate { mode, bytes, time: from.time.as_ref().map(|time| time.value) }
 }

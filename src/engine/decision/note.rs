@@ -94,7 +94,12 @@ impl Decision {
                     attempt.shadows.push(Shadow { rule, would });
                 }
             }
-            Event::Fired { .. } | Event::Switched { .. } | Event::Spared { .. } => {}
+            Event::Gate { shadow: true, what, .. } => {
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.shadows.push(Shadow { rule: "gate".to_owned(), would: short(what) });
+                }
+            }
+            Event::Fired { .. } | Event::Switched { .. } | Event::Spared { .. } | Event::Gate { .. } => {}
             Event::Failover { .. } | Event::Recovered { .. } | Event::Answered { .. } => {}
         }
     }

@@ -4,6 +4,7 @@ use crate::engine::judge::notices::Notices;
 use crate::engine::mapping::{Kept, Mapping};
 use crate::engine::names::{MAPPING, Name, View};
 use crate::engine::protocol::Protocol;
+use crate::engine::route::Gate;
 use crate::engine::{Limits, Ms};
 use crate::language::scope::Slot;
 use crate::language::value::Val;
@@ -43,6 +44,8 @@ pub struct Job {
     pub now: Ms,
     /// How much is too much.
     pub limits: Limits,
+    /// How a stream is held back.
+    pub gate: Gate,
     /// The credentials that were sent. Where the provider quotes one, the client reads `[key]`.
     pub keys: Vec<Secret>,
     /// The body that was sent, parsed if anyone looks.

@@ -32,7 +32,15 @@ impl Passing {
     }
 
     /// Takes bytes in; whole frames go to `output` as they are.
-    pub fn feed(&mut self, job: &Job, bytes: &[u8], output: &mut Vec<u8>, committed: bool) -> Seen {
+    /// `looks`: has no content been seen? `committed`: does the client read already? Then an error is passed on.
+    pub fn feed(
+        &mut self,
+        job: &Job,
+        bytes: &[u8],
+        output: &mut Vec<u8>,
+        looks: bool,
+        committed: bool,
+    ) -> Seen {
         let Some(shape) = &job.provider.stream else {
             return Seen::Failed(Failure::new(FailureKind::Malformed, "the protocol knows no streams"));
         };
@@ -44,14 +52,21 @@ impl Passing {
             let from = output.len();
             output.extend_from_slice(whole);
             let read = decoder.push(whole, &mut |event| {
-                if committed || matches!(seen, Seen::Content | Seen::Ended) {
+                let begun = committed || matches!(seen, Seen::Content | Seen::Ended);
+                if begun {
+                    quoted |= is_quoting(job, shape, &event);
+                }
+                if matches!(seen, Seen::Failed(_)) {
+                } else if looks && matches!(seen, Seen::Nothing) {
+                    remember(last, event.data);
+                    seen = match look(shape, &event) {
+                        Seen::Failed(_) if committed => Seen::Nothing,
+                        seen => seen,
+                    };
+                    *ended |= matches!(seen, Seen::Ended);
+                } else {
                     remember(last, event.data);
                     *ended |= is_done(shape, event.data) || shape.is_seen_to_end(event.data);
-                    quoted |= is_quoting(job, shape, &event);
-                } else if matches!(seen, Seen::Nothing) {
-                    remember(last, event.data);
-                    seen = look(shape, &event);
-                    *ended |= matches!(seen, Seen::Ended);
                 }
             });
             too_long |= read.is_err();
@@ -85,7 +100,7 @@ impl Passing {
                 remember(&mut self.last, &data);
             }
         }
-        if let Some(seen) = self.good_end(job) {
+        if let Some(seen) = self.good_end(job, output) {
             return seen;
         }
         let never_began = self.last.iter().all(Vec::is_empty);
@@ -94,12 +109,29 @@ impl Passing {
     }
 
     /// The connection broke after the commit.
-    pub fn broke(&mut self, job: &Job, failure: Failure) -> Seen {
-        self.good_end(job).unwrap_or(Seen::Failed(failure))
+    pub fn broke(&mut self, job: &Job, output: &mut Vec<u8>, failure: Failure) -> Seen {
+        self.good_end(job, output).unwrap_or(Seen::Failed(failure))
     }
 
-    /// Has the stream come to an end of its own?
-    fn good_end(&self, job: &Job) -> Option<Seen> {
+    /// The provider has been silent for a while: is the answer complete but for its end?
+    pub fn quiet(&mut self, job: &Job, output: &mut Vec<u8>) -> Seen {
+        match &job.provider.stream {
+            Some(shape) if !self.ended && self.is_finished(shape) => {
+                shape.write_missing_end(output);
+                Seen::Ended
+            }
+            _ => Seen::Nothing,
+        }
+    }
+
+    /// Has the provider said that there is no more to come?
+    fn is_finished(&self, shape: &StreamShape) -> bool {
+        let said = |data: &Vec<u8>| Doc::parse(data.clone()).is_ok_and(|doc| shape.is_finish(&doc));
+        shape.finish.is_some() && self.last.iter().any(said)
+    }
+
+    /// Has the stream come to an end of its own? One that is only missing its last event gets it.
+    fn good_end(&self, job: &Job, output: &mut Vec<u8>) -> Option<Seen> {
         let shape = job.provider.stream.as_ref()?;
         if self.ended {
             return Some(Seen::Ended);
@@ -119,6 +151,10 @@ impl Passing {
                 }
                 EventKind::Content | EventKind::Other => {}
             }
+        }
+        if self.is_finished(shape) {
+            shape.write_missing_end(output);
+            return Some(Seen::Ended);
         }
         // A protocol without any sign of the end: the end of the bytes is the end.
         let has_sign = shape.end.is_some() || shape.done.is_some();

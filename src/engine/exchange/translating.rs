@@ -115,6 +115,26 @@ impl Translating {
         self.seen()
     }
 
+    /// Lets the answer begin without content.
+    pub fn begin(&mut self, job: &Job, headers: &HeaderMap, status: u16) {
+        self.machine.begin(&self.base(job, headers, status));
+        note(&self.machine, FailureKind::InStream, b"", &mut self.failure);
+    }
+
+    /// Whether silence means anything.
+    pub fn has_timer(&self) -> bool {
+        self.machine.has_timer()
+    }
+
+    /// The provider has been silent for a while.
+    pub fn quiet(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
+        if self.failure.is_none() {
+            self.machine.timer(&self.base(job, headers, status));
+            note(&self.machine, FailureKind::CutOff, b"", &mut self.failure);
+        }
+        self.seen()
+    }
+
     /// The connection broke. Would the end of the bytes here have been a good end?
     pub fn eof_is_good(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> bool {
         self.failure.is_none()

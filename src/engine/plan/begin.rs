@@ -2,6 +2,7 @@
 
 use super::{Answer, Incoming, Plan, State};
 use crate::engine::failure::Phase;
+use crate::engine::judge::cooling::millis;
 use crate::engine::judge::texts::Texts;
 use crate::engine::judge::{Facts, Judged, RouteFacts};
 use crate::engine::names::{ROUTING, View};
@@ -59,6 +60,7 @@ impl Plan {
             route: place,
             state: State::Choosing,
             streaming: wants_stream,
+            deadline: route.deadline.map(|time| incoming.now.saturating_add(millis(time))),
             order: None,
             attempts: 0,
             tried: Vec::new(),

@@ -154,7 +154,8 @@ impl Plan {
         let repaired =
             again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
         match self.prepare(way, repaired) {
-            Ok((request, job)) => {
+            Ok((mut request, job)) => {
+                self.cut(&mut request.timeouts, now);
                 let name = self.provider_name(way);
                 let provider_doc = job.provider_doc.clone();
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
@@ -178,6 +179,7 @@ impl Plan {
                     number: self.attempts,
                     provider: self.way(way).map(|way| way.provider).unwrap_or_default(),
                     request,
+                    hold: self.route().and_then(|route| route.gate.time),
                     exchange: crate::engine::exchange::Exchange::new(job),
                 })
             }

@@ -173,6 +173,15 @@ pub enum Event {
         /// The last rule that decided something.
         rule: Option<String>,
     },
+    /// What the gate did that holds streams back, or would have done.
+    Gate {
+        /// Whose stream.
+        provider: String,
+        /// Did it only watch?
+        shadow: bool,
+        /// What it did, or would have done.
+        what: String,
+    },
     /// A stream came to its good end.
     StreamEnded {
         /// Whose.
@@ -208,6 +217,7 @@ impl Event {
             Event::StreamEnded { .. } | Event::Reckoned { .. } => Level::Debug,
             Event::Fired { level, .. } => *level,
             Event::Switched { .. } => Level::Warn,
+            Event::Gate { .. } => Level::Info,
             Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } | Event::Answered { .. } => {
                 Level::Info
             }
@@ -235,6 +245,7 @@ impl Event {
             Event::Recovered { .. } => "recovered",
             Event::Answered { .. } => "answered",
             Event::StreamEnded { .. } => "stream_ended",
+            Event::Gate { .. } => "gate",
             Event::BrokenStream { .. } => "broken_stream",
             Event::NoAnswer { .. } => "no_answer",
         }
@@ -309,6 +320,10 @@ impl fmt::Display for Event {
             Event::Answered { provider, status, attempts, rule } => {
                 let who = provider.as_deref().unwrap_or("the router");
                 write!(out, "{status} from {who} at attempt {attempts}{}", By(rule.as_deref()))
+            }
+            Event::Gate { provider, shadow, what } => {
+                let shadow = if *shadow { " (shadow)" } else { "" };
+                write!(out, "gate for {provider}{shadow}: {what}")
             }
             Event::StreamEnded { provider } => write!(out, "the stream of {provider} is complete"),
             Event::BrokenStream { provider, reason } => {

@@ -26,6 +26,7 @@ impl Plan {
             return;
         };
         match outcome {
+            Outcome::Failed(failure) if self.is_cut(&failure, now) => self.too_late(way, failure),
             Outcome::Failed(failure) => self.failed(failure, health, now),
             Outcome::Whole(whole) => {
                 self.hear(way, |protocol| {
@@ -46,6 +47,7 @@ impl Plan {
                     return;
                 }
                 self.succeeded(way, exchange.status(), b"", health, now);
+                self.note_released(way, &exchange);
                 let answer = self.stream(way, exchange);
                 self.state = State::Done(Box::new(answer));
             }
@@ -72,6 +74,7 @@ impl Plan {
         let Some(way) = self.current.as_ref().map(|current| current.way) else {
             return;
         };
+        self.note_shadow(way, exchange);
         let Some(failure) = exchange.failure() else {
             self.events.push(Event::StreamEnded { provider: self.provider_name(way) });
             return;
@@ -79,6 +82,9 @@ impl Plan {
         let (failure, read) = self.understood(way, failure.clone());
         let provider = self.provider_name(way);
         self.events.push(Event::BrokenStream { provider, reason: failure.to_string() });
+        if self.is_cut(&failure, now) {
+            return;
+        }
         let case = Case { committed: true, ..Case::of(way, &failure, &read, now) };
         let rule = self.judge(&case);
         self.remember(&case, &failure, rule.as_deref(), health);
@@ -245,6 +251,9 @@ impl Plan {
                     Some(at) => at.max(backoff),
                     None => backoff,
                 };
+                if self.is_late(at) {
+                    return None;
+                }
                 self.count_retry(way, rule, count);
                 self.note_again(way, rule, at, None);
                 Some(State::Asking(way, at))
@@ -257,6 +266,9 @@ impl Plan {
                 // Those who wait for the same moment do not all come back at it.
                 let more = at_most.mul_f64(actions::chance(self.incoming.seed, count) / 20.0);
                 let at = stated.saturating_add(millis(more));
+                if self.is_late(at) {
+                    return None;
+                }
                 self.count_retry(way, rule, count);
                 self.note_again(way, rule, at, None);
                 Some(State::Asking(way, at))

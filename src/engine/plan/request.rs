@@ -89,6 +89,7 @@ impl Plan {
             id: self.incoming.id.clone(),
             now: self.incoming.now,
             limits: self.engine.limits,
+            gate: route.gate,
             keys,
             upstream_doc: OnceLock::new(),
         };

@@ -121,6 +121,26 @@ impl StreamMachine {
         }
     }
 
+    /// Whether silence means anything to the program.
+    pub fn has_timer(&self) -> bool {
+        self.program.timer.is_some()
+    }
+
+    /// The stream has been silent for a while.
+    pub fn timer(&mut self, base: Base<'_, '_>) {
+        let program = self.program.clone();
+        if let Some(steps) = &program.timer {
+            self.handle(&program, base, steps, Val::Nothing, None);
+        }
+    }
+
+    /// Lets the answer begin though there is no content yet: runs `before`.
+    pub fn begin(&mut self, base: Base<'_, '_>) {
+        let (program, committed) = (self.program.clone(), self.committed);
+        self.handle(&program, base, &[Step::Begin], Val::Nothing, None);
+        self.committed = committed;
+    }
+
     fn over(&self) -> bool {
         self.ended || self.failure.is_some()
     }
@@ -199,6 +219,7 @@ impl StreamMachine {
                     self.add(program, *kind, part, key, fields, env)?;
                 }
                 Step::Emit(emit) => self.emit(program, emit, env)?,
+                Step::Begin => self.begin_output(program, env)?,
                 Step::Close => self.close_blocks(program, env)?,
                 Step::Commit => self.committed = true,
                 Step::End => return self.end(program, env),
@@ -244,8 +265,8 @@ impl StreamMachine {
     pub(super) fn begin_output(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
         if !std::mem::replace(&mut self.started, true) {
             self.run(program, &program.before, env)?;
-            self.committed = true;
         }
+        self.committed = true;
         Ok(())
     }
 

@@ -36,6 +36,7 @@ pub struct StreamProgram {
     pub(super) done: Vec<Step>,
     pub(super) undecodable: Option<Vec<Step>>,
     pub(super) eof: Option<Vec<Step>>,
+    pub(super) timer: Option<Vec<Step>>,
     pub(super) end: Vec<Step>,
     pub(super) whole: Option<Template>,
 }
@@ -80,12 +81,33 @@ pub(super) struct Emit {
 
 /// One thing to do.
 pub(super) enum Step {
-    When { when: Condition, then: Vec<Step>, otherwise: Vec<Step> },
-    For { over: Template, slot: Slot, steps: Vec<Step> },
-    Let { slot: Slot, value: Template },
-    Set { state: usize, value: Template },
-    Add { kind: usize, part: Template, key: Option<Template>, once: Vec<(usize, Template)> },
+    When {
+        when: Condition,
+        then: Vec<Step>,
+        otherwise: Vec<Step>,
+    },
+    For {
+        over: Template,
+        slot: Slot,
+        steps: Vec<Step>,
+    },
+    Let {
+        slot: Slot,
+        value: Template,
+    },
+    Set {
+        state: usize,
+        value: Template,
+    },
+    Add {
+        kind: usize,
+        part: Template,
+        key: Option<Template>,
+        once: Vec<(usize, Template)>,
+    },
     Emit(Emit),
+    /// Runs `before`, if it has not run yet. Nobody writes it; the machine's owner asks for it.
+    Begin,
     Close,
     Commit,
     End,
@@ -141,6 +163,7 @@ impl StreamProgram {
         };
         let (event, done) = (handler(&mut parser, "event"), handler(&mut parser, "done"));
         let (undecodable, eof) = (handler(&mut parser, "undecodable"), handler(&mut parser, "eof"));
+        let timer = handler(&mut parser, "timer");
         // These run in the midst of the handlers above.
         parser.c.reserve_locals();
         let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
@@ -178,6 +201,7 @@ impl StreamProgram {
             done: done?.unwrap_or_else(|| vec![Step::End]),
             undecodable: undecodable?,
             eof: eof?,
+            timer: timer?,
             end: end?.unwrap_or_default(),
             whole: flip(whole)?,
         };

@@ -120,6 +120,7 @@ impl<'t> Fixture<'t> {
             now: NOW,
             limits: engine.limits,
             keys: Vec::new(),
+            gate: Default::default(),
             upstream_doc: OnceLock::new(),
         };
         Fixture { test, mapping, job, headers }
