@@ -9,7 +9,7 @@ use crate::config::model::{
 };
 use crate::config::values::unknown_name;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::text::units::is_zone;
+use crate::text::units::{StatusSet, is_zone};
 use crate::text::yaml::Node;
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
@@ -57,7 +57,15 @@ pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
 fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags: &mut Diagnostics) {
     super::twice("the rule", list.iter().map(|rule| (rule.name.value.as_str(), rule.name.span)), diags);
     let mut always: Option<&FailoverRule> = None;
-    for rule in list {
+    for (place, rule) in list.iter().enumerate() {
+        let before = list.get(..place).unwrap_or_default();
+        if let Some(first) = before.iter().find(|first| always.is_none() && covers(first, rule)) {
+            let message = format!("the rule `{}` never fires", rule.name.value);
+            let diagnostic =
+                Diagnostic::warning("unreachable", message).at(rule.name.span).label("never fires");
+            let note = "this one fits all that it fits";
+            diags.push(diagnostic.note(first.name.span, note).help("write it above"));
+        }
         if let Some(first) = always {
             let message = format!("the rule `{}` never fires", rule.name.value);
             let diagnostic =
@@ -80,6 +88,40 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags:
             let made = repairs().find(|(name, _)| name.text == repair.name.value);
             captures(rule, made.iter().map(|(_, repair)| &repair.node), diags);
         }
+    }
+}
+
+/// Does the first rule fire whenever the later one would? Only what is plain to see is seen.
+fn covers(first: &FailoverRule, later: &FailoverRule) -> bool {
+    let (Some(wide), Some(narrow)) = (&first.when, &later.when) else {
+        return false;
+    };
+    let passes_on =
+        first.shadow || matches!(&first.action, Action::Repair(repair) if repair.otherwise.is_none());
+    let is_status = |fact: &Fact| matches!(fact, Fact::Status(_));
+    let good = StatusSet::range(200, 299);
+    let sees_good = |fact: &Fact| matches!(fact, Fact::Status(set) if !set.and(good).is_empty());
+    let is_plain = |fact: &Fact| !matches!(fact, Fact::Constant(_));
+    !passes_on
+        && !wide.facts.is_empty()
+        && wide.facts.iter().chain(&narrow.facts).all(is_plain)
+        // A condition without a status does not see good answers.
+        && (wide.facts.iter().any(is_status) || !narrow.facts.iter().any(sees_good))
+        && wide.facts.iter().all(|wide| narrow.facts.iter().any(|narrow| implies(narrow, wide)))
+}
+
+/// Does the wide fact hold whenever the narrow one does?
+fn implies(narrow: &Fact, wide: &Fact) -> bool {
+    match (narrow, wide) {
+        (Fact::Status(narrow), Fact::Status(wide)) => narrow.without(*wide).is_empty(),
+        (Fact::Failure(narrow), Fact::Failure(wide)) => {
+            narrow.iter().all(|kind| wide.iter().any(|it| it.value == kind.value))
+        }
+        (Fact::Text(narrow), Fact::Text(wide)) | (Fact::Message(narrow), Fact::Message(wide)) => {
+            let is_in = |text: &str| wide.iter().any(|it| it.pattern.as_str() == text);
+            narrow.iter().all(|it| is_in(it.pattern.as_str()))
+        }
+        _ => false,
     }
 }
 
