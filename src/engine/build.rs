@@ -23,7 +23,6 @@ use crate::config::model;
 use crate::language::scope::{Parts, Scope};
 use crate::language::{Patch, Template};
 use crate::text::diagnostic::{Diagnostics, Span};
-use crate::text::json::{Doc, write_str};
 use crate::text::yaml::{Kind, Node};
 use http::header::HeaderName;
 use std::sync::Arc;
@@ -86,7 +85,7 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
         state: rules.state.as_ref().map(|path| path.value.clone()),
         recovery: settings::recovery(&rules.recovery, providers.len()),
         by_priority: (0..providers.len()).collect(),
-        models_doc: list_doc(&models),
+        models_doc: settings::list_doc(&models),
         models,
         providers,
         routes,
@@ -104,7 +103,7 @@ pub(crate) fn known_mapping(
     rules: &model::Rules,
     engine: &Engine,
     from: &model::Mapping,
-    parameters: Doc,
+    parameters: crate::text::json::Doc,
 ) -> Mapping {
     let mut diags = Diagnostics::new();
     let mut build = Build {
@@ -307,18 +306,6 @@ fn json_bytes(node: &Node) -> Vec<u8> {
     let mut out = Vec::new();
     node.to_json_bytes(&mut out);
     out
-}
-
-fn list_doc(items: &[String]) -> Doc {
-    let mut out = b"[".to_vec();
-    for (count, item) in items.iter().enumerate() {
-        if count > 0 {
-            out.push(b',');
-        }
-        write_str(&mut out, item);
-    }
-    out.push(b']');
-    Doc::parse(out).unwrap_or_else(|_| Doc::null())
 }
 
 #[cfg(test)]

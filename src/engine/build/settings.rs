@@ -4,6 +4,7 @@ use crate::config::model;
 use crate::engine::provider::{KeySource, OwnKey};
 use crate::engine::route::{Gate, GateMode};
 use crate::engine::{Limits, Recovery};
+use crate::text::json::{Doc, write_str};
 
 /// A provider's keys: the several ones, or the one, or that there is none.
 pub(super) fn keys(provider: &str, from: &model::Provider) -> Vec<OwnKey> {
@@ -52,4 +53,17 @@ pub(super) fn gate(from: Option<&model::Gate>, limits: &model::Limits) -> Gate {
     };
     let bytes = from.bytes.map_or(held, |size| usize::try_from(size.0).unwrap_or(usize::MAX));
     Gate { mode, bytes, time: from.time.as_ref().map(|time| time.value) }
+}
+
+/// Texts as a JSON list.
+pub(super) fn list_doc(items: &[String]) -> Doc {
+    let mut out = b"[".to_vec();
+    for (count, item) in items.iter().enumerate() {
+        if count > 0 {
+            out.push(b',');
+        }
+        write_str(&mut out, item);
+    }
+    out.push(b']');
+    Doc::parse(out).unwrap_or_else(|_| Doc::null())
 }
