@@ -13,7 +13,6 @@ use crate::engine::exchange::Job;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::mapping::{Mapping, body, error_doc};
 use crate::engine::names::View;
-use crate::engine::protocol::Protocol;
 use crate::engine::{Engine, provider};
 use crate::language::stream::StreamMachine;
 use crate::language::{Fail, Template};
@@ -78,8 +77,7 @@ struct Fixture<'t> {
 
 impl<'t> Fixture<'t> {
     fn new(engine: &Engine, mapping: &'t Arc<Mapping>, test: &'t model::MappingTest) -> Self {
-        let protocol =
-            |name: &str| engine.protocol(name).cloned().unwrap_or_else(|| Arc::new(Protocol::default()));
+        let protocol = |name: &str| engine.protocol(name).cloned().unwrap_or_default();
         let (client, provider) = (protocol(&mapping.from), protocol(&mapping.to));
         let request = test.request.as_ref().map_or_else(Doc::null, document);
         let asked = client.model.as_ref().and_then(|path| path.walk(request.root()));
