@@ -110,6 +110,6 @@ mod tests {
         assert_eq!(get(address, "/v1/health", Some("k")).unwrap(), (200, "{\"status\":\"ok\"}".to_owned()));
         let request = server.join().unwrap();
         assert!(request.starts_with("GET /v1/health HTTP/1.0\r\n"));
-        assert!(request.ends_with("\r\nx-admin-key: k\r\n\r\n"));
+        assert!(request.contains("\r\nx-admin-key: k\r\n") && request.ends_with("\r\n\r\n"), "{request}");
     }
 }
