@@ -182,6 +182,7 @@ impl Follower {
                     );
                 }
                 self.router.adopt(ready);
+                rules::improve(&self.router);
                 Status::Taken
             }
         };
