@@ -27,8 +27,9 @@ pub use serving::Serving;
 pub use time::Time;
 pub use upstream::Upstream;
 
-/// The longest that any single step of a test may take; only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest that any single step of a test may take: longer than the cool downs of the tests' rules, so that a
+/// connection that a busy machine breaks is waited out. Only a failing test waits this long.
+const PATIENCE: Duration = Duration::from_secs(75);
 
 /// Waits for something that must happen, and says what did not happen.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
