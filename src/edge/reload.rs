@@ -182,7 +182,6 @@ impl Follower {
                     );
                 }
                 self.router.adopt(ready);
-                rules::improve(&self.router);
                 Status::Taken
             }
         };
