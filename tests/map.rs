@@ -174,6 +174,21 @@ fn mistakes_are_told_with_their_place() {
 }
 
 #[test]
+fn steps_say_what_the_provider_does_not_get() {
+    let folder = Folder::new();
+    let arguments = "-m builtin:mappings/anthropic.messages--openai.chat.yaml --request - --steps";
+    let losses = |more: &str| {
+        let input =
+            format!(r#"{{"model":"m","max_tokens":5,{more}"messages":[{{"role":"user","content":"Hi"}}]}}"#);
+        let (code, out, err) = map(&folder, arguments, &input);
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+        out.lines().find_map(|line| line.strip_prefix("   losses = ").map(str::to_owned))
+    };
+    assert_eq!(losses(r#""top_k":5,"container":"c","#).as_deref(), Some("container, top_k"));
+    assert_eq!(losses("").as_deref(), Some("(nothing)"));
+}
+
+#[test]
 fn the_shipped_mapping_is_at_hand_everywhere() {
     let folder = Folder::new();
     let input = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"Hi"}]}"#;
@@ -181,4 +196,14 @@ fn the_shipped_mapping_is_at_hand_everywhere() {
     let (code, out, err) = map(&folder, arguments, input);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert_eq!(json_of(&out)["messages"][0]["content"], "Hi");
+    // The folder's own mapping for the same protocols does not take its place.
+    let text = include_str!("../rules/mappings/anthropic.messages--openai.chat.yaml");
+    folder.write("mappings/own.yaml", text);
+    folder.write("rules.yaml", "include: ['builtin:protocols/*.yaml', mappings/own.yaml]\n");
+    let (code, out, err) = map(&folder, arguments, input);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    // Without the request that went before some mappings have too little.
+    let arguments = "--mapping builtin:mappings/openai.chat--anthropic.messages.yaml --response -";
+    let (code, _, err) = map(&folder, arguments, "{}");
+    assert!(code == 1 && err.contains("with --request FILE"), "{err}");
 }

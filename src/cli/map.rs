@@ -99,9 +99,10 @@ fn run(arguments: &MapArguments, page: &mut Page) -> Result<Exit, Problem> {
         Sent::Stream(_) => Some(true),
         Sent::Whole(_) | Sent::Error(_) => Some(false),
     };
+    let given = request.is_some();
     let asked = match world.ask(request, streams)? {
         Ok(asked) => asked,
-        Err(answer) => return Ok(refused(page, answer)),
+        Err(answer) => return Ok(refused(page, answer, given)),
     };
     page.begin(&world, &asked);
     let status = arguments.status;
@@ -116,9 +117,12 @@ fn run(arguments: &MapArguments, page: &mut Page) -> Result<Exit, Problem> {
     })
 }
 
-/// A request that the mapping does not put into the provider's words.
-fn refused(page: &mut Page, answer: Answer) -> Exit {
+/// A request that the mapping does not put into the provider's words; `given`: the user's own.
+fn refused(page: &mut Page, answer: Answer, given: bool) -> Exit {
     eprintln!("rulegate map: the mapping refuses the request");
+    if !given {
+        eprintln!("rulegate map: it was an empty one; name the request that went before with --request FILE");
+    }
     page.answer(answer);
     Exit::Wrong
 }

@@ -101,6 +101,8 @@ pub fn object_schema(doc: &str, fields: Vec<FieldDoc>) -> Value {
 pub struct Fields<'n> {
     what: &'static str,
     entries: &'n [(Key, Node)],
+    /// Keys of the record that unknown ones were probably meant to be.
+    meant: Vec<&'static str>,
     span: Span,
 }
 
@@ -116,12 +118,14 @@ impl<'n> Fields<'n> {
             wrong_type(node, &format!("{what} is a mapping"), diags);
             return None;
         };
+        let mut meant = Vec::new();
         for (key, _) in entries {
             if !known.contains(&key.text.as_str()) && !key.text.starts_with("x-") {
                 diags.push(unknown_key(key, what, known.iter().copied()));
+                meant.extend(did_you_mean(&key.text, known.iter().copied()));
             }
         }
-        Some(Fields { what, entries, span: head_span(node) })
+        Some(Fields { what, entries, meant, span: head_span(node) })
     }
 
     /// The value of `key`, else `default`, else what the type says of an absent key.
@@ -142,6 +146,8 @@ impl<'n> Fields<'n> {
             Some(node) => T::from_node(node, diags).or_else(fallback),
             None => match fallback() {
                 Some(value) => Some(value),
+                // It is there under a misspelt name, and that has been reported.
+                None if self.meant.contains(&key) => None,
                 None => {
                     let message = format!("{} needs `{key}`", self.what);
                     let label = format!("`{key}` is missing here");

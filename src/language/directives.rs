@@ -2,6 +2,7 @@
 
 use super::compile::{Compiler, is_word};
 use super::template::Template;
+use crate::text::diagnostic::did_you_mean;
 use crate::text::yaml::{Key, Node};
 
 pub(super) use control::{Failing, fail as compile_failing};
@@ -119,6 +120,8 @@ pub(super) fn compile(
     };
     let args = Args { word, node, entries };
     let mut sound = true;
+    // Companions that stray words were probably meant to be: they need not be missed as well.
+    let mut meant = Vec::new();
     for (other, _) in entries {
         let known = other.text == directive.name
             || directive.needs.contains(&other.text.as_str())
@@ -126,6 +129,7 @@ pub(super) fn compile(
         if !known {
             sound = false;
             let names = directive.needs.iter().chain(directive.takes).copied();
+            meant.extend(did_you_mean(&other.text, names.clone()));
             let all = names.clone().collect::<Vec<_>>().join(", ");
             let error = c.error(
                 "stray-companion",
@@ -146,10 +150,13 @@ pub(super) fn compile(
         }
     }
     let missing = directive.needs.iter().filter(|name| args.get(name).is_none());
-    let missing: Vec<_> = missing.map(|name| format!("`{name}`")).collect();
+    let missing: Vec<_> = missing.copied().collect();
     if !missing.is_empty() {
-        let missing = missing.join(" and ");
-        c.error("missing-companion", key.span, format!("`{}` needs {missing} beside it", directive.name));
+        let told = missing.iter().filter(|name| !meant.contains(name)).map(|name| format!("`{name}`"));
+        let told = told.collect::<Vec<_>>().join(" and ");
+        if !told.is_empty() {
+            c.error("missing-companion", key.span, format!("`{}` needs {told} beside it", directive.name));
+        }
         return None;
     }
     let can_fail = (directive.can_fail)(&args);

@@ -1,6 +1,7 @@
 //! Values while a template runs: nodes of the input, nodes of what was just produced, and scalars.
 
 mod compare;
+mod key;
 mod made;
 mod select;
 mod turns;
@@ -12,6 +13,7 @@ use http::HeaderMap;
 
 use crate::text::json::{self, Doc, Json, JsonKind};
 
+pub use key::LookupKey;
 pub use made::{Made, made};
 pub use turns::Turns;
 

@@ -116,7 +116,7 @@ pub const STREAM_NAMES: &[Word] = &[
     word("$part", "in a block's `part`: what was added"),
     word(
         "$block",
-        "in a block's events: `$block.index` (from 0, in order of beginning), `$block.key`, and the fields of `once`; in the `end` of a keyed block also `$block.text`, its parts joined",
+        "in a block's events: `$block.index` (from 0, in order of beginning), `$block.key`, and the fields of `once`; `$block.twin`: an earlier one had the same first field of `once`; in the `end` of a keyed block also `$block.text`, its parts joined",
     ),
     word("$blocks", "the kinds of which a block has begun, a list of names"),
     word("$begun", "how many blocks of a kind have begun: `$begun.text`"),

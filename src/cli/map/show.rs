@@ -46,6 +46,10 @@ impl Page {
             let shown = String::from_utf8_lossy(&out).into_owned();
             self.value(&format!("$keep.{}", name.text), if written { &shown } else { "(nothing)" });
         }
+        if !world.mapping.losses.is_empty() {
+            let dropped = job.dropped.join(", ");
+            self.value("losses", if dropped.is_empty() { "(nothing)" } else { &dropped });
+        }
     }
 
     /// The request to the provider.

@@ -2,7 +2,7 @@
 //! mapping decides, and the engine's own plan carries it out.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Exit;
 use crate::cli::examine::readable;
 use crate::cli::style::Style;
+use crate::config::builtin;
 use crate::config::files::{Disk, Files, Place};
 use crate::config::load::load;
 use crate::config::model::{Mapping, Protocol, Rules, RulesFile};
@@ -34,6 +35,8 @@ const PATH: &str = "/map";
 const PROVIDER: &str = "provider";
 /// The file that includes the mapping and the rules. It is nowhere on disk.
 const MAIN: &str = "rulegate map";
+/// The folder that a mapping of the program's seems to stand in.
+const INSIDE: &str = "(inside the program)";
 
 /// Why nothing can be shown.
 pub(super) enum Problem {
@@ -84,8 +87,16 @@ impl World {
         for path in [mapping, rules] {
             readable(path).map_err(|error| Problem::Unusable(format!("{}: {error}", path.display())))?;
         }
-        let (mapping, rules) = (here(mapping), here(rules));
-        let files = Overlay(json!({ "include": [mapping, rules] }).to_string());
+        let (mut mapping, rules) = (here(mapping), here(rules));
+        let mut inside = None;
+        if let Place::Builtin(name) = Place::of(Path::new(&mapping))
+            && let Some(text) = builtin::text(&name)
+        {
+            // Under a name on disk, since files there come before what is inside the program.
+            mapping = format!("{INSIDE}/{name}");
+            inside = Some((PathBuf::from(&mapping), text));
+        }
+        let files = Overlay { main: json!({ "include": [mapping, rules] }).to_string(), inside };
         let loaded = load(&files, Path::new(MAIN), &|name| std::env::var(name).ok());
         let (mut sources, mut found) = (loaded.sources, Diagnostics::new());
         let name = Place::of(Path::new(MAIN)).beside(&mapping).shown();
@@ -268,12 +279,19 @@ fn here(path: &Path) -> String {
     }
 }
 
-/// The disk, and the file that includes everything.
-struct Overlay(String);
+/// The disk, the file that includes everything, and a mapping out of the program.
+struct Overlay {
+    main: String,
+    inside: Option<(PathBuf, &'static str)>,
+}
 
 impl Files for Overlay {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if path == Path::new(MAIN) { Ok(self.0.clone().into_bytes()) } else { Disk.read(path) }
+        match &self.inside {
+            _ if path == Path::new(MAIN) => Ok(self.main.clone().into_bytes()),
+            Some((known, text)) if path == known => Ok(text.as_bytes().to_vec()),
+            _ => Disk.read(path),
+        }
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {

@@ -61,7 +61,6 @@ fn all_mistakes_are_found_in_one_go() {
     for words in [
         "a thing has no key `nmae`",
         "did you mean `name`?",
-        "a thing needs `name`",
         "a duration is wanted here",
         "a whole number is wanted here",
         "`gren` is not a colour",
@@ -71,6 +70,15 @@ fn all_mistakes_are_found_in_one_go() {
     ] {
         assert!(said.contains(words), "{words} in:\n{said}");
     }
+}
+
+#[test]
+fn a_misspelt_key_is_not_missing_as_well() {
+    // At the top it is misspelt; in `b` another unknown key stands for nothing.
+    let (thing, said) = read("nmae: a\nparts: { b: { shape: round } }\n");
+    assert!(thing.is_none());
+    assert_eq!(said.matches("a thing needs `name`").count(), 1, "{said}");
+    assert!(said.contains("did you mean `name`?") && said.contains("a.yaml:2:15"), "{said}");
 }
 
 #[test]

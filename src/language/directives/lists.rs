@@ -1,13 +1,17 @@
 //! Directives over lists: loops, joins, and picking one.
 
+mod each;
+
+use each::For;
+
 use super::control::templates;
-use super::{Directive, example, never, nothing};
+use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::{Compiler, UNNAMED};
 use crate::language::condition::Condition;
 use crate::language::matchers;
-use crate::language::scope::{Env, Slot};
+use crate::language::scope::Env;
 use crate::language::template::{Fail, Form, Items, Op, Template};
-use crate::language::value::{Num, Turns, Val};
+use crate::language::value::{Num, Val};
 use crate::text::json;
 use crate::text::yaml::{Kind, Node};
 
@@ -15,8 +19,8 @@ pub(super) const TABLE: &[Directive] = &[
     Directive {
         name: "$for",
         needs: &["$as", "$emit"],
-        takes: &["$at", "$where", "$group", "$before", "$after"],
-        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; `$at` numbers the turns from 0; `$before` and `$after` name the turns beside this one for `$emit`, nothing at the ends; without any turn it gives nothing",
+        takes: &["$at", "$where", "$group", "$gather", "$before", "$after"],
+        doc: "`$emit` for each item that `$where` lets through; an `$emit` list gives several items or none; with `$group`, neighbours of the same key are one turn and `$as` is their list; with `$gather`, so are all items of the same key, in the place of the first; `$at` numbers the turns from 0; `$before` and `$after` name the turns beside this one for `$emit`, nothing at the ends; without any turn it gives nothing",
         examples: &[
             example("{ $for: $.a, $as: x, $emit: { v: $x } }", r#"{"a":[1,2]}"#, r#"[{"v":1},{"v":2}]"#),
             example(
@@ -28,6 +32,11 @@ pub(super) const TABLE: &[Directive] = &[
                 "{ $for: $.a, $as: g, $group: $g.k, $emit: { $count: $g } }",
                 r#"{"a":[{"k":1},{"k":1},{"k":2}]}"#,
                 "[2,1]",
+            ),
+            example(
+                "{ $for: $.a, $as: same, $gather: $same.k, $emit: { $last: $same } }",
+                r#"{"a":[{"k":1,"v":"a"},{"k":2,"v":"b"},{"k":1,"v":"c"}]}"#,
+                r#"[{"k":1,"v":"c"},{"k":2,"v":"b"}]"#,
             ),
             example(
                 "{ $for: $.a, $as: x, $where: { $x: { above: 0 } }, $before: b, $after: n, $emit: { at: $x, b: $b, n: $n } }",
@@ -55,7 +64,8 @@ pub(super) const TABLE: &[Directive] = &[
                 c.local_is(item, origin);
                 let beside = (before != UNNAMED || after != UNNAMED).then_some((left, right));
                 let only = args.get("$where").map(|node| c.condition(node));
-                let group = args.get("$group").map(|node| c.template(node));
+                let group = one_of(c, args, "$group", "$gather").map(|node| c.template(node));
+                let gathers = args.get("$gather").is_some();
                 let node = args.need("$emit");
                 let emit = match &node.kind {
                     Kind::List(_) => templates(c, node, "$emit"),
@@ -69,7 +79,7 @@ pub(super) const TABLE: &[Directive] = &[
                     Some(template) => Some(template?),
                     None => None,
                 };
-                Some(Template::op(For { over, item, at, beside, only, group, emit: emit? }))
+                Some(Template::op(For { over, item, at, beside, only, group, gathers, emit: emit? }))
             })
         },
     },
@@ -158,116 +168,8 @@ pub(super) const TABLE: &[Directive] = &[
     },
 ];
 
-struct For {
-    over: Template,
-    item: Slot,
-    at: Slot,
-    /// The slots of the turns before and after this one, if either has a name.
-    beside: Option<(Slot, Slot)>,
-    only: Option<Condition>,
-    group: Option<Template>,
-    emit: Vec<Template>,
-}
-
-impl For {
-    /// Runs the loop; each turn's items go to `items`.
-    fn run(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        let over = self.over.turns(env)?;
-        if self.group.is_some() || self.beside.is_some() {
-            return self.run_together(over, env, items);
-        }
-        let mut turn = 0;
-        for (count, value) in over.enumerate() {
-            env.set(self.item, value);
-            if let Some(only) = &self.only {
-                env.set(self.at, number(count));
-                if !only.test(env) {
-                    continue;
-                }
-            }
-            env.set(self.at, number(turn));
-            turn += 1;
-            for template in &self.emit {
-                template.items(env, items)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The same where a turn has to do with its neighbours.
-    fn run_together<'a>(
-        &self,
-        over: Turns<'a>,
-        env: &mut Env<'a>,
-        items: &mut Items<'_>,
-    ) -> Result<(), Fail> {
-        self.set_beside(env, &[], 0);
-        let values = self.turns(env, over)?;
-        for (count, value) in values.iter().enumerate() {
-            env.set(self.item, value.clone());
-            env.set(self.at, number(count));
-            self.set_beside(env, &values, count);
-            for template in &self.emit {
-                template.items(env, items)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives the names of the neighbours of turn `at` their values.
-    fn set_beside<'a>(&self, env: &mut Env<'a>, turns: &[Val<'a>], at: usize) {
-        if let Some((before, after)) = self.beside {
-            let turn = |at: Option<usize>| at.and_then(|at| turns.get(at)).cloned().unwrap_or_default();
-            env.set(before, turn(at.checked_sub(1)));
-            env.set(after, turn(at.checked_add(1)));
-        }
-    }
-
-    /// The values of the turns: what `$where` lets through, in groups if asked.
-    fn turns<'a>(&self, env: &mut Env<'a>, values: Turns<'a>) -> Result<Vec<Val<'a>>, Fail> {
-        let mut turns: Vec<Val<'a>> = Vec::new();
-        let mut open: Option<(Val<'a>, Vec<Val<'a>>)> = None;
-        for (count, value) in values.enumerate() {
-            env.set(self.item, value.clone());
-            env.set(self.at, number(count));
-            if self.only.as_ref().is_some_and(|only| !only.test(env)) {
-                continue;
-            }
-            let Some(group) = &self.group else {
-                turns.push(value);
-                continue;
-            };
-            let key = group.value(env)?;
-            match &mut open {
-                Some((last, members)) if last.equals(&key) => members.push(value),
-                _ => {
-                    turns.extend(open.take().map(|(_, members)| Val::List(members.into())));
-                    open = Some((key, vec![value]));
-                }
-            }
-        }
-        turns.extend(open.map(|(_, members)| Val::List(members.into())));
-        Ok(turns)
-    }
-}
-
 fn number(count: usize) -> Val<'static> {
     Val::Num(Num::Int(i64::try_from(count).unwrap_or(i64::MAX)))
-}
-
-impl Op for For {
-    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
-        out.push(b'[');
-        let mut items = Items::new(out);
-        self.run(env, &mut items)?;
-        let gave = !items.is_empty();
-        out.push(b']');
-        Ok(gave)
-    }
-
-    fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        self.run(env, items)
-    }
 }
 
 struct Whole(Template);
@@ -370,6 +272,15 @@ impl Op for Take {
         out.push(b']');
         Ok(gave)
     }
+}
+
+/// The one that is given of two companions that exclude each other.
+fn one_of<'n>(c: &mut Compiler<'_>, args: &Args<'n>, first: &str, second: &str) -> Option<&'n Node> {
+    if let (Some(_), Some(node)) = (args.get(first), args.get(second)) {
+        let message = format!("`{first}` and `{second}` cannot stand beside each other");
+        c.error("stray-companion", node.span, message).help(format!("leave out `{first}` or `{second}`"));
+    }
+    args.get(first).or_else(|| args.get(second))
 }
 
 /// Writes `text` as a JSON string: the end of many a directive.

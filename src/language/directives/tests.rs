@@ -142,10 +142,30 @@ fn long_lists_and_objects_take_no_longer_than_they_are() {
     let list = format!("[{}]", names.join(","));
     let known = "{ $let: { known: [ { $for: $, $as: x, $emit: $x } ] }, $in: { $count: { $for: $, $as: x, $where: { $x: { in: $known } }, $emit: $x } } }";
     assert_eq!(run(known, &list).unwrap().as_deref(), Some("40000"));
+    let numbers: Vec<String> =
+        (0..40_000).map(|n| if n % 2 == 0 { format!("{n}") } else { format!("{n}.0") }).collect();
+    assert_eq!(run(known, &format!("[{}]", numbers.join(","))).unwrap().as_deref(), Some("40000"));
+    let gathered = "{ $count: { $for: [{ $flat: $ }, { $flat: $ }], $as: same, $gather: $same, $emit: { $count: $same } } }";
+    assert_eq!(run(gathered, &list).unwrap().as_deref(), Some("40000"));
     let members: Vec<String> = names.iter().map(|name| format!("{name}:0")).collect();
     let object = format!("{{{}}}", members.join(","));
     let merged = "{ $count: { $keys: { $merge: [ $, $ ] } } }";
     assert_eq!(run(merged, &object).unwrap().as_deref(), Some("40000"));
+}
+
+#[test]
+fn what_is_gathered_is_equal_and_nothing_else() {
+    let gathered = "{ $for: $, $as: same, $gather: $same.k, $emit: { $count: $same } }";
+    for (keys, counts) in [
+        (r#"[{"k":1},{"k":1.0},{"k":"1"},{"k":true},{"k":1e0}]"#, "[3,1,1]"),
+        (r#"[{},{"k":null},{"k":""},{},{"k":null},{"k":false}]"#, "[2,2,1,1]"),
+        (
+            r#"[{"k":{"a":1,"b":2}},{"k":[1]},{"k":{"b":2,"a":1.0}},{"k":[1]},{"k":9007199254740993},{"k":0.5},{"k":0.50}]"#,
+            "[2,2,1,2]",
+        ),
+    ] {
+        assert_eq!(run(gathered, keys).unwrap().as_deref(), Some(counts), "{keys}");
+    }
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Blocks: fragments arrive interleaved, keyed and incomplete, and leave as whole blocks, one open at a time.
 
+mod record;
+
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::machine::StreamMachine;
-use super::program::{BlockKind, Emit, StreamProgram};
+use super::program::{Emit, StreamProgram};
 use crate::language::scope::Env;
 use crate::language::template::Fail;
-use crate::language::value::{Num, Type, Val};
+use crate::language::value::{LookupKey, Num, Type, Val};
+use record::{Record, State};
 
 /// Where one stream's blocks are.
 pub(super) struct Blocks {
@@ -21,27 +25,8 @@ pub(super) struct Blocks {
     pub kinds: Val<'static>,
     /// How many blocks of each kind have begun.
     pub begun: Vec<i64>,
-}
-
-/// A keyed block.
-struct Record {
-    kind: usize,
-    key: Option<String>,
-    /// By field number; see `Places::fields`.
-    fields: Vec<Val<'static>>,
-    /// All that was added so far.
-    text: String,
-    /// How long it was when it was last seen not to be whole.
-    unfinished: Option<usize>,
-    state: State,
-    index: i64,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Waiting,
-    Open,
-    Closed,
+    /// What the keyed blocks that have begun are told apart by, with their kinds.
+    known: BTreeSet<(usize, LookupKey)>,
 }
 
 impl Blocks {
@@ -53,6 +38,7 @@ impl Blocks {
             next_index: 0,
             kinds: Val::Nothing,
             begun: vec![0; kinds],
+            known: BTreeSet::new(),
         }
     }
 
@@ -121,7 +107,7 @@ impl StreamMachine {
             return Ok(());
         }
         let Some(shape) = program.kinds.get(kind) else { return Ok(()) };
-        let at = self.find_or_make(program, kind, shape, &key, &fields);
+        let at = self.blocks.find_or_make(program, kind, shape, &key, &fields);
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         for (field, value) in fields {
             if record.fields.len() <= field {
@@ -149,58 +135,6 @@ impl StreamMachine {
             }
         }
         self.advance(program, env)
-    }
-
-    /// The record that a fragment belongs to: by key, by identity, else the last one. A key that comes with a new
-    /// identity and all other fields begins a new record, because some providers give every call the same key.
-    fn find_or_make(
-        &mut self,
-        program: &StreamProgram,
-        kind: usize,
-        shape: &BlockKind,
-        key: &Val<'_>,
-        fields: &[(usize, Val<'_>)],
-    ) -> usize {
-        let field_number = |slot: &usize| program.places.fields.iter().position(|(_, known)| known == slot);
-        let identity = shape.once.first().and_then(field_number);
-        let given = |number: usize| fields.iter().find(|(field, _)| *field == number).map(|(_, value)| value);
-        let id = identity.and_then(given);
-        let complete = shape.once.iter().filter_map(field_number).all(|number| given(number).is_some());
-        let records = &mut self.blocks.records;
-        let same_id = |record: &Record| match (id, identity.and_then(|number| record.fields.get(number))) {
-            (Some(id), Some(known)) => known.equals(id),
-            _ => false,
-        };
-        let of_kind = |record: &Record| record.kind == kind;
-        let key = key.to_text().map(|key| key.into_owned());
-        let found = match &key {
-            Some(key) => {
-                let found =
-                    records.iter().rposition(|record| of_kind(record) && record.key.as_ref() == Some(key));
-                found.filter(|at| {
-                    let other = records.get(*at).and_then(|record| record.fields.get(identity?));
-                    let renamed = other.is_some_and(|known| !known.is_nothing()) && id.is_some() && complete;
-                    !renamed || records.get(*at).is_some_and(same_id)
-                })
-            }
-            None => match records.iter().rposition(|record| of_kind(record) && same_id(record)) {
-                Some(at) => Some(at),
-                None if fields.is_empty() => records.iter().rposition(of_kind),
-                None => None,
-            },
-        };
-        found.unwrap_or_else(|| {
-            records.push(Record {
-                kind,
-                key,
-                fields: Vec::new(),
-                text: String::new(),
-                unfinished: None,
-                state: State::Waiting,
-                index: 0,
-            });
-            records.len() - 1
-        })
     }
 
     /// Opens the next record in order of arrival, and closes an open one that is whole when another is ready.
@@ -250,7 +184,11 @@ impl StreamMachine {
         self.begin_output(program, env)?;
         let Some(kind) = self.blocks.records.get(at).map(|record| record.kind) else { return Ok(()) };
         let index = self.blocks.number(kind);
+        let identity = program.kinds.get(kind).and_then(|shape| program.places.identity(shape));
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
+        let id = identity.and_then(|number| record.fields.get(number)).and_then(Val::lookup_key);
+        let id = id.filter(|id| *id != LookupKey::Nothing);
+        record.twin = id.is_some_and(|id| !self.blocks.known.insert((kind, id)));
         record.index = index;
         record.state = State::Open;
         let text = record.text.clone();
@@ -325,6 +263,7 @@ impl StreamMachine {
     fn describe(&self, program: &StreamProgram, index: i64, record: Option<&Record>, env: &mut Env<'_>) {
         let places = &program.places;
         env.set(places.index, Val::Num(Num::Int(index)));
+        env.set(places.twin, Val::Bool(record.is_some_and(|record| record.twin)));
         let key = record.and_then(|record| record.key.clone());
         env.set(places.key, key.map_or(Val::Nothing, |key| Val::Str(key.into())));
         for (number, (_, slot)) in places.fields.iter().enumerate() {

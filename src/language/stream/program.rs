@@ -53,10 +53,24 @@ pub(super) struct Places {
     pub index: Slot,
     pub key: Slot,
     pub text: Slot,
+    /// Whether an earlier block has the same identity.
+    pub twin: Slot,
     /// All that was emitted, when a fold has ended.
     pub emitted: Slot,
     /// The `once` fields of all kinds, by name.
     pub fields: Vec<(String, Slot)>,
+}
+
+impl Places {
+    /// The number of a `once` field, by its slot.
+    pub fn field(&self, slot: Slot) -> Option<usize> {
+        self.fields.iter().position(|(_, known)| *known == slot)
+    }
+
+    /// The number of the field that tells blocks of a kind apart.
+    pub fn identity(&self, kind: &BlockKind) -> Option<usize> {
+        kind.once.first().and_then(|slot| self.field(*slot))
+    }
 }
 
 /// What a kind of block looks like.
@@ -145,6 +159,7 @@ impl StreamProgram {
             index: scope.space("block", ["index".to_owned()]),
             key: scope.space("block", ["key".to_owned()]),
             text: scope.space("block", ["text".to_owned()]),
+            twin: scope.space("block", ["twin".to_owned()]),
             emitted: scope.declare("emitted"),
             fields: fields.iter().map(|name| (name.clone(), scope.space("block", [name.clone()]))).collect(),
         };

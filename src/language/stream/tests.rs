@@ -27,7 +27,7 @@ blocks:
     once: [id, name]
     ready: $block.name
     whole: { is: json_object }
-    begin: { type: open, at: $block.index, kind: call, id: { $first: [$block.id, made] }, name: $block.name }
+    begin: { type: open, at: $block.index, kind: call, id: { $if: $block.twin, $then: '{$block.id}-{$block.index}', $else: { $first: [$block.id, made] } }, name: $block.name }
     part: { type: part, at: $block.index, text: $part }
     end: { type: shut, at: $block.index }
 before: { emit: { type: hello } }
@@ -212,6 +212,19 @@ fn calls_with_missing_or_shared_keys_stay_apart() {
         (
             r#"[{"at":1,"id":"a","name":"f"},{"at":1,"id":"","name":"","args":"{}"},{"at":2,"id":"b","name":"g"},{"at":2,"name":"g","args":{"y":[1]}}]"#,
             [("a", "f", "{}"), ("b", "g", r#"{\"y\":[1]}"#)],
+        ),
+        // One id for two positions, or for two names: the second block is told that it has a twin.
+        (
+            r#"[{"at":0,"id":"a","name":"f","args":"{"},{"at":1,"id":"a","name":"f","args":"{"},{"at":0,"args":"}"},{"at":1,"args":"}"}]"#,
+            [("a", "f", "{}"), ("a-1", "f", "{}")],
+        ),
+        (
+            r#"[{"at":0,"id":"a","name":"f","args":"{}"},{"at":0,"id":"a","name":"g","args":"{"},{"at":0,"args":"}"}]"#,
+            [("a", "f", "{}"), ("a-1", "g", "{}")],
+        ),
+        (
+            r#"[{"id":"a","name":"f","args":"{}"},{"id":"a","name":"g","args":"{"},{"id":"a","args":"}"}]"#,
+            [("a", "f", "{}"), ("a-1", "g", "{}")],
         ),
     ] {
         let events = made(&[&format!(r#"{{"calls":{calls},"finish":"stop"}}"#), "DONE"]).join("\n");

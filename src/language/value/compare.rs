@@ -39,10 +39,7 @@ impl Val<'_> {
         match self {
             Val::Nothing => false,
             Val::List(items) => items.iter().any(|item| item.equals(other)),
-            Val::Made(made) if made.kind() == Type::List => match other.as_str() {
-                Some(text) => made.has_item(&text),
-                None => self.clone().turns().any(|item| item.equals(other)),
-            },
+            Val::Made(made) if made.kind() == Type::List => made.has_item(other),
             Val::Json(node) if node.kind() == JsonKind::Array => {
                 node.items().any(|item| Val::Json(item).equals(other))
             }

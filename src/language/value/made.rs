@@ -1,8 +1,9 @@
 //! Lists and objects that a template wrote: read only when somebody looks inside.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::{Type, Val, parse_produced};
+use super::{LookupKey, Type, Val, parse_produced};
 use crate::text::json::Doc;
 
 /// A list or an object as JSON text. Most of them are only asked whether they are empty, and then written once
@@ -10,11 +11,11 @@ use crate::text::json::Doc;
 pub struct Made {
     bytes: Vec<u8>,
     doc: OnceLock<Arc<Doc>>,
-    /// The strings of a long list, sorted.
-    texts: OnceLock<Vec<Box<str>>>,
+    /// The scalars of a long list.
+    keys: OnceLock<BTreeSet<LookupKey>>,
 }
 
-/// In a list of so many items a string is looked for one by one; a longer one is sorted first.
+/// In a list of so many items a scalar is looked for one by one; a longer one is sorted first.
 const SHORT: usize = 16;
 
 impl Made {
@@ -32,19 +33,13 @@ impl Made {
         self.bytes.len() == 2
     }
 
-    /// Whether one of a list's items is this string.
-    pub(super) fn has_item(&self, text: &str) -> bool {
+    /// Whether one of a list's items is this value.
+    pub(super) fn has_item(&self, value: &Val<'_>) -> bool {
         let list = self.doc().root();
-        if list.len() <= SHORT {
-            return list.items().any(|item| item.is_str(text));
-        }
-        let texts = self.texts.get_or_init(|| {
-            let mut texts: Vec<Box<str>> =
-                list.items().filter_map(|item| item.str()).map(|text| text.into_owned().into()).collect();
-            texts.sort_unstable();
-            texts
-        });
-        texts.binary_search_by(|item| (**item).cmp(text)).is_ok()
+        let key = if list.len() > SHORT { value.lookup_key() } else { None };
+        let Some(key) = key else { return list.items().any(|item| Val::Json(item).equals(value)) };
+        let read = || list.items().filter_map(|item| Val::Json(item).lookup_key()).collect();
+        self.keys.get_or_init(read).contains(&key)
     }
 
     pub(super) fn kind(&self) -> Type {
@@ -56,9 +51,7 @@ impl Made {
 pub fn made(bytes: Vec<u8>) -> Val<'static> {
     match bytes.first() {
         None => Val::Nothing,
-        Some(b'[' | b'{') => {
-            Val::Made(Arc::new(Made { bytes, doc: OnceLock::new(), texts: OnceLock::new() }))
-        }
+        Some(b'[' | b'{') => Val::Made(Arc::new(Made { bytes, doc: OnceLock::new(), keys: OnceLock::new() })),
         Some(_) => parse_produced(bytes),
     }
 }

@@ -1,0 +1,134 @@
+//! The loop `$for`: each item a turn, or several in one turn.
+
+use std::collections::BTreeMap;
+
+use super::number;
+use crate::language::condition::Condition;
+use crate::language::scope::{Env, Slot};
+use crate::language::template::{Fail, Items, Op, Template};
+use crate::language::value::{LookupKey, Turns, Val};
+
+pub(super) struct For {
+    pub over: Template,
+    pub item: Slot,
+    pub at: Slot,
+    /// The slots of the turns before and after this one, if either has a name.
+    pub beside: Option<(Slot, Slot)>,
+    pub only: Option<Condition>,
+    pub group: Option<Template>,
+    /// Whether items of one key are one turn wherever they stand, and not only beside each other.
+    pub gathers: bool,
+    pub emit: Vec<Template>,
+}
+
+impl For {
+    /// Runs the loop; each turn's items go to `items`.
+    fn run(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        let over = self.over.turns(env)?;
+        if self.group.is_some() || self.beside.is_some() {
+            return self.run_together(over, env, items);
+        }
+        let mut turn = 0;
+        for (count, value) in over.enumerate() {
+            env.set(self.item, value);
+            if let Some(only) = &self.only {
+                env.set(self.at, number(count));
+                if !only.test(env) {
+                    continue;
+                }
+            }
+            env.set(self.at, number(turn));
+            turn += 1;
+            for template in &self.emit {
+                template.items(env, items)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same where a turn has to do with its neighbours.
+    fn run_together<'a>(
+        &self,
+        over: Turns<'a>,
+        env: &mut Env<'a>,
+        items: &mut Items<'_>,
+    ) -> Result<(), Fail> {
+        self.set_beside(env, &[], 0);
+        let values = self.turns(env, over)?;
+        for (count, value) in values.iter().enumerate() {
+            env.set(self.item, value.clone());
+            env.set(self.at, number(count));
+            self.set_beside(env, &values, count);
+            for template in &self.emit {
+                template.items(env, items)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the names of the neighbours of turn `at` their values.
+    fn set_beside<'a>(&self, env: &mut Env<'a>, turns: &[Val<'a>], at: usize) {
+        if let Some((before, after)) = self.beside {
+            let turn = |at: Option<usize>| at.and_then(|at| turns.get(at)).cloned().unwrap_or_default();
+            env.set(before, turn(at.checked_sub(1)));
+            env.set(after, turn(at.checked_add(1)));
+        }
+    }
+
+    /// The values of the turns: what `$where` lets through, in groups if asked.
+    fn turns<'a>(&self, env: &mut Env<'a>, values: Turns<'a>) -> Result<Vec<Val<'a>>, Fail> {
+        let mut turns: Vec<Val<'a>> = Vec::new();
+        let mut groups = Groups::default();
+        for (count, value) in values.enumerate() {
+            env.set(self.item, value.clone());
+            env.set(self.at, number(count));
+            if self.only.as_ref().is_some_and(|only| !only.test(env)) {
+                continue;
+            }
+            match &self.group {
+                None => turns.push(value),
+                Some(group) => groups.add(group.value(env)?, value, self.gathers),
+            }
+        }
+        turns.extend(groups.groups.into_iter().map(|(_, members)| Val::List(members.into())));
+        Ok(turns)
+    }
+}
+
+/// Items of the same key, in the order of the first of each.
+#[derive(Default)]
+struct Groups<'a> {
+    groups: Vec<(Val<'a>, Vec<Val<'a>>)>,
+    /// Where the group of a key is, if they are gathered.
+    places: BTreeMap<LookupKey, usize>,
+}
+
+impl<'a> Groups<'a> {
+    fn add(&mut self, key: Val<'a>, value: Val<'a>, gathers: bool) {
+        let next = self.groups.len();
+        let found = match key.lookup_key().filter(|_| gathers) {
+            Some(known) => Some(*self.places.entry(known).or_insert(next)),
+            None if gathers => self.groups.iter().position(|(other, _)| other.equals(&key)),
+            None => next.checked_sub(1).filter(|at| self.groups.get(*at).is_some_and(|it| it.0.equals(&key))),
+        };
+        match found.and_then(|at| self.groups.get_mut(at)) {
+            Some((_, members)) => members.push(value),
+            None => self.groups.push((key, vec![value])),
+        }
+    }
+}
+
+impl Op for For {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        out.push(b'[');
+        let mut items = Items::new(out);
+        self.run(env, &mut items)?;
+        let gave = !items.is_empty();
+        out.push(b']');
+        Ok(gave)
+    }
+
+    fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+        self.run(env, items)
+    }
+}
