@@ -1,5 +1,6 @@
 //! Server-sent events: from bytes, cut anywhere, to events; and from events to bytes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 #[cfg(test)]
@@ -165,7 +166,10 @@ impl SseDecoder {
 
     fn dispatch(&mut self, partial: bool, each: &mut impl FnMut(SseEvent<'_>)) {
         if self.has_data {
-            let name = String::from_utf8_lossy(&self.name);
+            let name = match str::from_utf8(&self.name) {
+                Ok(name) => Cow::Borrowed(name),
+                Err(_) => String::from_utf8_lossy(&self.name),
+            };
             let name = Some(name.as_ref()).filter(|name| !name.is_empty());
             each(SseEvent { name, data: &self.data, partial });
         }

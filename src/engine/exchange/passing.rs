@@ -187,7 +187,7 @@ fn look(shape: &StreamShape, event: &SseEvent<'_>) -> Seen {
 
 /// Does an event quote a key, and is it an error? Anything else may say what it likes.
 fn is_quoting(job: &Job, shape: &StreamShape, event: &SseEvent<'_>) -> bool {
-    job.keys.iter().any(|key| key.hidden_in(event.data).is_some())
+    job.keys.iter().any(|key| key.is_in(event.data))
         && Doc::parse(event.data.to_vec()).is_ok_and(|doc| shape.is_error(&doc, event.name))
 }
 

@@ -89,7 +89,10 @@ impl Plan {
         }));
         self.spread(&mut order, health);
         // The sort is stable: only the chosen one moves.
-        order.sort_by_key(|way| !health.is_chosen(self.lane(*way).provider, now));
+        let is_chosen = |way: &usize| {
+            self.provider_at(*way).is_some_and(|provider| health.is_chosen(&provider.name, now))
+        };
+        order.sort_by_key(|way| !is_chosen(way));
         order
     }
 

@@ -74,28 +74,28 @@ fn between_slashes(text: &str) -> Option<&str> {
 /// Matches by going back to the last `*` only, which is enough for patterns without alternatives: the
 /// time is the product of both lengths at worst.
 fn signs_match(pattern: &[char], name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
-    let (mut at, mut sign) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(found) = name.get(at) {
-        match pattern.get(sign) {
-            Some('*') => {
-                star = Some((sign, at));
-                sign += 1;
+    let (mut rest, mut sign) = (name.chars(), 0);
+    // The sign after the last star, and what is left of the name once the star has taken one character more.
+    let mut star: Option<(usize, std::str::Chars<'_>)> = None;
+    loop {
+        let before = rest.clone();
+        match (pattern.get(sign), rest.next()) {
+            (Some('*'), _) => {
+                let mut taken = before.clone();
+                taken.next();
+                star = Some((sign + 1, taken));
+                (rest, sign) = (before, sign + 1);
             }
-            Some(wanted) if *wanted == '?' || wanted == found => {
-                at += 1;
-                sign += 1;
-            }
-            _ => {
-                let Some((star_sign, taken)) = star else { return false };
-                star = Some((star_sign, taken + 1));
-                at = taken + 1;
-                sign = star_sign + 1;
+            (None, None) => return true,
+            (Some(wanted), Some(found)) if *wanted == '?' || *wanted == found => sign += 1,
+            (_, None) => return false,
+            (_, Some(_)) => {
+                let Some((after, taken)) = &mut star else { return false };
+                (rest, sign) = (taken.clone(), *after);
+                taken.next();
             }
         }
     }
-    pattern.get(sign..).is_some_and(|rest| rest.iter().all(|sign| *sign == '*'))
 }
 
 #[cfg(test)]

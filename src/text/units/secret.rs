@@ -1,54 +1,71 @@
 //! A text that may be used and never shown.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// How many bytes of its digest name a secret: enough to tell a few hundred keys apart, too few to check a guess.
 const LABEL: usize = 5;
+/// Shorter ones, in bytes, are not looked for.
+const LEAST: usize = 8;
 
 /// A key or a password.
 ///
 /// It has no `Display` and is not serialised; `{:?}` says `[secret]`. Comparing takes as long for a
 /// nearly right guess as for a wrong one of the same length.
 #[derive(Clone)]
-pub struct Secret(Arc<str>);
+pub struct Secret {
+    text: Arc<str>,
+    /// Looks for the text in others. It is made when it is first wanted, because streams look in each event.
+    finder: OnceLock<Box<Finder<'static>>>,
+}
 
 impl Secret {
     /// Takes a text out of sight.
     pub fn new(text: impl Into<Arc<str>>) -> Secret {
-        Secret(text.into())
+        Secret { text: text.into(), finder: OnceLock::new() }
     }
 
     /// The text itself, for the one place that sends or compares it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The text with `[key]` wherever this secret stands in it; `None` if it does not. Secrets of less than
     /// eight bytes are not looked for: they are no secrets, and may be part of any word.
     pub fn hidden_in(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let secret = self.0.as_bytes();
-        let finder = memchr::memmem::Finder::new(secret);
-        finder.find(text).filter(|_| secret.len() >= 8)?;
+        if !self.is_in(text) {
+            return None;
+        }
+        let finder = self.finder();
         let mut out = Vec::with_capacity(text.len());
         let mut from = 0;
         for at in finder.find_iter(text) {
             out.extend_from_slice(text.get(from..at).unwrap_or_default());
             out.extend_from_slice(b"[key]");
-            from = at + secret.len();
+            from = at + self.text.len();
         }
         out.extend_from_slice(text.get(from..).unwrap_or_default());
         Some(out)
+    }
+
+    /// Whether [`Secret::hidden_in`] would find anything.
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        self.text.len() >= LEAST && self.finder().find(text).is_some()
+    }
+
+    fn finder(&self) -> &Finder<'static> {
+        self.finder.get_or_init(|| Box::new(Finder::new(self.text.as_bytes()).into_owned()))
     }
 
     /// A short name for the secret as it is used at `place`: equal for equal ones, and of no use to find it out,
     /// since many texts have the same. For telling keys apart in what is written to disk.
     pub fn label(&self, place: &str) -> String {
         let mut hash = Sha256::new();
-        for part in ["rulegate key", place, &self.0] {
+        for part in ["rulegate key", place, &self.text] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -57,13 +74,13 @@ impl Secret {
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
     }
 }
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Secret) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.text.as_bytes().ct_eq(other.text.as_bytes()).into()
     }
 }
 
