@@ -170,6 +170,9 @@ fn rules(criterion: &mut Criterion) {
         bench.iter(|| world::build(world::load()).is_some())
     });
     let rules = world::load().rules.expect("rules");
+    group.bench_function("build for each provider, in the background", |bench| {
+        bench.iter(|| rulegate::engine::build_for_providers(&rules, "").is_some())
+    });
     let engine: Arc<_> = World::shipped().engine;
     group
         .bench_function("run their tests", |bench| bench.iter(|| rule_tests::run(&engine, &rules).is_good()));

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::builtin;
 use crate::text::units::Glob;
 
@@ -14,6 +16,26 @@ pub trait Files {
 
     /// The names in a folder, sorted, hidden ones left out.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+}
+
+/// A file as it was when it was read, or looked for in vain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Where it was looked for.
+    pub path: PathBuf,
+    /// SHA-256 of what it held, or why it could not be read.
+    pub content: Result<[u8; 32], io::ErrorKind>,
+}
+
+impl Seen {
+    /// What a reading of the file at `path` found.
+    pub fn new(path: &Path, read: &io::Result<Vec<u8>>) -> Seen {
+        let content = match read {
+            Ok(bytes) => Ok(Sha256::digest(bytes).into()),
+            Err(error) => Err(error.kind()),
+        };
+        Seen { path: path.to_path_buf(), content }
+    }
 }
 
 /// The disk.

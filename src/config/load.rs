@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::assemble::{Parts, assemble};
 use super::builtin;
-use super::files::{Files, Place, is_pattern, matching};
+use super::files::{Files, Place, Seen, is_pattern, matching};
 use super::keys;
 use super::model::{Mapping, Protocol, Rules, RulesFile, Spanned};
 use super::record::FromNode;
@@ -28,8 +28,9 @@ pub struct Loaded {
     pub sources: Sources,
     /// Everything that is wrong so far.
     pub diagnostics: Diagnostics,
-    /// All files on disk that were read or looked for, also those with keys: what to watch.
-    pub files: Vec<PathBuf>,
+    /// All files on disk that were read or looked for, also those with keys: what to watch,
+    /// and with which content they were read.
+    pub files: Vec<Seen>,
     /// SHA-256, in hexadecimal, of everything that was read.
     pub hash: String,
 }
@@ -62,7 +63,7 @@ struct Loader<'l> {
     diagnostics: Diagnostics,
     /// The place of each file in `sources`.
     places: Vec<(FileId, Place)>,
-    watched: Vec<PathBuf>,
+    watched: Vec<Seen>,
     hasher: Sha256,
     /// The places of all keys: a key may be missing, its provider is left out then.
     keys: Vec<Span>,
@@ -142,12 +143,7 @@ impl Loader<'_> {
     fn read(&mut self, place: &Place) -> io::Result<Vec<u8>> {
         let bytes = match place {
             Place::Builtin(name) => builtin::text(name).map(|text| text.as_bytes().to_vec()),
-            Place::Disk(path) => {
-                if !self.watched.contains(path) {
-                    self.watched.push(path.clone());
-                }
-                Some(self.files.read(path)?)
-            }
+            Place::Disk(path) => Some(self.read_disk(path)?),
         };
         let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
         for part in [place.shown().as_bytes(), &bytes] {
@@ -155,6 +151,19 @@ impl Loader<'_> {
             self.hasher.update(part);
         }
         Ok(bytes)
+    }
+
+    /// The bytes of a file on disk, which is noted for watching whether it is there or not.
+    fn read_disk(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let read = self.files.read(path);
+        let seen = Seen::new(path, &read);
+        match self.watched.iter_mut().find(|known| known.path == path) {
+            None => self.watched.push(seen),
+            // It changed under the reading: whatever it holds now, it has to be read once more.
+            Some(known) if known.content != seen.content => known.content = Err(io::ErrorKind::Interrupted),
+            Some(_) => {}
+        }
+        read
     }
 
     /// Reads a YAML file. `Ok(None)` means that it is no YAML, which has been reported.

@@ -6,7 +6,6 @@
 pub mod rules;
 pub mod watch;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -16,6 +15,7 @@ use self::rules::{Checked, Source};
 use self::watch::FileWatch;
 use super::router::Router;
 use super::telemetry::OneLine;
+use crate::config::files::Seen;
 
 /// What came of reading the rules again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,16 +146,16 @@ impl Follower {
         let mut read = self.read_once(known.clone()).await;
         for _ in 0..3 {
             let files = read.as_ref().map_or_else(|files| files, |checked| &checked.files);
-            match &mut self.watch {
-                Some(watch) if watch.files() != files => watch.follow(files).await,
-                _ => break,
+            let Some(watch) = &mut self.watch else { break };
+            if !watch.follow(files).await {
+                break;
             }
             read = self.read_once(known.clone()).await;
         }
         read.ok()
     }
 
-    async fn read_once(&self, known: Option<String>) -> Result<Checked, Vec<PathBuf>> {
+    async fn read_once(&self, known: Option<String>) -> Result<Checked, Vec<Seen>> {
         let (source, bound) = (self.source.clone(), Some(self.router.bound()));
         let read = tokio::task::spawn_blocking(move || match known {
             Some(known) => rules::read_unless(&source, bound, &known),
@@ -182,6 +182,7 @@ impl Follower {
                     );
                 }
                 self.router.adopt(ready);
+                rules::improve(&self.router);
                 Status::Taken
             }
         };

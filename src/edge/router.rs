@@ -13,6 +13,7 @@ use hyper::body::Incoming as Received;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::admin;
 use super::body::ReplyBody;
 use super::clock;
@@ -89,6 +90,13 @@ impl Router {
         self.world.stores.health().adopt(&ready.engine);
         self.rules.store(Arc::new(ready));
         self.changes.send_replace(());
+    }
+
+    /// Puts a better build of the same rules in the place of `before`, if that is still in force.
+    pub fn improved(&self, before: &Arc<Ready>, engine: Engine) {
+        let access = Access::of(&engine, Some(self.bound));
+        let ready = Ready { engine: Arc::new(engine), access, hash: before.hash.clone(), rules: None };
+        self.rules.compare_and_swap(before, Arc::new(ready));
     }
 
     /// Notes how a reading of the rules went.

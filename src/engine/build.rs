@@ -32,6 +32,21 @@ const VERSION: usize = 12;
 
 /// Compiles the rules. `hash` names their content. `None` if anything is wrong; `diags` says what.
 pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Option<Engine> {
+    compiled(rules, hash, false, diags)
+}
+
+/// The same once more, with a mapping of its own for each provider: what the provider's parameters decide is
+/// decided. It answers the same, sooner, and takes longer to build. For rules that [`build`] found nothing wrong with.
+pub fn build_for_providers(rules: &model::Rules, hash: &str) -> Option<Engine> {
+    compiled(rules, hash, true, &mut Diagnostics::new())
+}
+
+fn compiled(
+    rules: &model::Rules,
+    hash: &str,
+    for_providers: bool,
+    diags: &mut Diagnostics,
+) -> Option<Engine> {
     let mut found = Diagnostics::new();
     let mut build = Build {
         rules,
@@ -54,7 +69,7 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
     let mut routes: Vec<Route> =
         rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings, &repairs)).collect();
     let probes = probe::build(rules, &routes, &providers, build.diags);
-    if !build.diags.has_errors() {
+    if for_providers && !build.diags.has_errors() {
         build.specialise(&mut routes, &providers, &protocols);
     }
     let Build { mut texts, repairs, .. } = build;

@@ -22,7 +22,7 @@ pub mod spread;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use build::build;
+pub use build::{build, build_for_providers};
 pub use provider::{KeySource, Provider};
 pub use route::{Route, RouteMatch};
 

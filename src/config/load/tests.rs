@@ -21,7 +21,8 @@ fn the_rules_inside_the_program_load_with_nothing_around_them() {
     let rules = loaded.rules.unwrap();
     assert!(!rules.providers.is_empty() && !rules.protocols.is_empty() && !rules.mappings.is_empty());
     assert!(rules.providers.iter().all(|(_, provider)| matches!(provider.key.value, Key::Unset(_))));
-    assert_eq!(loaded.files, [PathBuf::from("tokens.txt")]);
+    assert_eq!(loaded.files[0].path, PathBuf::from("tokens.txt"));
+    assert_eq!(loaded.files.len(), 1);
     assert_eq!(loaded.hash.len(), 64);
 }
 
@@ -38,7 +39,7 @@ fn keys_come_from_the_environment_before_files() {
         other => format!("{other:?}"),
     };
     assert_eq!([key("a"), key("b"), key("c")], ["from-env", "from-file-too", "Unset([\"C_KEY\"])"]);
-    let watched: Vec<_> = loaded.files.iter().map(|path| path.to_str().unwrap()).collect();
+    let watched: Vec<_> = loaded.files.iter().map(|file| file.path.to_str().unwrap()).collect();
     assert_eq!(watched, ["c/rules.yaml", "c/tokens.txt", "tokens.txt"]);
 }
 

@@ -102,12 +102,7 @@ impl Loader<'_> {
     fn exists(&mut self, place: &Place) -> bool {
         match place {
             Place::Builtin(name) => builtin::text(name).is_some(),
-            Place::Disk(path) => {
-                if !self.watched.contains(path) {
-                    self.watched.push(path.clone());
-                }
-                self.files.read(path).is_ok()
-            }
+            Place::Disk(path) => self.read_disk(path).is_ok(),
         }
     }
 

@@ -1,16 +1,18 @@
 //! One reading of the rules: from files to what requests are answered by, or to what is wrong.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::config::builtin;
 use crate::config::check::check;
-use crate::config::files::Disk;
+use crate::config::files::{Disk, Seen};
 use crate::config::load::{Loaded, load};
 use crate::config::model::Rules;
 use crate::edge::access::Access;
+use crate::edge::router::Router;
 use crate::engine::{self, Engine};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Severity};
 
@@ -37,14 +39,16 @@ pub struct Ready {
     pub access: Access,
     /// SHA-256 of all files.
     pub hash: String,
+    /// What they were compiled from, as long as there is more to make of it: see [`improve`].
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// What one reading found.
 pub struct Checked {
     /// The rules, if nothing is wrong with them.
     pub ready: Option<Ready>,
-    /// All files that were read or looked for.
-    pub files: Vec<PathBuf>,
+    /// All files that were read or looked for, as they were then.
+    pub files: Vec<Seen>,
     /// SHA-256 of their content.
     pub hash: String,
     /// Each warning in one line.
@@ -88,7 +92,7 @@ pub fn read(source: &Source, bound: Option<SocketAddr>) -> Checked {
 
 /// The same, but if the files hold what is known by its hash already, that is all that is done: the files are
 /// given back.
-pub fn read_unless(source: &Source, bound: Option<SocketAddr>, known: &str) -> Result<Checked, Vec<PathBuf>> {
+pub fn read_unless(source: &Source, bound: Option<SocketAddr>, known: &str) -> Result<Checked, Vec<Seen>> {
     let loaded = load(&Disk, &source.path, &*source.variables);
     if loaded.hash == known { Err(loaded.files) } else { Ok(judge(source, loaded, bound)) }
 }
@@ -99,7 +103,7 @@ fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>) -> Checked 
     if let Some(rules) = rules {
         check(&rules, &mut diagnostics);
         if !diagnostics.has_errors() {
-            ready = build(source, &rules, &hash, bound, &mut diagnostics);
+            ready = build(source, Arc::new(rules), &hash, bound, &mut diagnostics);
         }
     }
     if diagnostics.has_errors() {
@@ -125,22 +129,37 @@ fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>) -> Checked 
 
 fn build(
     source: &Source,
-    rules: &Rules,
+    rules: Arc<Rules>,
     hash: &str,
     bound: Option<SocketAddr>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Ready> {
-    let engine = Arc::new(engine::build(rules, hash, diagnostics)?);
+    let engine = Arc::new(engine::build(&rules, hash, diagnostics)?);
     let access = Access::of(&engine, bound);
     if let Some(objection) = access.objection() {
         diagnostics.push(Diagnostic::error("open-to-all", objection));
     }
-    if !diagnostics.has_errors()
+    // The rules inside the program were tested with it, and cannot have changed since.
+    let is_own = source.path == Path::new(builtin::MAIN);
+    if !is_own
+        && !diagnostics.has_errors()
         && let Some(proof) = &source.proof
     {
-        proof(rules, &engine, diagnostics);
+        proof(&rules, &engine, diagnostics);
     }
-    Some(Ready { engine, access, hash: hash.to_owned() })
+    Some(Ready { engine, access, hash: hash.to_owned(), rules: Some(rules) })
+}
+
+/// Builds the rules in force once more, with mappings of each provider's own, and puts that in their place, if they
+/// are still in force then. In the background: nobody has to wait for it, neither at the start nor at a reload.
+pub fn improve(router: &Arc<Router>) {
+    let (router, now) = (router.clone(), router.rules());
+    let Some(rules) = now.rules.clone() else { return };
+    tokio::task::spawn_blocking(move || {
+        if let Some(engine) = engine::build_for_providers(&rules, &now.hash) {
+            router.improved(&now, engine);
+        }
+    });
 }
 
 fn summary(errors: &[String]) -> String {

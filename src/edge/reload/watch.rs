@@ -1,11 +1,13 @@
 //! Notices that files may have changed.
 //!
-//! An event is never believed: it says "maybe", and the files' content decides. What is watched is the
+//! An event is never believed: it says "maybe", and the files' content decides, compared with what the rules were read
+//! from: of the moments between two readings nothing has to be known. What is watched is the
 //! folder, not the file, because an editor that saves by renaming, and a ConfigMap that swaps a symlink,
 //! end a watch on the file itself. A single file that is mounted into a container is the reverse case: the
 //! folder sees nothing, and nor does anything else on some systems. So the files are also read every five seconds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +15,10 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::config::files::{Disk, Files, Seen};
 
 /// How often files are read without a sign.
 const POLL: Duration = Duration::from_secs(5);
@@ -30,14 +33,12 @@ pub struct FileWatch {
     /// `None` where the system has no more watches to give: the poll is enough.
     events: Option<RecommendedWatcher>,
     folders: HashSet<PathBuf>,
-    files: Vec<PathBuf>,
+    /// The files, as the rules were read from them.
+    files: Vec<Seen>,
+    /// What stood beside them: a new file may be one that the rules include.
+    names: Vec<OsString>,
     poll: Duration,
-    seen: Option<Fingerprint>,
 }
-
-/// What files held, and what stood beside them: a new file may be one that the rules include.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Fingerprint([u8; 32]);
 
 impl FileWatch {
     /// Watches nothing yet.
@@ -55,14 +56,20 @@ impl FileWatch {
         if let Err(error) = &events {
             tracing::warn!("files are read every {} s instead of being watched: {error}", POLL.as_secs());
         }
-        let (folders, files) = (HashSet::new(), Vec::new());
-        Self { signs, events: events.ok(), folders, files, poll: POLL, seen: None }
+        let (folders, files, names) = (HashSet::new(), Vec::new(), Vec::new());
+        Self { signs, events: events.ok(), folders, files, names, poll: POLL }
     }
 
-    /// Watches these files from now on. Their present content counts as seen.
-    pub async fn follow(&mut self, files: &[PathBuf]) {
+    /// Watches these files from now on, and waits for another content than they were read with. True if some are
+    /// new, so that what came beside them since they were read has not been seen.
+    pub async fn follow(&mut self, files: &[Seen]) -> bool {
+        let is_known = |file: &Seen| self.files.iter().any(|known| known.path == file.path);
+        let are_same = self.files.len() == files.len() && files.iter().all(is_known);
         self.files = files.to_vec();
-        let folders: HashSet<PathBuf> = files.iter().flat_map(|file| folders_of(file)).collect();
+        if are_same {
+            return false;
+        }
+        let folders: HashSet<PathBuf> = files.iter().flat_map(|file| folders_of(&file.path)).collect();
         if let Some(watcher) = &mut self.events {
             for old in self.folders.difference(&folders) {
                 let _ = watcher.unwatch(old);
@@ -75,19 +82,18 @@ impl FileWatch {
                 .collect();
         }
         self.mark().await;
+        true
     }
 
-    /// The files that are watched.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
-    /// Their present content counts as seen.
+    /// What stands beside the files now counts as seen.
     pub async fn mark(&mut self) {
-        self.seen = self.look().await;
+        if let Some((_, names)) = self.look().await {
+            self.names = names;
+        }
     }
 
-    /// Resolves when the files' content, or the list of files beside them, is no longer what was seen last.
+    /// Resolves when the files' content is not what they were read with, or the list of files beside them is no longer
+    /// what was seen last.
     /// Dropping it loses nothing.
     pub async fn changed(&mut self) {
         loop {
@@ -95,9 +101,10 @@ impl FileWatch {
                 () = self.signs.notified() => self.quiet().await,
                 () = sleep(self.poll) => {}
             }
-            let now = self.look().await;
-            if now != self.seen {
-                self.seen = now;
+            if let Some((files, names)) = self.look().await
+                && (files != self.files || names != self.names)
+            {
+                self.names = names;
                 return;
             }
         }
@@ -108,9 +115,11 @@ impl FileWatch {
         while timeout_at(latest.min(Instant::now() + QUIET), self.signs.notified()).await.is_ok() {}
     }
 
-    async fn look(&self) -> Option<Fingerprint> {
-        let files = self.files.clone();
-        tokio::task::spawn_blocking(move || fingerprint(&files)).await.ok()
+    async fn look(&self) -> Option<(Vec<Seen>, Vec<OsString>)> {
+        let files: Vec<PathBuf> = self.files.iter().map(|file| file.path.clone()).collect();
+        let look =
+            move || (files.iter().map(|file| Seen::new(file, &Disk.read(file))).collect(), beside(&files));
+        tokio::task::spawn_blocking(look).await.ok()
     }
 }
 
@@ -144,32 +153,18 @@ fn parent(file: &Path) -> PathBuf {
     }
 }
 
-fn fingerprint(files: &[PathBuf]) -> Fingerprint {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    for file in files {
-        part(file.as_os_str().as_encoded_bytes());
-        match fs::read(file) {
-            Ok(content) => part(&content),
-            // That a file is missing is a content too.
-            Err(error) => part(error.kind().to_string().as_bytes()),
-        }
-    }
-    let folders: std::collections::BTreeSet<PathBuf> = files.iter().map(|file| parent(file)).collect();
-    for folder in folders {
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).filter(|name| is_yaml(name)).collect();
-        names.sort();
-        names.iter().for_each(|name| part(name.as_encoded_bytes()));
-    }
-    Fingerprint(hash.finalize().into())
+/// The names of the files that stand in the folders of these, sorted.
+fn beside(files: &[PathBuf]) -> Vec<OsString> {
+    let folders: BTreeSet<PathBuf> = files.iter().map(|file| parent(file)).collect();
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.path().into_os_string()).filter(|name| is_yaml(name)).collect();
+    names.sort();
+    names
 }
 
 /// Only what rules can include counts; a log file that is rotated beside them does not.
-fn is_yaml(name: &std::ffi::OsStr) -> bool {
+fn is_yaml(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.ends_with(b".yaml") || name.ends_with(b".yml")
 }
