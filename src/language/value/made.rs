@@ -36,8 +36,15 @@ impl Made {
     /// Whether one of a list's items is this value.
     pub(super) fn has_item(&self, value: &Val<'_>) -> bool {
         let list = self.doc().root();
-        let key = if list.len() > SHORT { value.lookup_key() } else { None };
-        let Some(key) = key else { return list.items().any(|item| Val::Json(item).equals(value)) };
+        if list.len() <= SHORT {
+            return match value.as_str() {
+                Some(text) => list.items().any(|item| item.is_str(&text)),
+                None => list.items().any(|item| Val::Json(item).equals(value)),
+            };
+        }
+        let Some(key) = value.lookup_key() else {
+            return list.items().any(|item| Val::Json(item).equals(value));
+        };
         let read = || list.items().filter_map(|item| Val::Json(item).lookup_key()).collect();
         self.keys.get_or_init(read).contains(&key)
     }
