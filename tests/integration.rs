@@ -26,6 +26,7 @@ mod program;
 mod recorded_bodies;
 mod recordings;
 mod reload;
+mod resuming;
 mod rules;
 mod second_door;
 mod second_door_streams;

@@ -24,7 +24,7 @@ pub use failover::{
 };
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
-pub use protocol::{Auth, Framing, Protocol, Query, Send, StreamShape};
+pub use protocol::{Auth, Framing, Protocol, Query, Resumption, Send, StreamShape};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};

@@ -48,6 +48,8 @@ families! {
         "Times that a provider was put aside.";
     Streams "rulegate_streams_total" ["provider", "end"]
         "Streams that clients read, by how they ended: complete, broken or client_left.";
+    Resumed "rulegate_streams_resumed_total" ["rule", "from", "to"]
+        "Times that another provider was asked to go on with a stream that had broken off; rule - where none fired.";
     Rules "rulegate_rule_fired_total" ["rule", "provider"]
         "Times that a failover rule decided.";
     Shadow "rulegate_rule_shadow_total" ["rule", "provider"]
@@ -123,11 +125,20 @@ impl Metrics {
 
     /// Counts how a stream ended.
     pub fn stream_ended(&self, decision: &Decision) {
-        let (Some(stream), Some(attempt)) = (&decision.stream, decision.attempts.last()) else { return };
+        // Of those that were to go on with a stream only the ones that did have one.
+        let attempt = decision.attempts.iter().rfind(|attempt| !attempt.failed());
+        let (Some(stream), Some(attempt)) = (&decision.stream, attempt) else { return };
         let mut counts = self.counts();
         counts.add(Count::Streams, &[&attempt.provider, stream.how]);
-        if stream.how == "broken" {
-            counts.rule(attempt, None);
+        let answered = decision.before_answer.saturating_sub(1);
+        let rest = decision.attempts.get(answered..).unwrap_or_default();
+        if stream.how == "broken" || rest.len() > 1 {
+            for (place, attempt) in rest.iter().enumerate() {
+                match place {
+                    0 => counts.rule(attempt, rest.get(1)),
+                    _ => counts.attempt(attempt, rest.get(place + 1)),
+                }
+            }
         }
     }
 
@@ -191,6 +202,12 @@ impl Counts {
             Some("retry" | "repair") => {
                 self.add(Count::Retries, &[rule.unwrap_or("-"), provider]);
                 "again"
+            }
+            Some("continue") => {
+                if let Some(next) = next {
+                    self.add(Count::Resumed, &[rule.unwrap_or("-"), provider, &next.provider]);
+                }
+                if next.is_some_and(|next| next.failure.is_none()) { "answered" } else { "failed" }
             }
             Some("next") => {
                 if let Some(next) = next {

@@ -25,6 +25,7 @@ mod live;
 mod waiting;
 
 use live::Live;
+use waiting::Waiting;
 
 /// As much of a path that no route has is kept, in characters.
 const LONGEST_PATH: usize = 200;
@@ -63,7 +64,7 @@ pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) 
                 Some(sign) => waiting::answer(life, engine, sign).await,
                 None => {
                     let (answer, rest) = life.run(&engine, None).await;
-                    life.answered(answer, rest)
+                    life.answered(engine, answer, rest)
                 }
             }
         }
@@ -174,20 +175,38 @@ impl Life {
         self.kept = Some(self.world.decisions.push(*decision, self.keeping));
     }
 
-    fn answered(mut self, mut answer: Answer, rest: Option<Rest>) -> Response<ReplyBody> {
+    fn answered(
+        mut self,
+        engine: Arc<Engine>,
+        mut answer: Answer,
+        rest: Option<Rest>,
+    ) -> Response<ReplyBody> {
         let is_stream = matches!(answer.body, AnswerBody::Stream(_));
         self.over = !is_stream;
         self.given(&answer);
         match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
             AnswerBody::Stream(exchange) => {
-                let id = self.id.clone();
-                respond_with(&id, answer, ReplyBody::Stream(Box::pin(Live::new(self, exchange, rest))))
+                let (id, resumes) = (self.id.clone(), self.plan.resumes());
+                let live = Live::new(self, exchange, rest);
+                let body = match resumes {
+                    true => ReplyBody::Stream(Box::pin(Waiting::on(live, engine))),
+                    false => ReplyBody::Stream(Box::pin(live)),
+                };
+                respond_with(&id, answer, body)
             }
             AnswerBody::Whole(bytes) => {
                 self.over();
                 respond_with(&self.id, answer, ReplyBody::whole(bytes))
             }
         }
+    }
+
+    /// A stream broke off while the client was reading. Is anybody to be asked who goes on with it?
+    fn broke_off(&mut self, exchange: &Exchange) -> bool {
+        let now = self.now();
+        let goes_on = self.plan.broke_off(exchange, &mut self.world.stores.health(), now);
+        self.tell();
+        goes_on
     }
 
     /// A stream has ended, well or not, while the client was reading.

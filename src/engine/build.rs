@@ -283,6 +283,7 @@ impl Build<'_> {
             gate: settings::gate(from.gate.as_ref(), &self.rules.limits),
             deadline,
             keep_alive: from.keep_alive.as_ref().map(|it| it.every.value),
+            resumes: from.resumes,
             otherwise,
             answer,
         }

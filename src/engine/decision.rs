@@ -76,6 +76,8 @@ pub struct Decision {
     pub attempts: Vec<Attempted>,
     /// What the client was given.
     pub answer: Option<Given>,
+    /// How many of the attempts were made for that; those after them went on with its stream.
+    pub before_answer: usize,
     /// All that could be asked had failed or was put aside.
     pub exhausted: bool,
     /// How a streaming answer ended; `None` while it goes on, and where there was none.
@@ -137,7 +139,7 @@ pub struct Attempted {
     pub shadows: Vec<Shadow>,
     /// The rule that decided.
     pub rule: Option<String>,
-    /// What it led to: `next`, `return`, `retry`, `repair`, `too_late`.
+    /// What it led to: `next`, `return`, `retry`, `repair`; in the middle of a stream `continue`, `too_late`.
     pub action: Option<&'static str>,
     /// When the provider is asked again.
     pub again_at: Option<Ms>,
@@ -213,6 +215,7 @@ pub struct StreamEnd {
 impl Decision {
     /// Notes what the client is given.
     pub fn given(&mut self, answer: &Answer, now: Ms) {
+        self.before_answer = self.attempts.len();
         self.answer = Some(Given {
             at: now,
             status: answer.status.as_u16(),
@@ -230,7 +233,7 @@ impl Decision {
     /// Did anything go wrong: an attempt, the answer, its stream?
     pub fn failed(&self) -> bool {
         self.exhausted
-            || self.attempts.iter().any(Attempted::failed)
+            || self.attempts.iter().any(|attempt| attempt.failed() || attempt.action == Some("continue"))
             || self.answer.as_ref().is_some_and(|answer| answer.status >= 400)
             || self.stream.as_ref().is_some_and(|stream| stream.how == "broken")
     }

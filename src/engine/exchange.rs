@@ -5,12 +5,15 @@ mod job;
 mod looks;
 mod notice;
 mod passing;
+mod resuming;
+mod seam;
 pub mod sniff;
 mod time;
 mod translating;
 mod whole;
 
 pub use job::Job;
+pub use seam::Seam;
 
 use super::failure::{Failure, FailureKind, Phase};
 use super::plan::Outcome;
@@ -20,6 +23,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use notice::Notice;
 use passing::Passing;
+use seam::Cut;
 use sniff::{Sniffed, sniff};
 use translating::Translating;
 
@@ -56,6 +60,12 @@ pub struct Exchange {
     finished: bool,
     failure: Option<Failure>,
     notice: Option<Box<Notice>>,
+    /// What the output goes through, where another provider may go on with it.
+    seam: Option<Box<Seam>>,
+    /// What has come through.
+    ready: Vec<u8>,
+    /// Where the stream broke off.
+    cut: Option<Box<Cut>>,
 }
 
 /// What is done with the bytes.
@@ -81,6 +91,9 @@ impl Exchange {
     pub fn new(job: Job) -> Exchange {
         Exchange {
             notice: Notice::new(&job),
+            seam: Seam::new(&job),
+            ready: Vec::new(),
+            cut: None,
             job: Box::new(job),
             phase: Phase::FirstByte,
             status: 0,
@@ -204,6 +217,10 @@ impl Exchange {
         }
         if !self.content {
             self.given += self.output.len();
+        }
+        if self.committed && self.seam.is_some() {
+            self.follow();
+            return std::mem::take(&mut self.ready).into();
         }
         std::mem::take(&mut self.output).into()
     }
@@ -332,7 +349,13 @@ impl Exchange {
             }
             Seen::Failed(failure) => return self.failed(failure),
             // The client has read of it already.
-            Seen::Told(failure) => self.failure = Some(failure),
+            Seen::Told(failure) => {
+                self.follow();
+                if self.cut.is_some() {
+                    return self.commit();
+                }
+                self.failure = Some(failure);
+            }
             Seen::Nothing | Seen::Content | Seen::Ended => self.content = true,
         }
         self.finished = true;
@@ -346,9 +369,7 @@ impl Exchange {
             self.body = Body::Over;
             return Progress::Done(Outcome::Failed(failure));
         }
-        if let Body::Translating(machine) = &mut self.body {
-            machine.take_output(&mut self.output);
-        }
+        self.follow();
         self.body = Body::Over;
         let read = self.job.provider.read_error(&failure.body, &self.headers, None);
         let status = failure.status.or(read.status).unwrap_or_else(|| failure.kind.status());
@@ -359,7 +380,11 @@ impl Exchange {
             id: &self.job.id,
             ..Wording::default()
         };
-        self.output.extend_from_slice(&self.job.client.failed_event(&wording));
+        let event = self.job.client.failed_event(&wording);
+        if self.breaks_off(&failure, event.clone()) {
+            return Progress::More;
+        }
+        self.output.extend_from_slice(&event);
         self.failure = Some(failure);
         self.finished = true;
         Progress::More

@@ -41,6 +41,8 @@ names! {
     Match "match" "the named groups of a rule's `text`",
     Models "models" "the models that the rules list",
     Attempt "attempt" "the number of the attempt at this provider, from 1",
+    Said "said" "the text that the client has read of a stream, without white space at its end",
+    State "state" "what the protocol's `continue.stream` has noted of a stream that broke off",
 }
 
 /// The names that one kind of template sees, in the order of their slots.
@@ -84,6 +86,13 @@ pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status,
 /// Conditions of routes, patches of requests, and answers that the rules give by themselves.
 pub const ROUTING: Names =
     &[Name::Doc, Name::Request, Name::Header, Name::Model, Name::Models, Name::Provider, Name::Now, Name::Id];
+
+/// The stream program of a protocol's `continue`.
+pub const RESUMING: Names =
+    &[Name::Doc, Name::Request, Name::Model, Name::Now, Name::Id, Name::Event, Name::Said];
+/// The condition and the patch of a protocol's `continue`.
+pub const RESUMED: Names =
+    &[Name::Doc, Name::Request, Name::Model, Name::Provider, Name::Now, Name::Id, Name::Said, Name::State];
 
 /// Repairs of requests.
 pub const REPAIRING: Names =
@@ -142,6 +151,8 @@ pub const PLACES: &[(&str, Names)] = &[
     ("`when` of a failover rule", FAILOVER),
     ("`cool_down.until`", COOLING),
     ("`when`, `answer` and `otherwise` of a route; a provider's `patch`", ROUTING),
+    ("`stream` of a protocol's `continue`", RESUMING),
+    ("`when` and `request` of a protocol's `continue`; `$provider` in `request` only", RESUMED),
     ("a repair's `patch`, `headers` and `header_lists`", REPAIRING),
 ];
 
@@ -166,12 +177,18 @@ impl Name {
     fn nature(self) -> (Shape, Origin) {
         match self {
             Name::Status | Name::Event => (Shape::Scalar, Origin::Provider),
-            Name::Model | Name::Now | Name::Id | Name::Key | Name::Attempt => (Shape::Scalar, Origin::Ours),
+            Name::Model | Name::Now | Name::Id | Name::Key | Name::Attempt | Name::Said => {
+                (Shape::Scalar, Origin::Ours)
+            }
             Name::Header => (Shape::Fields, Origin::Ours),
             Name::Provider => (Shape::Json, Origin::Provider),
-            Name::Doc | Name::Request | Name::Upstream | Name::Error | Name::Match | Name::Models => {
-                (Shape::Json, Origin::Ours)
-            }
+            Name::Doc
+            | Name::Request
+            | Name::Upstream
+            | Name::Error
+            | Name::Match
+            | Name::Models
+            | Name::State => (Shape::Json, Origin::Ours),
         }
     }
 }
@@ -209,6 +226,10 @@ pub struct View<'a> {
     pub models: Option<&'a Doc>,
     /// `$attempt`.
     pub attempt: Option<u32>,
+    /// `$said`.
+    pub said: Option<&'a str>,
+    /// `$state`.
+    pub state: Option<&'a Doc>,
 }
 
 impl<'a> View<'a> {
@@ -242,6 +263,8 @@ impl<'a> View<'a> {
             Name::Match => doc(self.captures),
             Name::Models => doc(self.models),
             Name::Attempt => number(self.attempt.map(i64::from)),
+            Name::Said => text(self.said),
+            Name::State => doc(self.state),
         }
     }
 }

@@ -19,6 +19,7 @@ mod patience;
 mod quoted;
 mod repair;
 mod request;
+mod resume;
 mod spread;
 mod verdict;
 
@@ -40,6 +41,7 @@ use super::{Engine, Ms, Provider, Timeouts};
 use crate::text::json::Doc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use resume::Resumption;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,6 +203,8 @@ pub struct Plan {
     last_resort: bool,
     /// The rule that wants the provider that answers to be the first choice from now on.
     switching: Option<String>,
+    /// The stream that broke off, while somebody is sought who goes on with it.
+    resumption: Option<Box<Resumption>>,
     /// The place of the probe that this plan is.
     probe: Option<usize>,
     events: Vec<Event>,
@@ -292,7 +296,8 @@ impl Plan {
         loop {
             match std::mem::replace(&mut self.state, State::Over) {
                 State::Choosing | State::Asking(..) if self.is_late(now) => {
-                    self.state = State::Done(Box::new(self.late()));
+                    let answer = if self.resumption.is_some() { self.not_resumed() } else { self.late() };
+                    self.state = State::Done(Box::new(answer));
                 }
                 State::Choosing => self.state = health.with(|health| self.choose(health, now)),
                 State::Asking(way, at) if at > now => {

@@ -51,10 +51,22 @@ pub struct Protocol {
     pub fold: Option<Arc<StreamProgram>>,
     /// From a whole body to a stream.
     pub unfold: Option<Arc<StreamProgram>>,
+    /// How a stream that broke off is gone on with.
+    pub resume: Option<Resume>,
     /// Makes a request ask for a stream, over [`super::names::ROUTING`].
     pub ask_stream: Option<Patch>,
     pub(super) reader: errors::Reader,
     pub(super) wording: errors::Words,
+}
+
+/// How a stream that broke off is gone on with by another provider.
+pub struct Resume {
+    /// Whether that is possible, over [`super::names::RESUMED`].
+    pub when: Option<Condition>,
+    /// Makes the request for the next provider out of the client's, over [`super::names::RESUMED`].
+    pub request: Patch,
+    /// What all events go through, over [`super::names::RESUMING`].
+    pub stream: Arc<StreamProgram>,
 }
 
 /// A header with a key in it.

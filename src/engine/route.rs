@@ -40,6 +40,8 @@ pub struct Route {
     pub deadline: Option<Duration>,
     /// After how much silence a client that waits for a stream gets a sign of life.
     pub keep_alive: Option<Duration>,
+    /// Whether a stream that breaks off is gone on with by another provider.
+    pub resumes: bool,
     /// The answer when no provider gives one, over [`super::names::ROUTING`].
     pub(super) otherwise: Option<Template>,
     /// The answer without asking anyone.

@@ -2,7 +2,7 @@
 //! time that passes only when somebody waits.
 
 use super::decision::{Decision, Keeping};
-use super::exchange::Progress;
+use super::exchange::{Exchange, Progress};
 use super::failure::{Failure, FailureKind};
 use super::health::Health;
 use super::plan::{Answer, AnswerBody, Event, Incoming, OutRequest, Outcome, Plan, Step};
@@ -237,7 +237,14 @@ impl World {
         let incoming = self.incoming("/alpha", body);
         match Plan::begin(self.engine.clone(), incoming) {
             Ok(plan) => self.run(plan),
-            Err(answer) => self.read(answer, None),
+            Err(mut answer) => {
+                let AnswerBody::Whole(body) =
+                    std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new()))
+                else {
+                    panic!("a stream without a plan")
+                };
+                Seen::of(answer, &body)
+            }
         }
     }
 
@@ -247,6 +254,8 @@ impl World {
         }
         let mut decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false });
         let mut stream: Option<VecDeque<Piece>> = None;
+        // The answer whose stream broke off, and what the client has read of it.
+        let mut broken: Option<(Seen, Box<Exchange>)> = None;
         for _ in 0..1000 {
             let step = plan.next(&mut self.health, self.now);
             self.note(&mut plan, &mut decision);
@@ -277,9 +286,34 @@ impl World {
                     plan.observe(outcome, &mut self.health, self.now);
                     self.note(&mut plan, &mut decision);
                 }
-                Step::Answer(answer) => {
-                    decision.given(&answer, self.now);
-                    let seen = self.read(answer, Some((&mut plan, stream.unwrap_or_default())));
+                Step::Answer(mut answer) => {
+                    if broken.is_none() {
+                        decision.given(&answer, self.now);
+                    }
+                    let body = std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new()));
+                    let (mut seen, exchange) = match (broken.take(), body) {
+                        (None, AnswerBody::Whole(body)) => (Seen::of(answer, &body), None),
+                        (None, AnswerBody::Stream(exchange)) => (Seen::of(answer, b""), Some(exchange)),
+                        (Some((seen, _)), AnswerBody::Stream(exchange)) => (seen, Some(exchange)),
+                        (Some((seen, mut exchange)), AnswerBody::Whole(_)) => {
+                            exchange.give_up();
+                            (seen, Some(exchange))
+                        }
+                    };
+                    if let Some(mut exchange) = exchange {
+                        read(&mut exchange, stream.take().unwrap_or_default(), &mut seen.body);
+                        if exchange.cut().is_some() {
+                            let goes_on = plan.broke_off(&exchange, &mut self.health, self.now);
+                            self.note(&mut plan, &mut decision);
+                            if goes_on {
+                                broken = Some((seen, exchange));
+                                continue;
+                            }
+                            exchange.give_up();
+                            read(&mut exchange, VecDeque::new(), &mut seen.body);
+                        }
+                        plan.ended(&exchange, &mut self.health, self.now);
+                    }
                     self.note(&mut plan, &mut decision);
                     self.decisions.push(decision);
                     return seen;
@@ -294,26 +328,26 @@ impl World {
         events.iter().for_each(|event| decision.note(event, self.now));
         self.events.extend(events);
     }
+}
 
-    fn read(&mut self, answer: Answer, rest: Option<(&mut Plan, VecDeque<Piece>)>) -> Seen {
-        let body = match (answer.body, rest) {
-            (AnswerBody::Whole(body), _) => body.to_vec(),
-            (AnswerBody::Stream(mut exchange), Some((plan, mut pieces))) => {
-                let mut body = exchange.take_output().to_vec();
-                while !exchange.finished() {
-                    let piece = pieces.pop_front().expect("the stream came to no end");
-                    assert!(matches!(piece.give(&mut exchange), Progress::More));
-                    body.extend_from_slice(&exchange.take_output());
-                }
-                plan.ended(&exchange, &mut self.health, self.now);
-                body
-            }
-            (AnswerBody::Stream(_), None) => panic!("a stream without a plan"),
-        };
+/// What a stream's client reads, to the end or to where it breaks off.
+fn read(exchange: &mut Exchange, mut pieces: VecDeque<Piece>, body: &mut String) {
+    loop {
+        body.push_str(std::str::from_utf8(&exchange.take_output()).unwrap());
+        if exchange.finished() || exchange.cut().is_some() {
+            return;
+        }
+        let piece = pieces.pop_front().expect("the stream came to no end");
+        assert!(matches!(piece.give(exchange), Progress::More));
+    }
+}
+
+impl Seen {
+    fn of(answer: Answer, body: &[u8]) -> Seen {
         Seen {
             status: answer.status.as_u16(),
             headers: answer.headers,
-            body: String::from_utf8(body).unwrap(),
+            body: String::from_utf8(body.to_vec()).unwrap(),
             provider: answer.provider,
             rule: answer.rule,
         }

@@ -20,6 +20,8 @@ pub fn check(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut D
         spoken_protocols().filter_map(|protocol| protocol.auth.as_ref()).chain(provider.auth.as_ref());
     let templates = templates.chain(provider.headers.iter()).map(|(_, node)| node);
     let templates = templates.chain(auths.map(|auth| &auth.value)).chain(&provider.patch);
+    let resumes = rules.protocols.iter().filter_map(|protocol| protocol.resumes.as_ref());
+    let templates = templates.chain(resumes.map(|resumes| &resumes.request));
     let templates = templates.chain(provider.repairs.iter().map(|(_, repair)| &repair.node));
     let mut used = Vec::new();
     templates.for_each(|node: &Node| uses(node, "$provider.", &mut used));

@@ -51,10 +51,22 @@ fn one(protocol: &Protocol, diags: &mut Diagnostics) {
             diags.push(diagnostic.help("write 429, 5xx, 500-504 or default"));
         }
     }
+    resumes(protocol, diags);
     if let (Some(streaming), None) = (&protocol.streaming, &protocol.stream) {
         let message = format!("`{}` has streams, but does not say how they look", protocol.protocol.value);
         let diagnostic = Diagnostic::error("missing-key", message).at(streaming.span);
         diags.push(diagnostic.label("a request can ask for one").help("write `stream:`"));
+    }
+}
+
+/// What is gone on with is a text.
+fn resumes(protocol: &Protocol, diags: &mut Diagnostics) {
+    let Some(resumes) = &protocol.resumes else { return };
+    if protocol.stream.as_ref().is_none_or(|stream| stream.text.is_none()) {
+        let message =
+            format!("`{}` does not say which words a stream's events hold", protocol.protocol.value);
+        let diagnostic = Diagnostic::error("missing-key", message).at(resumes.span);
+        diags.push(diagnostic.label("nothing could be gone on with").help("write `text` under `stream`"));
     }
 }
 

@@ -146,6 +146,14 @@ fn times(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
         }
     }
     let protocol = route.protocol.as_ref().and_then(|name| rules.protocol(name));
+    if let (true, Some(name), Some(protocol)) = (route.resumes, &route.protocol, protocol)
+        && protocol.resumes.is_none()
+    {
+        let message = format!("`{}` does not say how a stream is gone on with", name.value);
+        let diagnostic = Diagnostic::error("no-continue", message).at(name.span);
+        let diagnostic = diagnostic.label("needs `continue` in the protocol's file");
+        diags.push(diagnostic.note(protocol.protocol.span, "here").help("or leave `continue: true` out"));
+    }
     if let (Some(keep_alive), Some(protocol)) = (&route.keep_alive, protocol)
         && protocol.stream.as_ref().is_none_or(|stream| stream.ping.is_none())
     {

@@ -116,6 +116,7 @@ fn route(protocol: &Protocol) -> Route {
         gate: None,
         deadline: None,
         keep_alive: None,
+        resumes: false,
         otherwise: None,
         answer: None,
     }

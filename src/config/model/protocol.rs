@@ -39,6 +39,9 @@ record! {
         /// How a whole answer becomes a stream, for a provider that does not stream though it was asked to: a
         /// stream program whose only event is the whole body.
         unfold: Option<Node>,
+        /// How a stream that broke off in the middle of a text is gone on with by another provider, on routes that
+        /// say `continue: true`.
+        resumes("continue"): Option<Resumption>,
         /// How to read an error: templates for `type`, `code` and `message`.
         error: Table<Node>,
         /// How the router words an error to a client: a template over `$error`.
@@ -97,6 +100,21 @@ record! {
         ping_every: Duration = Duration::from_secs(15),
         /// How to word an error within a stream: a template over `$error`.
         failed: Option<Node>,
+    }
+}
+
+record! {
+    /// How a stream that broke off is gone on with. `$said` is the text that the client has read so far, without white
+    /// space at its end; `$state` is what `stream` has noted.
+    pub struct Resumption: "`continue`" {
+        /// A condition over the request and `$said` and `$state`, looked at when the stream has broken: can anybody go on
+        /// from there?
+        when: Option<Node>,
+        /// Edits of the client's request that make the next provider go on. `$provider` is that one's parameters.
+        request: Node,
+        /// A stream program through which all events pass on their way to the client. `eof` runs where a stream broke
+        /// off, before the first event of the one that goes on.
+        stream: Node,
     }
 }
 

@@ -37,6 +37,10 @@ impl Stream for Live {
                 this.away = true;
                 return Poll::Ready(Some(Ok(output)));
             }
+            if this.is_cut() {
+                this.rest = None;
+                return Poll::Ready(None);
+            }
             if this.exchange.finished() || this.rest.is_none() {
                 return Poll::Ready(this.end());
             }
@@ -52,6 +56,21 @@ impl Live {
     pub fn new(life: Life, exchange: Box<Exchange>, rest: Option<Rest>) -> Self {
         let sign = life.plan.sign_of_life();
         Self { life, exchange, rest, sign, away: false, ended: false }
+    }
+
+    /// What the client is sent while the provider is silent.
+    pub fn sign(&self) -> Option<SignOfLife> {
+        self.sign.clone()
+    }
+
+    /// Did the stream break off where another provider can go on? Then it has come to no end, and is to be taken apart.
+    pub fn is_cut(&self) -> bool {
+        self.exchange.cut().is_some()
+    }
+
+    /// The request, and the stream that broke off.
+    pub fn apart(self) -> (Life, Box<Exchange>) {
+        (self.life, self.exchange)
     }
 
     /// Feeds the exchange with what comes next: bytes, the end, or a failure; or gives a sign of life.

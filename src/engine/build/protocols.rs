@@ -3,8 +3,8 @@
 use super::Build;
 use crate::config::model;
 use crate::engine::build::compile;
-use crate::engine::names::{self, INCOMING, MAPPING, OUTGOING, ROUTING, WORDING};
-use crate::engine::protocol::{Auth, HeaderList, Protocol, StreamShape, TypeOfStatus};
+use crate::engine::names::{self, INCOMING, MAPPING, OUTGOING, RESUMED, RESUMING, ROUTING, WORDING};
+use crate::engine::protocol::{Auth, HeaderList, Protocol, Resume, StreamShape, TypeOfStatus};
 use crate::language::scope::Scope;
 use crate::language::stream::{Framing, StreamProgram};
 use crate::language::{Condition, Patch};
@@ -36,6 +36,7 @@ impl Build<'_> {
             text: self.template(from.text.as_ref(), &incoming),
             fold: self.program(from, from.fold.as_ref(), true),
             unfold: self.program(from, from.unfold.as_ref(), false),
+            resume: from.resumes.as_ref().and_then(|resumes| self.resume(from, resumes)),
             ask_stream: from.streaming.as_ref().and_then(|path| self.ask_stream(path)),
             ..Protocol::default()
         };
@@ -88,14 +89,19 @@ impl Build<'_> {
         node: Option<&Node>,
         folds: bool,
     ) -> Option<Arc<StreamProgram>> {
-        let stream = from.stream.as_ref().filter(|_| !folds);
-        let done = stream.filter(|shape| shape.write_done).and_then(|shape| shape.done.as_ref());
-        let framing = Framing {
-            event: stream.and_then(|shape| shape.event.as_ref()).map(|name| name.value.clone()),
-            done: done.map(|text| text.value.clone()),
-            folds,
-        };
+        let framing = framing(from.stream.as_ref().filter(|_| !folds), folds);
         StreamProgram::compile(node?, names::scope(MAPPING), framing, self.diags).map(Arc::new)
+    }
+
+    /// How a stream that broke off is gone on with.
+    fn resume(&mut self, protocol: &model::Protocol, from: &model::Resumption) -> Option<Resume> {
+        let scope = names::scope(RESUMED);
+        let when = self.condition(from.when.as_ref(), &scope);
+        let request = compile::patch(&from.request, &scope, self.diags);
+        scope.finish(self.diags);
+        let framing = framing(protocol.stream.as_ref(), false);
+        let stream = StreamProgram::compile(&from.stream, names::scope(RESUMING), framing, self.diags);
+        Some(Resume { when, request: request?, stream: Arc::new(stream?) })
     }
 
     /// The patch that makes a request ask for a stream.
@@ -169,6 +175,16 @@ impl Build<'_> {
                 None
             }
         }
+    }
+}
+
+/// How the events are framed that a client gets; of a fold, not at all.
+fn framing(stream: Option<&model::StreamShape>, folds: bool) -> Framing {
+    let done = stream.filter(|shape| shape.write_done).and_then(|shape| shape.done.as_ref());
+    Framing {
+        event: stream.and_then(|shape| shape.event.as_ref()).map(|name| name.value.clone()),
+        done: done.map(|text| text.value.clone()),
+        folds,
     }
 }
 

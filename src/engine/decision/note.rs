@@ -88,6 +88,7 @@ impl Decision {
                 let reason = Some(short(reason));
                 self.stream = Some(StreamEnd { at: now, how: "broken", reason });
             }
+            Event::Resumed { .. } => self.stream = None,
             Event::Fired { provider, rule, action, would: Some(would), .. } => {
                 if let Some(attempt) = self.undecided(provider) {
                     let (rule, would) = (rule.clone(), short(&format!("{action}{would}")));
@@ -101,6 +102,7 @@ impl Decision {
             }
             Event::Fired { .. } | Event::Switched { .. } | Event::Spared { .. } | Event::Gate { .. } => {}
             Event::Failover { .. } | Event::Recovered { .. } | Event::Answered { .. } => {}
+            Event::NotResumed { .. } => {}
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Job {
     pub limits: Limits,
     /// How a stream is held back.
     pub gate: Gate,
+    /// Whether another provider may go on where the stream breaks off.
+    pub resumes: bool,
     /// The credentials that were sent. Where the provider quotes one, the client reads `[key]`.
     pub keys: Vec<Secret>,
     /// The body that was sent, parsed if anyone looks.

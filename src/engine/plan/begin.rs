@@ -73,6 +73,7 @@ impl Plan {
             last_rule: None,
             last_resort: false,
             switching: None,
+            resumption: None,
             probe: None,
             events: Vec::new(),
             trace: false,

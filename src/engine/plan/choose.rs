@@ -35,6 +35,7 @@ impl Plan {
                 }
                 State::Asking(way, now)
             }
+            None if self.resumption.is_some() => State::Done(Box::new(self.not_resumed())),
             None => State::Done(Box::new(self.exhausted(&order, health, now))),
         };
         self.order = Some(order);
@@ -158,7 +159,7 @@ impl Plan {
             again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
         match self.prepare(way, repaired) {
             Ok((mut request, job)) => {
-                self.cut(&mut request.timeouts, now);
+                self.shorten(&mut request.timeouts, now);
                 let name = self.provider_name(way);
                 let provider_doc = job.provider_doc.clone();
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
@@ -183,7 +184,7 @@ impl Plan {
                     provider: self.way(way).map(|way| way.provider).unwrap_or_default(),
                     request,
                     hold: self.route().and_then(|route| route.gate.time),
-                    exchange: crate::engine::exchange::Exchange::new(job),
+                    exchange: self.exchange(job),
                 })
             }
             Err(failure) => {

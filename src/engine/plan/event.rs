@@ -2,8 +2,8 @@
 
 use crate::engine::Ms;
 use crate::engine::failure::Phase;
-use crate::text::units::instant_text;
-use std::fmt;
+
+mod words;
 
 /// How much an event matters to who reads the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ pub enum Event {
         provider: String,
         /// The rule that said so; `None`: no rule fired, and this is what is usual.
         rule: Option<String>,
-        /// `next` or `return`; `too_late` where the client had begun to read.
+        /// `next` or `return`; where the client had begun to read, `continue` or `too_late`.
         action: &'static str,
     },
     /// A rule fired.
@@ -194,6 +194,22 @@ pub enum Event {
         /// What went wrong.
         reason: String,
     },
+    /// Another provider goes on with a stream that broke off.
+    Resumed {
+        /// Whose stream it was.
+        from: String,
+        /// Who goes on.
+        to: String,
+        /// The rule that said so.
+        rule: Option<String>,
+        /// How many characters the client had read.
+        said: usize,
+    },
+    /// Nobody goes on with a stream that broke off.
+    NotResumed {
+        /// Whose stream it was.
+        from: String,
+    },
     /// No provider answered.
     NoAnswer {
         /// The status given.
@@ -222,6 +238,7 @@ impl Event {
                 Level::Info
             }
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
+            Event::Resumed { .. } | Event::NotResumed { .. } => Level::Warn,
             Event::NoAnswer { .. } => Level::Error,
         }
     }
@@ -247,94 +264,9 @@ impl Event {
             Event::StreamEnded { .. } => "stream_ended",
             Event::Gate { .. } => "gate",
             Event::BrokenStream { .. } => "broken_stream",
+            Event::Resumed { .. } => "resumed",
+            Event::NotResumed { .. } => "not_resumed",
             Event::NoAnswer { .. } => "no_answer",
-        }
-    }
-}
-
-/// ` by rule NAME`, or nothing.
-struct By<'a>(Option<&'a str>);
-
-impl fmt::Display for By<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |rule| write!(out, " (rule {rule})"))
-    }
-}
-
-/// ` (key NAME) for MODEL`, or as much of it as there is.
-struct Part<'a>(Option<&'a str>, Option<&'a str>);
-
-impl fmt::Display for Part<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |key| write!(out, " (key {key})"))?;
-        self.1.map_or(Ok(()), |model| write!(out, " for {model}"))
-    }
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::Candidates { order } => write!(out, "in order: {}", order.join(", ")),
-            Event::Attempt { number, provider, key, model, dropped } => {
-                write!(out, "attempt {number}: asking {provider}{}", Part(key.as_deref(), None))?;
-                model.as_ref().map_or(Ok(()), |model| write!(out, " for {model}"))?;
-                if dropped.is_empty() { Ok(()) } else { write!(out, ", without {}", dropped.join(", ")) }
-            }
-            Event::Skipped { provider, reason, .. } => write!(out, "{provider} is passed over: {reason}"),
-            Event::Outcome { provider, what, .. } => write!(out, "{provider}: {what}"),
-            Event::Decided { provider, rule, action } => {
-                write!(out, "{provider}: {action}{}", By(rule.as_deref()))
-            }
-            Event::Fired { provider, rule, action, would: None, .. } => {
-                write!(out, "rule {rule} fires for {provider}: {action}")
-            }
-            Event::Fired { provider, rule, action, would: Some(would), .. } => {
-                write!(out, "rule {rule} (in shadow) would do for {provider}: {action}{would}")
-            }
-            Event::Switched { to, rule } => write!(out, "{to} goes first from now on{}", By(Some(rule))),
-            Event::Verdict { provider, rule, matched, why, .. } => {
-                let verb = if *matched { "fires" } else { "does not fire" };
-                write!(out, "rule {rule} {verb} for {provider}: {why}")
-            }
-            Event::Failover { from, to, rule, reason } => {
-                write!(out, "{from} -> {to}: {reason}{}", By(rule.as_deref()))
-            }
-            Event::Retry { provider, rule, repair: Some(repair), .. } => {
-                write!(out, "asking {provider} again after repair {repair}{}", By(Some(rule)))
-            }
-            Event::Retry { provider, rule, repair: None, .. } => {
-                write!(out, "asking {provider} again{}", By(Some(rule)))
-            }
-            Event::Reckoned { provider, from } => write!(out, "{provider}: the cool down: {from}"),
-            Event::CoolDown { provider, key, model, until, rule } => {
-                write!(out, "{provider}{} is put aside until ", Part(key.as_deref(), model.as_deref()))?;
-                match until {
-                    Some(until) => write!(out, "{}{}", instant_text(*until), By(Some(rule))),
-                    None => write!(out, "a probe finds it well{}", By(Some(rule))),
-                }
-            }
-            Event::Spared { provider, rule, most } => {
-                write!(out, "{provider} stays in use, since {most} are out already{}", By(Some(rule)))
-            }
-            Event::Recovered { provider, reason } => write!(out, "{provider} is well again: {reason}"),
-            Event::Answered { provider, status, attempts, rule } => {
-                let who = provider.as_deref().unwrap_or("the router");
-                write!(out, "{status} from {who} at attempt {attempts}{}", By(rule.as_deref()))
-            }
-            Event::Gate { provider, shadow, what } => {
-                let shadow = if *shadow { " (shadow)" } else { "" };
-                write!(out, "gate for {provider}{shadow}: {what}")
-            }
-            Event::StreamEnded { provider } => write!(out, "the stream of {provider} is complete"),
-            Event::BrokenStream { provider, reason } => {
-                write!(out, "the stream of {provider} broke while the client was reading: {reason}")
-            }
-            Event::NoAnswer { status, attempts, reason } => {
-                write!(
-                    out,
-                    "no provider answered, the client gets {status} after {attempts} attempts: {reason}"
-                )
-            }
         }
     }
 }

@@ -48,7 +48,10 @@ impl Plan {
                 }
                 self.succeeded(way, exchange.status(), b"", health, now);
                 self.note_released(way, &exchange);
-                let answer = self.stream(way, exchange);
+                let answer = match self.resumption.take() {
+                    Some(from) => self.resumed(way, *from, exchange),
+                    None => self.stream(way, exchange),
+                };
                 self.state = State::Done(Box::new(answer));
             }
             Outcome::ClientGone => {
@@ -213,6 +216,10 @@ impl Plan {
         if let Some(rule) = &rule {
             self.put_aside(&case, rule, health);
         }
+        // What a provider does not like about going on is not the caller's mistake.
+        if self.resumption.is_some() {
+            action = Do::Next;
+        }
         self.events.push(Event::Decided {
             provider: self.provider_name(way),
             rule: rule.as_ref().map(|rule| rule.name.clone()),
@@ -317,7 +324,7 @@ impl Plan {
 }
 
 /// What is left of an action when asking again is out of the question.
-fn last_action(action: &Do) -> Do {
+pub(super) fn last_action(action: &Do) -> Do {
     match action {
         Do::Retry { then, .. } | Do::Wait { then, .. } => (**then).clone(),
         Do::Repair { otherwise, .. } => {

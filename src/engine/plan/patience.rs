@@ -80,7 +80,7 @@ impl Plan {
     }
 
     /// Leaves an attempt no more time than the request has.
-    pub(super) fn cut(&self, timeouts: &mut Timeouts, now: Ms) {
+    pub(super) fn shorten(&self, timeouts: &mut Timeouts, now: Ms) {
         if let Some(deadline) = self.deadline {
             let left = u64::try_from(deadline.saturating_sub(now)).unwrap_or_default();
             timeouts.total = timeouts.total.min(Duration::from_millis(left));

@@ -1,5 +1,6 @@
 //! The request to a provider: the body in its words, the URL, the headers, the key.
 
+use super::resume::no_request;
 use super::{OutRequest, Plan};
 use crate::engine::exchange::Job;
 use crate::engine::failure::{Failure, FailureKind};
@@ -43,7 +44,9 @@ impl Plan {
         let client = route.protocol.clone().ok_or_else(nothing)?;
         let provider_doc = way.document(provider, &self.model);
         let forced = if provider.force_stream { self.forced(&client) } else { None };
-        let doc = forced.as_ref().unwrap_or(&self.doc);
+        let resumed = self.resumption.as_ref().map(|from| from.request(&provider_doc).ok_or_else(no_request));
+        let resumed = resumed.transpose()?;
+        let doc = resumed.as_ref().or(forced.as_ref()).unwrap_or(&self.doc);
         let streams = self.streaming || forced.is_some();
         let view = View {
             doc: Some(doc),
@@ -80,7 +83,7 @@ impl Plan {
             mapping: way.mapping.clone(),
             kept,
             streaming: self.streaming,
-            request: self.doc.clone(),
+            request: resumed.unwrap_or_else(|| self.doc.clone()),
             upstream: body,
             provider_doc,
             model: self.model.clone(),
@@ -89,7 +92,8 @@ impl Plan {
             id: self.incoming.id.clone(),
             now: self.incoming.now,
             limits: self.engine.limits,
-            gate: route.gate,
+            gate: self.gate(route),
+            resumes: route.resumes,
             keys,
             upstream_doc: OnceLock::new(),
         };

@@ -13,6 +13,7 @@ use crate::language::value::{LookupKey, Num, Type, Val};
 use record::{Record, State};
 
 /// Where one stream's blocks are.
+#[derive(Clone, Default)]
 pub(super) struct Blocks {
     /// The plain block that is open: its kind and number.
     open: Option<(usize, i64)>,
@@ -31,15 +32,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub fn new(kinds: usize) -> Blocks {
-        Blocks {
-            open: None,
-            records: Vec::new(),
-            closed: 0,
-            next_index: 0,
-            kinds: Val::Nothing,
-            begun: vec![0; kinds],
-            known: BTreeSet::new(),
-        }
+        Blocks { begun: vec![0; kinds], ..Blocks::default() }
     }
 
     /// The first keyed block that is not closed.

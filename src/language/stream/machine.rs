@@ -17,6 +17,7 @@ pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
 
 /// One stream's progress. It is fed events and fills [`StreamMachine::take_output`]; after the end, or after a
 /// failure, it ignores all input.
+#[derive(Clone)]
 pub struct StreamMachine {
     pub(super) program: Arc<StreamProgram>,
     state: Vec<Val<'static>>,
@@ -118,6 +119,15 @@ impl StreamMachine {
         }
         if !self.over() {
             self.fail(Fail::new(502, "the stream was cut off before its end"));
+        }
+    }
+
+    /// The stream broke off, and another one goes on: what the program has for the end of the bytes is done, and nothing
+    /// has ended.
+    pub fn break_off(&mut self, base: Base<'_, '_>) {
+        let program = self.program.clone();
+        if let Some(steps) = &program.eof {
+            self.handle(&program, base, steps, Val::Nothing, None);
         }
     }
 

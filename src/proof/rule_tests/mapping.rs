@@ -119,6 +119,7 @@ impl<'t> Fixture<'t> {
             limits: engine.limits,
             keys: Vec::new(),
             gate: Default::default(),
+            resumes: false,
             upstream_doc: OnceLock::new(),
         };
         Fixture { test, mapping, job, headers }

@@ -107,21 +107,7 @@ impl<'r> Rehearsal<'r> {
         let began = test.at.as_ref().and_then(|at| expect::instant(at, NOW)).unwrap_or(NOW);
         let mut health = Health::new();
         health.rehearse(engine);
-        let seen = Seen {
-            status: 0,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            provider: None,
-            rule: None,
-            fired: Vec::new(),
-            asked: Vec::new(),
-            keys: Vec::new(),
-            sent: Vec::new(),
-            cooled: Vec::new(),
-            health,
-            began,
-            now: began,
-        };
+        let seen = Seen { health, ..Seen::empty(began) };
         Rehearsal { engine, rules, test, trace, seed: SEED, trail: Vec::new(), seen }
     }
 
@@ -129,13 +115,18 @@ impl<'r> Rehearsal<'r> {
         let incoming = self.incoming()?;
         let mut plan = match Plan::begin(self.engine.clone(), incoming) {
             Ok(plan) => plan,
-            Err(answer) => return Ok(self.answered(answer, None, None)),
+            Err(answer) => {
+                let seen = self.head(answer);
+                return Ok(self.complete(seen));
+            }
         };
         plan.rehearse();
         if self.trace {
             plan.trace();
         }
         let mut script = None;
+        // What the client has been given of a stream that broke off.
+        let mut broken: Option<(Seen, Box<Exchange>)> = None;
         for _ in 0..MOST_STEPS {
             let step = plan.next(&mut self.seen.health, self.seen.now);
             self.note(&mut plan);
@@ -146,7 +137,31 @@ impl<'r> Rehearsal<'r> {
                     self.note(&mut plan);
                 }
                 Step::Wait(until) => self.seen.now = self.seen.now.max(until),
-                Step::Answer(answer) => return Ok(self.answered(answer, script.take(), Some(&mut plan))),
+                Step::Answer(answer) => {
+                    let (answer, exchange) = taken(answer);
+                    let (mut seen, exchange) = match (broken.take(), exchange) {
+                        (None, exchange) => (self.head(answer), exchange),
+                        (Some((seen, _)), Some(exchange)) => (seen, Some(exchange)),
+                        (Some((seen, mut exchange)), None) => {
+                            exchange.give_up();
+                            (seen, Some(exchange))
+                        }
+                    };
+                    let Some(mut exchange) = exchange else { return Ok(self.complete(seen)) };
+                    seen.read(&mut exchange, script.take());
+                    if exchange.cut().is_some() {
+                        if plan.broke_off(&exchange, &mut self.seen.health, self.seen.now) {
+                            self.note(&mut plan);
+                            broken = Some((seen, exchange));
+                            continue;
+                        }
+                        exchange.give_up();
+                        seen.read(&mut exchange, None);
+                    }
+                    plan.ended(&exchange, &mut self.seen.health, self.seen.now);
+                    self.note(&mut plan);
+                    return Ok(self.complete(seen));
+                }
             }
         }
         Err(self.wrong("the request never comes to an end"))
@@ -240,52 +255,67 @@ impl<'r> Rehearsal<'r> {
         }
     }
 
-    /// Takes the client's answer, to its end.
-    fn answered(&mut self, answer: Answer, script: Option<Script>, plan: Option<&mut Plan>) -> Seen {
+    /// The client's answer, as far as its stream has not begun.
+    fn head(&self, answer: Answer) -> Seen {
         let Answer { status, headers, body, provider, rule, .. } = answer;
         let body = match body {
             AnswerBody::Whole(body) => body,
-            AnswerBody::Stream(mut exchange) => {
-                let body = streamed(&mut exchange, script);
-                if let Some(plan) = plan {
-                    plan.ended(&exchange, &mut self.seen.health, self.seen.now);
-                    self.note(plan);
-                }
-                body
-            }
+            AnswerBody::Stream(_) => Bytes::new(),
         };
-        Seen {
-            status: status.as_u16(),
-            headers,
-            body,
-            provider,
-            rule,
-            fired: std::mem::take(&mut self.seen.fired),
-            asked: std::mem::take(&mut self.seen.asked),
-            keys: std::mem::take(&mut self.seen.keys),
-            sent: std::mem::take(&mut self.seen.sent),
-            cooled: std::mem::take(&mut self.seen.cooled),
-            health: std::mem::take(&mut self.seen.health),
-            ..self.seen
-        }
+        let (health, now) = (Health::new(), self.seen.now);
+        Seen { status: status.as_u16(), headers, body, provider, rule, health, ..Seen::empty(now) }
+    }
+
+    /// The answer, with all that happened on the way to it.
+    fn complete(&mut self, seen: Seen) -> Seen {
+        let Seen { status, headers, body, provider, rule, .. } = seen;
+        let all = std::mem::replace(&mut self.seen, Seen::empty(0));
+        Seen { status, headers, body, provider, rule, ..all }
     }
 }
 
-/// All that a stream's client reads.
-fn streamed(exchange: &mut Exchange, script: Option<Script>) -> Bytes {
-    let mut out = exchange.take_output().to_vec();
-    let mut script = script;
-    while !exchange.finished() {
-        match &mut script {
-            Some(script) if !script.is_over() => drop(script.play(exchange)),
-            _ => break,
-        }
-        out.extend_from_slice(&exchange.take_output());
+/// An answer, and its stream if it has one.
+fn taken(mut answer: Answer) -> (Answer, Option<Box<Exchange>>) {
+    match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
+        AnswerBody::Stream(exchange) => (answer, Some(exchange)),
+        body => (Answer { body, ..answer }, None),
     }
-    out.into()
 }
 
 impl Seen {
+    /// Before anything has happened.
+    fn empty(began: Ms) -> Seen {
+        Seen {
+            status: 0,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            provider: None,
+            rule: None,
+            fired: Vec::new(),
+            asked: Vec::new(),
+            keys: Vec::new(),
+            sent: Vec::new(),
+            cooled: Vec::new(),
+            health: Health::new(),
+            began,
+            now: began,
+        }
+    }
+
+    /// Takes what a stream's client reads, to the end or to where it breaks off.
+    fn read(&mut self, exchange: &mut Exchange, mut script: Option<Script>) {
+        let mut out = self.body.to_vec();
+        out.extend_from_slice(&exchange.take_output());
+        while !exchange.finished() && exchange.cut().is_none() {
+            match &mut script {
+                Some(script) if !script.is_over() => drop(script.play(exchange)),
+                _ => break,
+            }
+            out.extend_from_slice(&exchange.take_output());
+        }
+        self.body = out.into();
+    }
+
     /// The client's body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()

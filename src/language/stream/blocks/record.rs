@@ -5,6 +5,7 @@ use crate::language::stream::program::{BlockKind, StreamProgram};
 use crate::language::value::Val;
 
 /// A keyed block.
+#[derive(Clone)]
 pub(super) struct Record {
     pub kind: usize,
     pub key: Option<String>,
