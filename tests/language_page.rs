@@ -270,7 +270,8 @@ fn patch(block: &Block) {
     let mut example = Trial::new(block);
     let compiled = Compiler::new(&example.scope, &mut example.found).patch(&example.node);
     let patch = example.ready(compiled);
-    let run = |doc: &Doc, env: &mut Env<'_>| String::from_utf8(patch.apply(doc, env).unwrap()).unwrap();
+    let run =
+        |doc: &Doc, env: &mut Env<'_>| String::from_utf8(patch.apply(doc, env).unwrap().to_vec()).unwrap();
     over_inputs(block, run, &example.scope);
 }
 

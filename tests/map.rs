@@ -124,6 +124,10 @@ fn a_stream_without_its_end_gets_none() {
     assert_eq!(code, 1, "{out}");
     assert!(err.contains("failed before any content: in_stream"), "{err}");
     assert!(out.starts_with("status 502\n"), "{out}");
+    // What was held back then is none of the client's; the steps show it.
+    let held = "data: {\"w\":\"\"}\n\ndata: {\"oops\":\"no\"}\n\n";
+    let (_, out, _) = map(&folder, "--mapping acme.mapping.yaml --stream -", held);
+    assert!(out.starts_with("status 502\n"), "{out}");
     // One whole answer is taken for a stream.
     let (code, out, _) = map(&folder, "--mapping acme.mapping.yaml --stream answer.json", "");
     assert!(code == 0 && out.contains("\"stop_reason\":\"max_tokens\""), "{out}");

@@ -190,6 +190,8 @@ fn stream(page: &mut Page, asked: Asked, status: u16, bytes: &Bytes) -> Exit {
                 return Exit::Wrong;
             }
             Progress::More if committed => page.output(&exchange.take_output()),
+            // Without the steps, only what a client would see.
+            Progress::More if !page.steps() => {}
             Progress::More => {
                 let held = exchange.held();
                 page.output(held.get(shown..).unwrap_or_default());

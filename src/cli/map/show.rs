@@ -22,6 +22,11 @@ impl Page {
         Page { style, steps, inputs: 0, state: Vec::new(), text: String::new() }
     }
 
+    /// Whether steps are shown.
+    pub fn steps(&self) -> bool {
+        self.steps
+    }
+
     /// All that is to be printed.
     pub fn text(&self) -> &str {
         &self.text

@@ -262,7 +262,7 @@ fn patched(doc: &Doc, edits: &str) -> Option<Bytes> {
     let patch = Compiler::new(&scope, &mut ignored).patch(&yaml::parse(file, edits).ok()?)?;
     let mut env = Env::new(scope.len());
     env.set(0, crate::language::Val::Json(doc.root()));
-    patch.apply(doc, &mut env).ok().map(Bytes::from)
+    patch.apply(doc, &mut env).ok()
 }
 
 /// The path as the rules' own files are named, so that a file is known under one name: below this folder

@@ -41,7 +41,7 @@ impl Plan {
         };
         let mut env = view.env(REPAIRING, REPAIRING.len());
         let body = match &repair.patch {
-            Some(patch) => patch.apply(&doc, &mut env).ok()?.into(),
+            Some(patch) => patch.apply(&doc, &mut env).ok()?,
             None => current.body.clone(),
         };
         let headers = self.mended_headers(case.way, repair, &body, &mut env);

@@ -141,7 +141,7 @@ impl Plan {
             },
         };
         let view = View { doc: Some(&doc), ..view.clone() };
-        patch.apply(&doc, &mut view.env(ROUTING, ROUTING.len())).map(Bytes::from)
+        patch.apply(&doc, &mut view.env(ROUTING, ROUTING.len()))
     }
 
     /// The client's body, as if it asked for a stream, where it does not.
