@@ -35,6 +35,16 @@ stream:
   end: { $.kind: bye }
   error: { $.kind: trouble }
   failed: { kind: trouble, trouble: { kind: $error.type, text: $error.message } }
+  text: $.text
+continue:
+  when: { $state.bound: { is: nothing } }
+  request: [ { set: { $.said: $said } } ]
+  stream:
+    state: { bound: null, gone: null }
+    event:
+      - { when: { $.kind: tool }, set: { bound: true } }
+      - { when: { not: { all: [ $state.gone, { $.kind: hello } ] } }, emit: $ }
+    eof: { set: { gone: true } }
 whole: { $.answer: { is: present } }
 error: { type: $.trouble.kind, message: { $first: [ $.trouble.text, $.detail ] } }
 errors: { trouble: { kind: $error.type, text: $error.message } }
@@ -64,7 +74,7 @@ mapping: { from: alpha.chat, to: beta.talk }
 parameters: { tone: { default: plain } }
 keep: { asked: $.ask }
 losses: { mood: { $.mood: { is: present } }, colour: $.colour }
-request: { engine: $provider.model, q: $.ask, tone: $provider.tone, flow: $.stream, need: { $if: $.forbidden, $then: { $fail: { status: 400, type: bad, message: beta cannot do that } } } }
+request: { engine: $provider.model, q: $.ask, said: $.said, tone: $provider.tone, flow: $.stream, need: { $if: $.forbidden, $then: { $fail: { status: 400, type: bad, message: beta cannot do that } } } }
 response: { answer: $.said, about: $keep.asked }
 error: { status: { $if: { $error.code: busy }, $then: 529, $else: $status }, body: { trouble: { kind: { $first: [ $error.type, unknown ] }, text: "beta says {$error.message}" } } }
 stream:

@@ -96,7 +96,7 @@ impl Plan {
     /// The rest of a stream, by another provider.
     pub(super) fn resumed(&mut self, way: usize, from: Resumption, mut exchange: Box<Exchange>) -> Answer {
         let to = self.way_name(way);
-        exchange.remark(&format!("x-rulegate-provider: {to}"));
+        exchange.remark(&format!("x-rulegate-provider: {}", self.provider_name(way)));
         let said = from.seam.said().chars().count();
         self.events.push(Event::Resumed { from: from.from, to, rule: from.rule, said });
         let answer = Answer::by_router(StatusCode::OK, Bytes::new());
