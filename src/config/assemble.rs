@@ -45,6 +45,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         catalog: Vec::new(),
         files: BTreeMap::new(),
         incomplete: false,
+        as_shipped: Vec::new(),
         unset: Vec::new(),
     };
     let (mut listen, mut limits, mut decisions, mut timeouts) = (None, None, None, None::<Timeouts>);

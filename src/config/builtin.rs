@@ -14,6 +14,11 @@ pub fn text(name: &str) -> Option<&'static str> {
     FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// Is there a file inside the program that holds this very text?
+pub fn holds(text: &str) -> bool {
+    FILES.iter().any(|(_, known)| *known == text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

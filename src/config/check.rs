@@ -25,7 +25,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     failover::check(rules, &mut found);
     health::check(rules, &mut found);
     rule_tests::check(rules, &mut found);
-    for catalog in &rules.catalog {
+    for catalog in rules.catalog.iter().filter(|catalog| !rules.is_shipped_catalog(catalog)) {
         if let Some(alone) = catalog.alone(rules, false, &mut Diagnostics::new()) {
             rule_tests::names(&alone, &mut found);
         }

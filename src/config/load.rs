@@ -44,6 +44,7 @@ pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>
         diagnostics: Diagnostics::new(),
         places: Vec::new(),
         watched: Vec::new(),
+        as_shipped: Vec::new(),
         hasher: Sha256::new(),
         keys: Vec::new(),
         incomplete: false,
@@ -64,6 +65,7 @@ struct Loader<'l> {
     /// The place of each file in `sources`.
     places: Vec<(FileId, Place)>,
     watched: Vec<Seen>,
+    as_shipped: Vec<FileId>,
     hasher: Sha256,
     /// The places of all keys: a key may be missing, its provider is left out then.
     keys: Vec<Span>,
@@ -116,6 +118,7 @@ impl Loader<'_> {
     /// Adds to the rules what is known when all has been read.
     fn complete_rules(&mut self, mut rules: Rules) -> Option<Rules> {
         rules.incomplete = self.incomplete;
+        rules.as_shipped = std::mem::take(&mut self.as_shipped);
         self.unset();
         rules.catalog = self.catalogs();
         rules.unset = self.substitution.incomplete();
@@ -174,6 +177,9 @@ impl Loader<'_> {
         })?;
         let file = self.sources.add(place.shown(), text.as_str());
         self.places.push((file, place.clone()));
+        if builtin::holds(&text) {
+            self.as_shipped.push(file);
+        }
         match yaml::parse(file, &text) {
             Ok(node) => Ok(Some((file, node))),
             Err(diagnostic) => {

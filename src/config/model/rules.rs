@@ -226,6 +226,8 @@ pub struct Rules {
     pub files: BTreeMap<(FileId, String), FoundFile>,
     /// Whether a file could not be read: then a name may be unknown without being wrong.
     pub incomplete: bool,
+    /// The files that are word for word as they are inside the program.
+    pub as_shipped: Vec<FileId>,
     /// Scalars whose variable is not set (reported, or a key): nothing more is to be said of them.
     pub unset: Vec<Span>,
 }
@@ -240,6 +242,26 @@ impl Rules {
     pub fn mapping(&self, from: &str, to: &str) -> Option<&Mapping> {
         let fits = |mapping: &&Mapping| mapping.mapping.from.value == from && mapping.mapping.to.value == to;
         self.mappings.iter().find(fits)
+    }
+
+    /// Are all protocols as they are inside the program, and thereby what its own tests were made for?
+    pub fn has_shipped_protocols(&self) -> bool {
+        self.protocols.iter().all(|protocol| self.is_shipped(protocol.protocol.span))
+    }
+
+    /// Is this mapping as it is inside the program, the protocols too?
+    pub fn is_shipped_mapping(&self, mapping: &Mapping) -> bool {
+        self.is_shipped(mapping.mapping.from.span) && self.has_shipped_protocols()
+    }
+
+    /// Is this catalogue file as it is inside the program, with all that it stands on?
+    pub fn is_shipped_catalog(&self, catalog: &Catalog) -> bool {
+        self.is_shipped(catalog.catalog.span)
+            && self.mappings.iter().all(|mapping| self.is_shipped_mapping(mapping))
+    }
+
+    fn is_shipped(&self, at: Span) -> bool {
+        self.as_shipped.contains(&at.file)
     }
 
     /// What a test's `file:` holds.

@@ -299,3 +299,35 @@ fn a_provider_that_is_asked_needs_an_answer() {
     );
     assert_eq!(found, ["two is asked, and `given` does not say what it answers"]);
 }
+
+/// Rules that take this text in the place of a mapping inside the program: is it as shipped, and what does a load
+/// find wrong with it?
+fn proved(name: &str, mapping: &str) -> (bool, String) {
+    let (from, to) = name.trim_start_matches("mappings/").trim_end_matches(".yaml").split_once("--").unwrap();
+    let main = format!(
+        r#"
+include: ["builtin:protocols/*.yaml", mapping.yaml]
+providers:
+  one: {{ speaks: {to}, url: "http://one.example", key: none }}
+routes:
+  - {{ path: /ask, protocol: {from} }}
+"#
+    );
+    let files = Memory::new([("rules.yaml", main.as_str()), ("mapping.yaml", mapping)]);
+    let mut loaded = load(&files, Path::new("rules.yaml"), &|_| None);
+    let rules = loaded.rules.take().unwrap();
+    let engine = engine::build(&rules, &loaded.hash, &mut loaded.diagnostics);
+    let engine = engine.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(&loaded.sources, false)));
+    prove(&rules, &Arc::new(engine), &mut loaded.diagnostics);
+    let is_shipped = rules.mappings.iter().all(|mapping| rules.is_shipped_mapping(mapping));
+    (is_shipped, loaded.diagnostics.render(&loaded.sources, false))
+}
+
+#[test]
+fn a_load_tests_what_differs_from_what_is_inside_the_program() {
+    let (name, shipped) = builtin::FILES.iter().find(|(name, _)| name.starts_with("mappings/")).unwrap();
+    assert_eq!(proved(name, shipped), (true, String::new()));
+    let wishful = "\n  - { name: wishful, request: {}, expect: { wishful: true } }\n";
+    let (is_shipped, found) = proved(name, &format!("{}{wishful}", shipped.trim_end()));
+    assert!(!is_shipped && found.contains("the test \"wishful\" fails"), "{found}");
+}
