@@ -370,5 +370,5 @@ fn whatever_the_rules_and_providers_do_the_promises_hold() {
     }
     let Seen { deadlines, resumed, given_up, trials, keys, spared, shadows } = all;
     let least = [deadlines, resumed, given_up, trials, keys, spared, shadows].into_iter().min();
-    assert!(least >= Some(10) && START > 0, "too little of it came about: {all:?}");
+    assert!(least >= Some(5) && START > 0, "too little of it came about: {all:?}");
 }
