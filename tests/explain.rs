@@ -170,3 +170,43 @@ async fn a_running_router_is_asked_how_an_answer_came_about() {
     let locked = Router::start(format!("admin_key: root-key\n{}", two(&first.url(), &second.url()))).await;
     assert_eq!(run(&folder, &format!("last --url {}", locked.url()), "").status.code(), Some(1));
 }
+
+#[test]
+fn a_later_attempt_can_be_asked_about() {
+    let folder = folder();
+    let first = json_of(&folder, "--provider first --status 529", "");
+    assert_eq!(
+        (&first["attempt"]["number"], &first["next"]["asks"]),
+        (&json!(1), &json!("first")),
+        "{first}"
+    );
+    let second = json_of(&folder, "--provider first --status 529 --attempt 2", "");
+    assert_eq!((&second["attempt"]["number"], &second["attempt"]["action"]), (&json!(2), &json!("next")));
+    assert_eq!(second["next"]["asks"], "second", "{second}");
+    let output = run(&folder, "--provider first --status 529 --attempt 3", "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && said.contains("after attempt 2 first is asked no more often"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_stream_that_another_provider_goes_on_with_is_told() {
+    let folder = folder();
+    let rules =
+        rules().replace("protocol: anthropic.messages }", "protocol: anthropic.messages, continue: true }");
+    folder.write("rules.yaml", &rules);
+    let event = |data: Value| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap());
+    let stream = event(json!({ "type": "message_start", "message": { "id": "msg_1" } }))
+        + &event(
+            json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        )
+        + &event(
+            json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "one" } }),
+        );
+    let told = told(&folder, "--provider first --streaming --body - --failure reset", &stream);
+    for part in ["fires  hung-up", "-> continue", "second is asked"] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+}

@@ -24,6 +24,7 @@ Examples:
   rulegate explain --provider first --status 429 --body error.json
   rulegate explain --provider first --status 529 --header retry-after:30 --body -
   rulegate explain --provider second --failure first_byte_timeout
+  rulegate explain --provider first --status 529 --attempt 3   the third such answer in a row
   rulegate explain --provider second --streaming --body broken.sse --failure reset
   rulegate explain --order                   all rules in the order in which they are asked
   rulegate explain last                      the latest decision of the router on this machine
@@ -69,6 +70,9 @@ pub(super) struct ExplainArguments {
     /// The client wanted a stream
     #[arg(long)]
     streaming: bool,
+    /// How many times in a row the provider has answered so, this one included
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    attempt: u32,
     /// The path that the client asked [default: the first that leads to the provider]
     #[arg(long, value_name = "PATH")]
     route: Option<String>,
@@ -183,6 +187,7 @@ fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Questio
         model: named.to_owned(),
         request: file(&arguments.request)?,
         streaming: arguments.streaming,
+        attempt: arguments.attempt,
         at: arguments.at.unwrap_or_else(now),
     })
 }

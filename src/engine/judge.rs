@@ -186,6 +186,7 @@ impl<'a> Facts<'a> {
             status: self.status,
             model: Some(self.model),
             now: Some(self.now),
+            error: self.read.error.as_ref(),
             attempt: Some(self.attempt),
             ..View::default()
         }

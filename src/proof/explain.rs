@@ -1,18 +1,20 @@
 //! What the rules would do about an answer, and in which order they are asked: the engine itself, without a network.
 
+mod order;
+
+pub use order::{Order, Ordered, order};
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::json;
 
-use crate::config::model::Rules;
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::{Exchange, Progress};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::health::Health;
-use crate::engine::judge::Rule;
-use crate::engine::plan::{AnswerBody, Attempt, Incoming, Outcome, Plan, Step};
+use crate::engine::plan::{Answer, AnswerBody, Attempt, Event, Incoming, Outcome, Plan, Step};
 use crate::engine::{Engine, Ms, Route};
 use crate::text::diagnostic::Span;
 
@@ -40,6 +42,8 @@ pub struct Question {
     pub request: Option<Bytes>,
     /// Does the client want a stream?
     pub streaming: bool,
+    /// How many times the provider has answered so by then, this one included.
+    pub attempt: u32,
     /// When it happens.
     pub at: Ms,
 }
@@ -93,7 +97,7 @@ pub fn explain(engine: &Arc<Engine>, question: &Question) -> Result<Explained, S
     };
     for route in engine.routes.iter().filter(is_meant) {
         match Asked::begin(engine, provider, route, question) {
-            Ok(asked) => return Ok(asked.judged(engine, question)),
+            Ok(asked) => return asked.judged(engine, question),
             Err(other) => reason = other,
         }
     }
@@ -105,7 +109,7 @@ struct Asked {
     plan: Plan,
     health: Health,
     decision: Decision,
-    attempt: Box<Attempt>,
+    attempt: Option<Box<Attempt>>,
     places: Vec<Span>,
     now: Ms,
 }
@@ -146,7 +150,7 @@ impl Asked {
         match step {
             Step::Send(attempt) if attempt.provider == provider => {
                 let places = engine.failover(route, provider).iter().map(|rule| rule.at).collect();
-                Ok(Asked { plan, health, decision, attempt, places, now: question.at })
+                Ok(Asked { plan, health, decision, attempt: Some(attempt), places, now: question.at })
             }
             _ => Err(match decision.attempts.first() {
                 Some(attempt) if attempt.provider == question.provider => {
@@ -157,62 +161,108 @@ impl Asked {
         }
     }
 
-    fn judged(mut self, engine: &Engine, question: &Question) -> Explained {
-        let mut pieces = pieces(question).into_iter();
-        let attempt = *self.attempt;
-        let mut exchange = attempt.exchange;
-        let mut outcome = None;
-        for piece in pieces.by_ref() {
-            match piece.give(&mut exchange) {
-                Progress::More => {}
-                Progress::Commit => break,
-                Progress::Done(done) => {
-                    outcome = Some(done);
-                    break;
-                }
-            }
+    fn judged(mut self, engine: &Engine, question: &Question) -> Result<Explained, String> {
+        for number in 1..question.attempt {
+            self = self.again(engine, question, number)?;
         }
+        let (pieces, outcome) = self.answers(question);
         let now = self.now;
-        let good = matches!(&outcome, None | Some(Outcome::Whole(_)));
-        self.plan.observe(outcome.unwrap_or(Outcome::Streaming(Box::new(exchange))), &mut self.health, now);
-        let (mut at, mut next) = (now, self.plan.next(&mut self.health, now));
-        if let Step::Wait(until) = next {
-            at = until;
-            next = self.plan.next(&mut self.health, until);
+        let good = matches!(&outcome, Outcome::Streaming(_) | Outcome::Whole(_));
+        self.plan.observe(outcome, &mut self.health, now);
+        let (mut next, mut at) = self.next(now);
+        self.note_this_one(now);
+        if let Step::Answer(Answer { body: AnswerBody::Stream(exchange), .. }) = &mut next
+            && self.breaks_off(exchange, pieces, now)
+        {
+            (next, at) = self.next(now);
+            self.note_this_one(now);
         }
-        // Before the next attempt is noted: this record is about the first one.
-        let mut events = self.plan.events();
-        let asked =
-            events.iter().position(|event| matches!(event, crate::engine::plan::Event::Attempt { .. }));
-        events.truncate(asked.unwrap_or(events.len()));
-        events.iter().for_each(|event| self.decision.note(event, now));
         let next = match next {
-            Step::Send(attempt) => {
-                let provider = engine.providers.get(attempt.provider);
-                Next::Asks { provider: provider.map(|it| it.name.clone()).unwrap_or_default(), at }
-            }
+            Step::Send(attempt) => Next::Asks { provider: name_of(engine, &attempt), at },
             Step::Wait(until) => Next::Asks { provider: question.provider.clone(), at: until },
             Step::Answer(answer) => {
                 self.decision.given(&answer, now);
-                let answers = Next::Answers { status: answer.status.as_u16(), good };
-                if let AnswerBody::Stream(mut exchange) = answer.body {
-                    for piece in pieces {
-                        if exchange.finished() {
-                            break;
-                        }
-                        piece.give(&mut exchange);
-                        exchange.take_output();
-                    }
-                    self.plan.ended(&exchange, &mut self.health, now);
-                    self.plan.events().iter().for_each(|event| self.decision.note(event, now));
-                }
-                answers
+                Next::Answers { status: answer.status.as_u16(), good }
             }
         };
         let first = self.decision.attempts.first().map_or(0, |attempt| attempt.unsaid);
         let places = self.places.split_off(first.min(self.places.len()));
-        Explained { decision: self.decision, places, next }
+        Ok(Explained { decision: self.decision, places, next })
     }
+
+    /// The same answer once more, if the provider is asked once more.
+    fn again(mut self, engine: &Engine, question: &Question, number: u32) -> Result<Asked, String> {
+        let (_, outcome) = self.answers(question);
+        self.plan.observe(outcome, &mut self.health, self.now);
+        let (next, at) = self.next(self.now);
+        self.plan.events().iter().for_each(|event| self.decision.note(event, at));
+        let attempt = match next {
+            Step::Send(attempt) if name_of(engine, &attempt) == question.provider => attempt,
+            _ => {
+                let name = &question.provider;
+                let times = if number == 1 { "once" } else { "no more often" };
+                return Err(format!(
+                    "after attempt {number} {name} is asked {times}, if it always answers so"
+                ));
+            }
+        };
+        // The record is about the latest one.
+        self.decision.attempts.drain(..self.decision.attempts.len().saturating_sub(1));
+        Ok(Asked { attempt: Some(attempt), now: at, ..self })
+    }
+
+    /// Lets the provider answer: what still comes after a stream's first content, and the outcome.
+    fn answers(&mut self, question: &Question) -> (std::vec::IntoIter<Piece>, Outcome) {
+        let mut pieces = pieces(question).into_iter();
+        let Some(attempt) = self.attempt.take() else { return (pieces, Outcome::ClientGone) };
+        let mut exchange = Box::new(attempt.exchange);
+        for piece in pieces.by_ref() {
+            match piece.give(&mut exchange) {
+                Progress::More => {}
+                Progress::Commit => break,
+                Progress::Done(outcome) => return (pieces, outcome),
+            }
+        }
+        (pieces, Outcome::Streaming(exchange))
+    }
+
+    /// What is done next, and when.
+    fn next(&mut self, now: Ms) -> (Step, Ms) {
+        match self.plan.next(&mut self.health, now) {
+            Step::Wait(until) => (self.plan.next(&mut self.health, until), until),
+            step => (step, now),
+        }
+    }
+
+    /// Notes what was decided; not the next attempt any more.
+    fn note_this_one(&mut self, now: Ms) {
+        let mut events = self.plan.events();
+        let asked = events.iter().position(|event| matches!(event, Event::Attempt { .. }));
+        events.truncate(asked.unwrap_or(events.len()));
+        events.iter().for_each(|event| self.decision.note(event, now));
+    }
+
+    /// Reads the rest of the stream. Is another provider to go on with it?
+    fn breaks_off(&mut self, exchange: &mut Exchange, pieces: std::vec::IntoIter<Piece>, now: Ms) -> bool {
+        for piece in pieces {
+            if exchange.finished() || exchange.cut().is_some() {
+                break;
+            }
+            piece.give(exchange);
+            exchange.take_output();
+        }
+        if exchange.cut().is_some() && self.plan.broke_off(exchange, &mut self.health, now) {
+            return true;
+        }
+        exchange.give_up();
+        self.plan.ended(exchange, &mut self.health, now);
+        self.note_this_one(now);
+        false
+    }
+}
+
+fn name_of(engine: &Engine, attempt: &Attempt) -> String {
+    engine.providers.get(attempt.provider).map(|provider| provider.name.clone()).unwrap_or_default()
 }
 
 /// What comes over the wire.
@@ -265,72 +315,4 @@ fn short_question(question: &Question) -> Bytes {
         "stream": question.streaming,
     });
     body.to_string().into()
-}
-
-/// The rules for what a provider answers on some routes.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Order {
-    /// The provider.
-    pub provider: String,
-    /// The routes' paths.
-    pub paths: Vec<String>,
-    /// The rules.
-    pub rules: Vec<Ordered>,
-}
-
-/// A rule as it stands in the order of one provider.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Ordered {
-    /// Its name.
-    pub rule: String,
-    /// Where it stands.
-    pub at: Span,
-    /// Whose rule it is: `its own` (the provider's), `the route's` or `everybody's`.
-    pub whose: &'static str,
-    /// What it does, in a few words.
-    pub does: String,
-}
-
-/// What a rule does, in a few words.
-fn does(rule: &Rule) -> String {
-    let mut words = vec![rule.action.name()];
-    words.extend(rule.cooling.as_ref().map(|_| "cool_down"));
-    words.extend(rule.down.then_some("down"));
-    words.extend(rule.switch.then_some("switch"));
-    words.extend(rule.shadow.then_some("only tried out"));
-    words.join(", ")
-}
-
-/// The rules in the order in which they are asked, provider by provider in the order of priority.
-pub fn order(engine: &Engine, rules: &Rules) -> Vec<Order> {
-    let everybodys: Vec<Span> = rules.failover.iter().map(|rule| rule.name.span).collect();
-    let routes: Vec<Span> =
-        rules.routes.iter().flat_map(|route| &route.failover).map(|it| it.name.span).collect();
-    let mut orders: Vec<Order> = Vec::new();
-    for place in engine.by_priority() {
-        let Some(provider) = engine.providers.get(*place) else { continue };
-        for route in engine.routes.iter().filter(|route| route.asks(*place)) {
-            let ordered = engine.failover(route, *place).iter().map(|rule| Ordered {
-                rule: rule.name.clone(),
-                at: rule.at,
-                whose: match rule.at {
-                    at if everybodys.contains(&at) => "everybody's",
-                    at if routes.contains(&at) => "the route's",
-                    _ => "its own",
-                },
-                does: does(rule),
-            });
-            let rules: Vec<Ordered> = ordered.collect();
-            let known = orders.iter_mut().find(|it| it.provider == provider.name && it.rules == rules);
-            match known {
-                Some(order) if order.paths.contains(&route.path) => {}
-                Some(order) => order.paths.push(route.path.clone()),
-                None => {
-                    let (provider, paths) = (provider.name.clone(), vec![route.path.clone()]);
-                    orders.push(Order { provider, paths, rules });
-                }
-            }
-        }
-    }
-    orders
 }

@@ -184,8 +184,9 @@ fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
         if cool_down.at_most.is_none() {
             diags.push(diagnostic("`grow` needs `at_most`").label("without bounds"));
         }
-        if !cool_down.until.is_empty() {
-            diags.push(diagnostic("`grow` and `until` do not go together").label("the answer says how long"));
+        if cool_down.fixed.is_none() && cool_down.otherwise.is_none() {
+            let what = diagnostic("`grow` needs `for` or `else`").label("what the answer says does not grow");
+            diags.push(what);
         }
     }
     if cool_down.at_most == Some(Duration::ZERO) {

@@ -164,8 +164,8 @@ record! {
         at_most: Option<Duration>,
         /// What is left alone.
         scope: CoolDownScope = CoolDownScope::Provider,
-        /// How many times longer it becomes each time that it comes again without a good answer in between. It
-        /// needs `at_most`, and no `until`: what the answer says is not for guessing.
+        /// How many times longer `for` or `else` becomes each time that it comes again without a good answer in
+        /// between. It needs `at_most`. A time that the answer says does not grow.
         grow: Option<Spanned<u32>>,
         /// How many requests at once may try whether all is well when it has run out; the others go to the next
         /// provider until one of them was answered. 0: all at once. Default: what `recovery` says.

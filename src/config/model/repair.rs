@@ -21,7 +21,8 @@ record! {
 
     /// What is changed in a header that is a list.
     pub struct ListRepair: "a repair of a header's list" {
-        /// Taken out: templates. A text may name several entries, with commas; quotes around them do not count.
+        /// Taken out: templates. A text may name several entries, with commas; quotes around them do not count, and
+        /// `*` and `?` match.
         drop: Several<Node> = Several(Vec::new()),
         /// Put at the end unless it is there: templates.
         add: Several<Node> = Several(Vec::new()),

@@ -142,9 +142,9 @@ impl Cooling {
     }
 
     /// Is it about a provider that is out of order, for as long as the rule thinks? Limits of keys, and what
-    /// answers say themselves, are certain.
-    pub fn is_guess(&self) -> bool {
-        !self.scope.is_of_key() && self.until.is_empty()
+    /// answers say themselves (`is_stated`), are certain.
+    pub fn is_guess(&self, is_stated: bool) -> bool {
+        !self.scope.is_of_key() && !is_stated
     }
 
     fn clamp(&self, until: Ms, now: Ms) -> Ms {

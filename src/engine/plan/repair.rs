@@ -8,6 +8,7 @@ use crate::engine::judge::{Judged, Rule};
 use crate::engine::names::{REPAIRING, View};
 use crate::language::scope::Env;
 use crate::text::json::Doc;
+use crate::text::units::Glob;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -79,7 +80,10 @@ impl Plan {
                 texts.iter().flat_map(|text| headers::entries(text)).map(str::to_owned).collect()
             };
             let (drop, add) = (texts(drop, env), texts(add, env));
-            headers::edit_list(&mut headers, name, &add, |item| !drop.iter().any(|it| it == item));
+            headers::edit_list(&mut headers, name, &add, |item| {
+                let is_meant = |it: &String| Glob::parse(it).map_or(it == item, |glob| glob.matches(item));
+                !drop.iter().any(is_meant)
+            });
         }
         let touched = repair.headers.iter().map(|(name, _)| name);
         let touched = touched.chain(repair.lists.iter().map(|(name, ..)| name));

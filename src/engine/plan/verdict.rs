@@ -7,6 +7,7 @@ use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::{Aside, Health, KeptError, Wanted};
 use crate::engine::judge::cooling::Cooling;
 use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules};
+use crate::engine::mapping::error_doc;
 use crate::engine::protocol::ErrorText;
 use crate::text::units::instant_text;
 use http::HeaderMap;
@@ -48,8 +49,9 @@ impl Plan {
     /// that an error inside a good answer stands for, and its message. Keys are struck out.
     pub(super) fn understood(&self, way: usize, mut failure: Failure) -> (Failure, ErrorText) {
         self.hide_keys(way, &mut failure);
-        let read = self.read(way, &failure);
+        let mut read = self.read(way, &failure);
         failure.status = failure.status.or(read.status);
+        read.error = Some(error_doc(&failure, &read));
         if let Some(message) = read.message.as_ref().filter(|_| read.is_error()) {
             failure.message.clone_from(message);
         }
@@ -213,11 +215,12 @@ impl Plan {
             let facts = self.facts(case, &provider.name);
             let captures = engine.texts.captures(&rule.when, &Judged::new(&facts, &engine.texts));
             let until = cooling.until(&facts, captures.as_ref(), case.now)?;
-            Some((until, cooling.from(&facts, captures.as_ref(), case.now)))
+            let is_stated = cooling.stated(&facts, captures.as_ref(), case.now).is_some();
+            Some((until, is_stated, cooling.from(&facts, captures.as_ref(), case.now)))
         });
-        if let Some((cooling, (until, from))) = cooling.zip(until) {
+        if let Some((cooling, (until, is_stated, from))) = cooling.zip(until) {
             self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
-            self.cool_down(case, rule, cooling, until, health);
+            self.cool_down(case, rule, cooling, (until, is_stated), health);
         }
         if rule.down {
             health.down(&provider.name, &rule.name, case.now);
@@ -226,20 +229,31 @@ impl Plan {
         }
     }
 
-    /// Puts aside what the scope says, and tells it of all providers that this concerns.
-    fn cool_down(&mut self, case: &Case<'_>, rule: &Rule, cooling: &Cooling, until: Ms, health: &mut Health) {
+    /// Puts aside what the scope says, and tells it of all providers that this concerns. `until`: the end, and whether
+    /// the answer itself says it.
+    fn cool_down(
+        &mut self,
+        case: &Case<'_>,
+        rule: &Rule,
+        cooling: &Cooling,
+        until: (Ms, bool),
+        health: &mut Health,
+    ) {
+        let (until, is_stated) = until;
         let engine = self.engine.clone();
         let scope = cooling.scope;
         let lane = self.lane(case.way);
         let aside = if scope.is_of_key() { Aside::key(lane.key) } else { Aside::provider(lane.provider) };
         let aside = if scope.is_of_model() { aside.with_model(&lane.model) } else { aside };
-        let is_guess = cooling.is_guess() && aside.model.is_none();
+        let is_guess = cooling.is_guess(is_stated) && aside.model.is_none();
         if is_guess && health.guessed_out(lane.provider, case.now) >= engine.recovery.most_out {
             let (provider, rule) = (lane.provider.to_owned(), rule.name.clone());
             self.events.push(Event::Spared { provider, rule, most: engine.recovery.most_out });
             return;
         }
-        let until = cooling.grown(until, health.repeats(&aside, case.now), case.now);
+        // What the answer says is not for guessing.
+        let repeats = if is_stated { 0 } else { health.repeats(&aside, case.now) };
+        let until = cooling.grown(until, repeats, case.now);
         let trials = cooling.trials.unwrap_or(engine.recovery.trials);
         let wanted = Wanted { until, rule: &rule.name, trials, is_guess };
         let mut concerned = Vec::new();

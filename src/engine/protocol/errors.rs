@@ -40,6 +40,8 @@ pub struct ErrorText {
     pub message: Option<String>,
     /// The status that it speaks of, for errors inside an answer of status 200.
     pub status: Option<u16>,
+    /// All of this in one object, with the status that a client would be told: `$error` of the rules.
+    pub error: Option<Doc>,
 }
 
 impl ErrorText {
@@ -104,7 +106,7 @@ impl Protocol {
             code: text(&self.reader.code),
             message: text(&self.reader.message),
             status: text(&self.reader.status).and_then(|text| error_status(&text)),
-            doc: None,
+            ..ErrorText::default()
         }
     }
 
