@@ -156,18 +156,14 @@ fn the_tables_are_the_programs_own() {
 fn names_have_values_where_the_page_says() {
     let folder = Folder::new();
     tutorial().blocks().iter().for_each(|block| lay_out(block, &folder));
-    // Every part of this mapping gives the names that have a value.
-    let shown = names::MAPPING.iter().map(|name| {
-        let name = format!("${}", name.text());
-        (format!("${name}"), json!({ "$if": { name: { "is": "present" } }, "$then": true }))
-    });
-    let all = Value::Object(shown.collect());
-    let mapping = json!({
-        "mapping": { "from": "anthropic.messages", "to": "acme.talk" },
-        "request": all, "response": all, "error": all,
-        "stream": { "event": { "emit": all, "end": true } },
-    });
-    folder.write("names.yaml", &mapping.to_string());
+    // One part of a mapping gives the names that have a value there; any other name is a mistake in it.
+    let shown = |names: names::Names| {
+        let shown = names.iter().map(|name| {
+            let name = format!("${}", name.text());
+            (format!("${name}"), json!({ "$if": { name: { "is": "present" } }, "$then": true }))
+        });
+        Value::Object(shown.collect())
+    };
     for (part, names) in names::PARTS {
         let (input, data) = match part.split(',').next().unwrap() {
             "request" => ("--request", r#"{"model":"m"}"#),
@@ -175,13 +171,32 @@ fn names_have_values_where_the_page_says() {
             "error" => ("--error", r#"{"oops":"no"}"#),
             _ => ("--stream", "event: piece\ndata: {}\n\n"),
         };
-        let (code, out, err) = map(&folder, &format!("--mapping names.yaml {input} -"), data);
+        let run = |names: names::Names| {
+            let mut mapping = json!({
+                "mapping": { "from": "anthropic.messages", "to": "acme.talk" },
+                "request": {}, "response": {}, "error": {},
+                "stream": { "event": { "emit": {}, "end": true } },
+            });
+            match input {
+                "--stream" => mapping["stream"]["event"]["emit"] = shown(names),
+                _ => mapping[&input[2..]] = shown(names),
+            }
+            folder.write("names.yaml", &mapping.to_string());
+            map(&folder, &format!("--mapping names.yaml {input} -"), data)
+        };
+        let (code, out, err) = run(names);
         assert_eq!(code, 0, "{err}");
         let body = &out[out.find('{').unwrap()..];
         let seen: Value = serde_json::from_str(body.trim_end()).unwrap();
         let seen: Vec<&str> = seen.as_object().unwrap().keys().map(String::as_str).collect();
         let told: Vec<String> = names.iter().map(|name| format!("${}", name.text())).collect();
         assert_eq!(seen, told, "{part}");
+        let (code, _, err) = run(names::MAPPING);
+        assert_eq!(code, 1, "{part}");
+        for name in names::MAPPING {
+            let is_mistake = err.contains(&format!("`${}` has no value", name.text()));
+            assert_eq!(is_mistake, !names.contains(name), "{part}: {}\n{err}", name.text());
+        }
     }
 }
 

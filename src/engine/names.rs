@@ -156,6 +156,31 @@ pub const PLACES: &[(&str, Names)] = &[
     ("a repair's `patch`, `headers` and `header_lists`", REPAIRING),
 ];
 
+/// A part of a mapping; see [`PARTS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// What is made of a request.
+    Request,
+    /// A whole answer.
+    Response,
+    /// A stream.
+    Stream,
+    /// An error.
+    Error,
+}
+
+/// Says what part of a mapping compiles from here on: names without a value there are mistakes.
+pub fn part(scope: &Scope, part: Part) {
+    let (names, called) = match part {
+        Part::Request => (REQUEST_VALUES, "templates over the request"),
+        Part::Response => (ANSWER_VALUES, "templates over an answer"),
+        Part::Stream => (STREAM_VALUES, "the stream"),
+        Part::Error => (ERROR_VALUES, "templates over an error"),
+    };
+    let texts: Vec<&str> = names.iter().map(|name| name.text()).collect();
+    scope.valued(&texts, called);
+}
+
 /// A compile-time scope with these names.
 pub fn scope(names: Names) -> Scope {
     let texts: Vec<&str> = names.iter().map(|name| name.text()).collect();

@@ -1,14 +1,16 @@
 //! Names: which ones a template may use, and the slots that hold their values while it runs.
 
+mod uses;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use regex::Regex;
 
 use super::value::Val;
-use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::json::Doc;
 use crate::text::path::{self, Path, PathError, Segment};
 use crate::text::yaml::{Kind, Node};
@@ -49,8 +51,10 @@ pub struct Scope {
     slots: usize,
     fragments: BTreeMap<String, Node>,
     values: Option<Values>,
+    /// The roots without a value in the templates that compile now, and what part of the rules these are.
+    absent: RefCell<(Vec<Slot>, &'static str)>,
     pub(super) parts: Parts,
-    uses: RefCell<Uses>,
+    uses: RefCell<uses::Uses>,
 }
 
 /// Paths and regular expressions that have compiled, by their text: the same ones stand in many templates, and in a
@@ -94,13 +98,6 @@ struct Values {
     open: &'static [&'static str],
 }
 
-/// What was seen of fragments while templates compiled; judged by [`Scope::finish`].
-#[derive(Default)]
-struct Uses {
-    given: BTreeMap<String, BTreeSet<String>>,
-    wanted: Vec<(String, String, Span)>,
-}
-
 impl Scope {
     /// A scope with these roots. The empty name is `$`, this document.
     pub fn new(roots: &[&str]) -> Scope {
@@ -135,6 +132,25 @@ impl Scope {
                 *place = (shape, origin);
             }
         }
+    }
+
+    /// Says which roots alone have a value in the templates that compile from here on, and what these are.
+    pub fn valued(&self, names: &[&str], part: &'static str) {
+        let lacks = self.roots.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        *self.absent.borrow_mut() = (lacks.map(|(_, slot)| *slot).collect(), part);
+    }
+
+    /// Where a root has no value, if that is so in what compiles now.
+    pub(super) fn without(&self, slot: Slot) -> Option<&'static str> {
+        let absent = self.absent.borrow();
+        absent.0.contains(&slot).then_some(absent.1)
+    }
+
+    /// The roots that have a value in what compiles now.
+    pub(super) fn present(&self) -> Vec<String> {
+        let absent = self.absent.borrow();
+        let present = self.roots.iter().filter(|(_, slot)| !absent.0.contains(slot));
+        present.map(|(name, _)| format!("${name}")).collect()
     }
 
     /// What is known of the values in a slot.
@@ -226,51 +242,6 @@ impl Scope {
 
     pub(super) fn fragment_names(&self) -> impl Iterator<Item = &str> {
         self.fragments.keys().map(String::as_str)
-    }
-
-    pub(super) fn gave(&self, fragment: &str, parameter: &str) {
-        self.uses.borrow_mut().given.entry(fragment.to_owned()).or_default().insert(parameter.to_owned());
-    }
-
-    pub(super) fn used(&self, fragment: &str) {
-        self.uses.borrow_mut().given.entry(fragment.to_owned()).or_default();
-    }
-
-    pub(super) fn wanted(&self, fragment: &str, name: &str, at: Span) {
-        let mut uses = self.uses.borrow_mut();
-        let entry = (fragment.to_owned(), name.to_owned(), at);
-        if !uses.wanted.contains(&entry) {
-            uses.wanted.push(entry);
-        }
-    }
-
-    /// Reports names in fragments that no use gives, and fragments that nothing uses. Call it when every
-    /// template of the scope has been compiled.
-    pub fn finish(&self, diags: &mut Diagnostics) {
-        let uses = self.uses.borrow();
-        for (fragment, name, at) in &uses.wanted {
-            let given = uses.given.get(fragment);
-            if given.is_some_and(|names| names.contains(name)) {
-                continue;
-            }
-            let known = given.into_iter().flatten().map(String::as_str).chain(self.names());
-            let mut found =
-                Diagnostic::error("unknown-name", format!("no use of `{fragment}` gives it `${name}`"))
-                    .at(*at)
-                    .label("not a root, and not in any `$with`");
-            if let Some(near) = did_you_mean(name, known) {
-                found = found.help(format!("did you mean `${near}`?"));
-            }
-            diags.push(found);
-        }
-        for (name, node) in &self.fragments {
-            if !uses.given.contains_key(name) {
-                diags.push(
-                    Diagnostic::warning("unused-fragment", format!("nothing uses the fragment `{name}`"))
-                        .at(node.span),
-                );
-            }
-        }
     }
 }
 

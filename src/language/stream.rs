@@ -1,9 +1,10 @@
 //! Stream programs: events of one protocol in, events of another out, block after block.
 //!
-//! `program` and `steps` compile the YAML, `machine` runs it over the events of one stream, `blocks` keeps fragments that
+//! `program`, `kinds` and `steps` compile the YAML, `machine` runs it over the events of one stream, `blocks` keeps fragments that
 //! arrive interleaved and must leave as whole blocks, one open at a time.
 
 mod blocks;
+mod kinds;
 mod machine;
 mod program;
 mod steps;

@@ -1,7 +1,7 @@
 //! A provider's parameters: that something reads them, and that their values mean something to it.
 
 use super::names::uses;
-use crate::config::model::{Parameter, Provider, Rules};
+use crate::config::model::{Mapping, Parameter, Provider, Rules};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::{self, Kind, Node};
 
@@ -40,6 +40,22 @@ pub fn check(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut D
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None if read.is_empty() => diagnostic.help("no mapping to its protocol has parameters"),
             None => diagnostic.help(format!("the parameters are: {}", read.join(", "))),
+        });
+    }
+}
+
+/// Defaults that are none of the words that a parameter may be.
+pub fn defaults(mapping: &Mapping, diags: &mut Diagnostics) {
+    for (name, parameter) in mapping.parameters.iter().filter(|(_, it)| !it.values.is_empty()) {
+        let Some(default) = parameter.default.as_ref().filter(|default| !takes(parameter, default)) else {
+            continue;
+        };
+        let words: Vec<&str> = parameter.values.iter().map(|word| word.value.as_str()).collect();
+        let message = format!("the parameter `{}` is by default what it cannot be", name.text);
+        let diagnostic = Diagnostic::error("bad-parameter", message).at(default.span);
+        diags.push(match default.as_str().and_then(|text| did_you_mean(text, words.iter().copied())) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("it is one of {}", words.join(", "))),
         });
     }
 }

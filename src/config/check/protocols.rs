@@ -99,7 +99,13 @@ fn parameters(mapping: &Mapping, diags: &mut Diagnostics) {
         &mapping.error,
         &mapping.stream,
     ];
-    let headers = mapping.headers.iter().chain(mapping.returned.iter()).map(|(_, node): (_, &Node)| node);
+    super::parameters::defaults(mapping, diags);
+    let headers = mapping
+        .headers
+        .iter()
+        .chain(mapping.returned.iter())
+        .chain(mapping.losses.iter())
+        .map(|(_, node): (_, &Node)| node);
     let mut used = Vec::new();
     parts.into_iter().flatten().chain(headers).for_each(|node| uses(node, "$provider.", &mut used));
     let mut told = Vec::new();

@@ -4,14 +4,14 @@ use super::{Build, json_bytes};
 use crate::config::model;
 use crate::engine::build::compile;
 use crate::engine::mapping::{MappedError, Mapping};
-use crate::engine::names::{self, MAPPING, Name};
+use crate::engine::names::{self, MAPPING, Name, Part};
 use crate::engine::protocol::Protocol;
 use crate::engine::provider::Provider;
 use crate::engine::route::Route;
 use crate::language::Condition;
 use crate::language::scope::{Parts, Scope};
 use crate::language::stream::{Framing, StreamProgram};
-use crate::text::diagnostic::Diagnostics;
+use crate::text::diagnostic::{Diagnostics, did_you_mean};
 use crate::text::json::Doc;
 use crate::text::yaml::{Kind, Node};
 use std::sync::Arc;
@@ -90,6 +90,7 @@ impl Build<'_> {
             ..Mapping::default()
         };
         let outer = std::mem::take(self.diags);
+        names::part(&scope, Part::Request);
         made.request = self.template(from.request.as_ref(), &scope);
         made.headers = self.headers(&from.headers, &scope);
         for (name, node) in from.losses.iter() {
@@ -105,8 +106,10 @@ impl Build<'_> {
             }
         }
         names::answers(&scope);
-        made.response = self.template(from.response.as_ref(), &scope);
+        names::part(&scope, Part::Error);
         made.error = from.error.as_ref().and_then(|node| self.mapped_error(node, &scope));
+        names::part(&scope, Part::Response);
+        made.response = self.template(from.response.as_ref(), &scope);
         made.returned = self.headers(&from.returned, &scope);
         scope.finish(self.diags);
         templates.append(std::mem::replace(self.diags, outer));
@@ -121,6 +124,7 @@ impl Build<'_> {
             let mut ignored = Diagnostics::new();
             let scope = self::scope(from, known, &self.parts, &mut ignored);
             names::answers(&scope);
+            names::part(&scope, Part::Stream);
             made.stream = StreamProgram::compile(node, scope, framing, &mut streams).map(Arc::new);
         }
         let both = from.stream.is_some();
@@ -148,6 +152,19 @@ impl Build<'_> {
         let is_table = node
             .as_map()
             .is_some_and(|entries| entries.iter().all(|(key, _)| words.contains(&key.text.as_str())));
+        // A slip in one of the words would make a body of them all.
+        for (key, _) in node.as_map().unwrap_or_default() {
+            let missing = words.iter().copied().filter(|word| node.get(word).is_none());
+            if words.contains(&key.text.as_str()) || missing.clone().count() == words.len() {
+                continue;
+            }
+            if let Some(near) = did_you_mean(&key.text, missing) {
+                let message = format!("`error` has no `{}`", key.text);
+                let help = format!("did you mean `{near}`? (a body with other members stands under `body`)");
+                self.diags.error("unknown-key", key.span, message).help(help);
+                return None;
+            }
+        }
         let Some(body) = node.get("body").filter(|_| is_table) else {
             let body = compile::template(node, scope, self.diags)?;
             return Some(MappedError { status: None, body, headers: Vec::new() });

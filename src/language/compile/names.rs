@@ -16,8 +16,16 @@ impl Compiler<'_> {
         let (name, after) = root_name(text);
         let mut shape = Shape::Json;
         let (binding, rest) = if let Some(local) = self.local(name) {
+            if let Some(fragment) = self.fragments.last() {
+                self.scope.read(fragment, name);
+            }
             (local.binding.clone(), format!("${after}"))
         } else if let Some(slot) = self.scope.root(name) {
+            if let Some(part) = self.scope.without(slot) {
+                let help = format!("there are {}", self.scope.present().join(", "));
+                self.error("unknown-name", span, format!("`${name}` has no value in {part}")).help(help);
+                return None;
+            }
             shape = self.scope.known(slot).0;
             (Binding::Slot(slot), format!("${after}"))
         } else if let Some((slot, rest)) = self.space_member(name, after, span)? {
@@ -116,6 +124,8 @@ impl Compiler<'_> {
             Some(Err(near)) => {
                 let help = match near {
                     Some(near) => format!("did you mean `${name}.{near}`?"),
+                    None if name == "block" => format!("add `{member}` to the `once` of a block"),
+                    None if name == "begun" => "its names are those of the blocks".to_owned(),
                     None => format!("declare `{member}` under `{name}:`"),
                 };
                 self.error("unknown-name", span, format!("`${name}` has no `{member}`")).help(help);

@@ -71,7 +71,14 @@ pub(super) const TABLE: &[Directive] = &[
         ],
         can_fail: never,
         compile: |c, args| {
-            let something = args.get("$something").is_some_and(|node| node.kind == Kind::Bool(true));
+            let something = match args.get("$something").map(|node| (&node.kind, node.span)) {
+                None => false,
+                Some((Kind::Bool(wanted), _)) => *wanted,
+                Some((_, at)) => {
+                    c.error("bad-flag", at, "`$something` is `true`, or not there");
+                    return None;
+                }
+            };
             let written = args.word.as_list().unwrap_or_default().iter().map(is_written).collect();
             templates(c, args.word, "$first").map(|list| first(list, written, something))
         },
@@ -206,6 +213,9 @@ fn fragment(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
         sound &= binding.is_some();
         let binding = binding.unwrap_or(Binding::Known(Val::Nothing));
         parameters.push(Local { name: key.text.clone(), binding, origin });
+        if let Some(fragment) = args.word.as_str() {
+            c.scope.gave_at(fragment, &key.text, key.span);
+        }
     }
     let body = c.fragment(args.word, parameters);
     c.drop_locals(mark);

@@ -161,7 +161,7 @@ pub(super) const TABLE: &[Directive] = &[
         ],
         can_fail: never,
         compile: |c, args| {
-            let many = c.template(args.word);
+            let many = whole_number(c, args.word, "$take");
             let list = c.template(args.need("$from"));
             Some(Template::op(Take { many: many?, list: list? }))
         },
@@ -272,6 +272,22 @@ impl Op for Take {
         out.push(b']');
         Ok(gave)
     }
+}
+
+/// Compiles what says how many: a whole number, or a template that gives one.
+pub(super) fn whole_number(c: &mut Compiler<'_>, node: &Node, word: &str) -> Option<Template> {
+    let may_be = match &node.kind {
+        Kind::Number(text) => text.parse::<u64>().is_ok(),
+        Kind::String(text) => text.starts_with('$') && !text.starts_with("$$"),
+        Kind::Map(_) => true,
+        Kind::Null | Kind::Bool(_) | Kind::List(_) => false,
+    };
+    if !may_be {
+        let message = format!("`{word}` is a whole number, or a template that gives one");
+        c.error("bad-number", node.span, message);
+        return None;
+    }
+    c.template(node)
 }
 
 /// The one that is given of two companions that exclude each other.

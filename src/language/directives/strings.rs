@@ -8,7 +8,7 @@ use regex::Regex;
 use sha2::{Digest, Sha256};
 
 use super::control::{first, is_written};
-use super::lists::{optional, write_text};
+use super::lists::{optional, whole_number, write_text};
 use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::Compiler;
 use crate::language::matchers;
@@ -81,7 +81,7 @@ pub(super) const TABLE: &[Directive] = &[
         can_fail: never,
         compile: |c, args| {
             let text = c.template(args.word);
-            let to = c.template(args.need("$to"));
+            let to = whole_number(c, args.need("$to"), "$to");
             Some(Template::op(Cut { text: text?, to: to? }))
         },
     },
@@ -132,7 +132,10 @@ pub(super) const TABLE: &[Directive] = &[
         can_fail: never,
         compile: |c, args| {
             let text = c.template(args.word);
-            let digits = optional(c, args.get("$digits"));
+            let digits = match args.get("$digits") {
+                Some(node) => whole_number(c, node, "$digits").map(Some),
+                None => Some(None),
+            };
             Some(Template::op(Hash { text: text?, digits: digits? }))
         },
     },

@@ -1,5 +1,6 @@
 //! The stream program: state, blocks, and a handler of steps for each kind of input, compiled from YAML.
 
+use super::kinds::KindWords;
 use super::steps::{Parser, flip, known, map};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
@@ -168,7 +169,7 @@ impl StreamProgram {
             framing: &framing,
             state: state.iter().map(|(name, _)| name.clone()).collect(),
             set: vec![false; state.len()],
-            kinds: kinds.iter().map(|(key, _)| key.text.clone()).collect(),
+            kinds: kinds.iter().map(|(key, node)| KindWords::of(&key.text, node)).collect(),
             fields: &places.fields,
         };
         parser.c.infallible = true;

@@ -1,13 +1,14 @@
 //! The steps and blocks of a stream program, from YAML.
 
+use super::kinds::KindWords;
 use super::machine::name_line;
-use super::program::{BlockKind, Emit, Framing, Step};
+use super::program::{Emit, Framing, Step};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
 use crate::language::directives::compile_failing;
-use crate::language::matchers;
+
 use crate::language::scope::Slot;
-use crate::language::words::{self, BLOCKS, STEPS, Word};
+use crate::language::words::{self, STEPS, Word};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::yaml::{Key, Kind, Node};
 
@@ -18,47 +19,13 @@ pub(super) struct Parser<'p, 'c> {
     pub state: Vec<String>,
     /// Which of the states some step sets.
     pub set: Vec<bool>,
-    pub kinds: Vec<String>,
+    pub kinds: Vec<KindWords>,
     pub fields: &'p [(String, Slot)],
 }
 
 impl Parser<'_, '_> {
-    /// What a kind of block looks like.
-    pub fn kind(&mut self, name: &str, node: &Node) -> Option<BlockKind> {
-        let entries = map(node, "a block", self.c.diags)?;
-        let sound = known(entries, BLOCKS, "a block", self.c.diags);
-        let mut once = Vec::new();
-        for name in node.get("once").and_then(Node::as_list).unwrap_or_default() {
-            let field = name.as_str().and_then(|name| self.fields.iter().find(|(field, _)| field == name));
-            match field {
-                Some((_, slot)) => once.push(*slot),
-                None => {
-                    self.c.error("bad-once", name.span, "`once` takes a list of names");
-                }
-            }
-        }
-        let ready = node.get("ready").map(|node| self.c.condition(node));
-        let whole = node.get("whole").map(|node| matchers::compile(&mut self.c, node));
-        let mut emits = |name: &str| match node.get(name) {
-            Some(node) => self.emits(node),
-            None => Some(Vec::new()),
-        };
-        let (begin, part, end) = (emits("begin"), emits("part"), emits("end"));
-        Some(BlockKind {
-            name: name.to_owned(),
-            keyed: matches!(node.get("keyed").map(|node| &node.kind), Some(Kind::Bool(true))),
-            once,
-            ready: flip(ready)?,
-            whole: flip(whole)?,
-            begin: begin?,
-            part: part?,
-            end: end?,
-        })
-        .filter(|_| sound)
-    }
-
     /// One template or a list of them, each an event.
-    fn emits(&mut self, node: &Node) -> Option<Vec<Emit>> {
+    pub(super) fn emits(&mut self, node: &Node) -> Option<Vec<Emit>> {
         let nodes = node.as_list().unwrap_or(std::slice::from_ref(node));
         let emits: Vec<_> = nodes.iter().map(|node| self.emit(node)).collect();
         emits.into_iter().collect()
@@ -105,6 +72,12 @@ impl Parser<'_, '_> {
         }
         let entries = map(node, "a step", self.c.diags)?;
         if !known(entries, STEPS, "a step", self.c.diags) {
+            return None;
+        }
+        if entries.iter().all(|(key, _)| ["when", "for", "as"].contains(&key.text.as_str())) {
+            self.c
+                .error("bad-step", node.span, "this step does nothing")
+                .help(format!("it has {}", words::listed(STEPS)));
             return None;
         }
         if let Some(when) = node.get("when") {
@@ -165,6 +138,10 @@ impl Parser<'_, '_> {
             inner?;
             out.push(Step::For { over: over?, slot, steps });
             return sound.then_some(());
+        }
+        if let Some(stray) = node.key("as") {
+            self.c.error("bad-step", stray.span, "an `as` needs a `for` beside it");
+            return None;
         }
         self.actions(node, out)?;
         sound.then_some(())
@@ -231,34 +208,57 @@ impl Parser<'_, '_> {
 
     fn add(&mut self, node: &Node, out: &mut Vec<Step>) -> Option<()> {
         let entries = map(node, "`add`", self.c.diags)?;
-        let mut found = None;
-        let (mut key, mut once, mut sound) = (None, Vec::new(), true);
-        for (name, value) in entries {
+        let kind_of = |name: &str| self.kinds.iter().position(|kind| kind.name == name);
+        let block = entries.iter().position(|(key, _)| kind_of(&key.text).is_some());
+        let Some((place, kind)) = block.and_then(|at| Some((at, kind_of(&entries.get(at)?.0.text)?))) else {
+            let kinds: Vec<String> = self.kinds.iter().map(|kind| kind.name.clone()).collect();
+            match entries.first() {
+                Some((key, _)) if key.text != "key" && !self.fields.iter().any(|(it, _)| *it == key.text) => {
+                    self.unknown("`blocks`", &key.text, key.span, kinds);
+                }
+                _ => {
+                    let help = format!("there is: {}", kinds.join(", "));
+                    self.c.error("bad-step", node.span, "`add` names the block that it adds to").help(help);
+                }
+            }
+            return None;
+        };
+        let (mut part, mut key, mut once, mut sound) = (None, None, Vec::new(), true);
+        for (at, (name, value)) in entries.iter().enumerate() {
             let template = self.c.template(value);
-            let kind = self.kinds.iter().position(|kind| *kind == name.text);
+            sound &= template.is_some();
+            let shape = self.kinds.get(kind);
+            let keyed = shape.is_some_and(|shape| shape.keyed);
+            let known = shape.map(|shape| shape.once.clone()).unwrap_or_default();
             let field = self.fields.iter().position(|(field, _)| *field == name.text);
-            match (kind, field, template) {
-                (_, _, None) => sound = false,
-                (Some(kind), _, Some(part)) if found.is_none() => found = Some((kind, part)),
-                (_, Some(field), Some(value)) => once.push((field, value)),
-                (None, None, Some(value)) if name.text == "key" => key = Some(value),
+            match (template, field.filter(|_| known.contains(&name.text))) {
+                (template, _) if at == place => part = template,
+                (template, _) if keyed && name.text == "key" => key = template,
+                (Some(template), Some(field)) if keyed => once.push((field, template)),
+                (None, Some(_)) => {}
                 _ => {
                     sound = false;
-                    let known = self.kinds.iter().chain(self.fields.iter().map(|(field, _)| field));
-                    let known = known.cloned().chain(["key".to_owned()]).collect();
-                    self.unknown("`add`", &name.text, name.span, known);
+                    let block = entries.get(place).map(|(key, _)| key.text.as_str()).unwrap_or_default();
+                    self.stray(block, keyed, name, known);
                 }
             }
         }
-        match found {
-            Some((kind, part)) if sound => out.push(Step::Add { kind, part, key, once }),
-            None if sound => {
-                self.c.error("bad-step", node.span, "`add` names the block that it adds to");
-                return None;
-            }
-            _ => return None,
+        out.push(Step::Add { kind, part: part?, key, once });
+        sound.then_some(())
+    }
+
+    /// A word beside a block in `add` that means nothing to it.
+    fn stray(&mut self, block: &str, keyed: bool, word: &Key, mut known: Vec<String>) {
+        if self.kinds.iter().any(|kind| kind.name == word.text) {
+            let message = format!("one `add` is for one block, and `{block}` is one already");
+            self.c.error("bad-step", word.span, message).help("write a step for each");
+        } else if keyed {
+            known.push("key".to_owned());
+            self.unknown(&format!("the block `{block}`"), &word.text, word.span, known);
+        } else {
+            let message = format!("the block `{block}` takes no `{}`, since it is not keyed", word.text);
+            self.c.error("not-keyed", word.span, message).help(format!("add `keyed: true` to `{block}`"));
         }
-        Some(())
     }
 
     fn unknown(&mut self, what: &str, name: &str, span: Span, known: Vec<String>) {

@@ -252,7 +252,7 @@ fn mistakes_in_a_program_are_told_with_their_place() {
         "a block has no `beginn`",
         "did you mean `begin`?",
         "the state has no `m`",
-        "`add` has no `txt`",
+        "`blocks` has no `txt`",
         "did you mean `text`?",
         "`$need` may fail, and a stream cannot",
         "a step has no `ennd`",
