@@ -61,9 +61,11 @@ pub type Kept = Vec<(Slot, Val<'static>)>;
 impl Mapping {
     /// Makes the kept values. A value whose template gives up is nothing.
     pub fn keep(&self, view: &View<'_>) -> Kept {
-        if self.keep.is_empty() {
-            return Kept::new();
-        }
+        if self.keep.is_empty() { Kept::new() } else { self.prepare(view).1 }
+    }
+
+    /// The kept values, and an environment that has them, for the mapping's other templates.
+    pub fn prepare<'a>(&self, view: &View<'a>) -> (Env<'a>, Kept) {
         let mut env = view.env(MAPPING, self.slots);
         let mut kept = Kept::new();
         for (slot, template) in &self.keep {
@@ -71,16 +73,12 @@ impl Mapping {
             env.set(*slot, value.clone());
             kept.push((*slot, value));
         }
-        kept
+        (env, kept)
     }
 
-    /// What of this request the provider does not get.
-    pub fn dropped(&self, view: &View<'_>, kept: &Kept) -> Vec<String> {
-        if self.losses.is_empty() {
-            return Vec::new();
-        }
-        let env = self.env(view, kept);
-        self.losses.iter().filter(|(_, when)| when.test(&env)).map(|(name, _)| name.clone()).collect()
+    /// What of this request the provider does not get. `env`: as [`Mapping::prepare`] made it.
+    pub fn dropped(&self, env: &Env<'_>) -> Vec<String> {
+        self.losses.iter().filter(|(_, when)| when.test(env)).map(|(name, _)| name.clone()).collect()
     }
 
     /// An environment for the mapping's templates.

@@ -384,7 +384,10 @@ impl Plan {
     /// The provider of a way, and its key if there are several, for people.
     fn way_name(&self, way: usize) -> String {
         let name = self.provider_name(way);
-        self.key_name(way).map_or(name.clone(), |key| format!("{name} (key {key})"))
+        match self.key_name(way) {
+            Some(key) => format!("{name} (key {key})"),
+            None => name,
+        }
     }
 
     /// Do both ways lead to the same provider?

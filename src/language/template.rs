@@ -1,74 +1,24 @@
 //! Templates: the answer, with holes. They write JSON bytes, and leave no trace of what gives nothing.
 
+mod fail;
+mod items;
 mod source;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::scope::Env;
-use super::value::{Turns, Val, made};
+use super::value::{Turns, Val, made, parse_produced};
 use crate::text::json::{self, Doc};
 
+pub use fail::{Fail, Reason};
+pub use items::Items;
 pub use source::Source;
 use source::text;
 pub(super) use source::{Binding, Piece};
 
 /// Room for a produced value, in bytes: most never need more.
 const MADE: usize = 512;
-
-/// Why a template gave up: only `$need`, `$fail` and `$parse` without `$else` can.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fail {
-    /// The HTTP status that suits it.
-    pub status: u16,
-    /// The error's type in the words of the client's protocol, if the rules name one.
-    pub kind: Option<String>,
-    /// What a person reads.
-    pub message: String,
-    /// More for programs, as JSON text.
-    pub details: Option<Vec<u8>>,
-}
-
-impl Fail {
-    /// A failure with a status and a message alone.
-    pub fn new(status: u16, message: impl Into<String>) -> Fail {
-        Fail { status, kind: None, message: message.into(), details: None }
-    }
-}
-
-/// Writes a list's items with their commas.
-pub struct Items<'o> {
-    out: &'o mut Vec<u8>,
-    start: usize,
-}
-
-impl<'o> Items<'o> {
-    pub(super) fn new(out: &'o mut Vec<u8>) -> Items<'o> {
-        let start = out.len();
-        Items { out, start }
-    }
-
-    /// Whether nothing has been written so far.
-    pub(super) fn is_empty(&self) -> bool {
-        self.out.len() == self.start
-    }
-
-    /// Adds one item; `write` says whether it gave anything.
-    pub(super) fn item(
-        &mut self,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<bool, Fail>,
-    ) -> Result<bool, Fail> {
-        let mark = self.out.len();
-        if mark > self.start {
-            self.out.push(b',');
-        }
-        let gave = write(self.out)?;
-        if !gave {
-            self.out.truncate(mark);
-        }
-        Ok(gave)
-    }
-}
 
 /// One compiled directive.
 pub(super) trait Op: Send + Sync {
@@ -84,6 +34,23 @@ pub(super) trait Op: Send + Sync {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         let mut out = Vec::with_capacity(MADE);
         Ok(if self.write(env, &mut out)? { made(out) } else { Val::Nothing })
+    }
+
+    /// Adds what [`Op::items`] writes to `values`, without writing it where that is cheaper.
+    fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        let mut out = vec![b'['];
+        let mut items = Items::new(&mut out);
+        self.items(env, &mut items)?;
+        if !items.is_empty() {
+            out.push(b']');
+            values.extend(parse_produced(out).turns());
+        }
+        Ok(())
+    }
+
+    /// What a loop over its value runs over.
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        self.value(env).map(Val::turns)
     }
 }
 
@@ -301,8 +268,33 @@ impl Template {
     pub(super) fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
         match &self.0 {
             Form::Hole(source) => Ok(source.turns(env)),
+            Form::Op(op) => op.turns(env),
+            Form::List(list) => {
+                let mut values = Vec::new();
+                list.iter().try_for_each(|item| item.gather(env, &mut values))?;
+                Ok(Turns::values(values))
+            }
             _ => self.value(env).map(Val::turns),
         }
+    }
+
+    /// Adds what [`Template::items`] writes to `values`, without writing it where that is cheaper.
+    pub(super) fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        match &self.0 {
+            Form::Op(op) => return op.gather(env, values),
+            Form::Hole(source) => match source.value(env) {
+                Val::List(nodes) => {
+                    values.extend(
+                        nodes.iter().filter(|node| !node.is_nothing()).map(|node| node.clone().one()),
+                    );
+                }
+                value if value.is_nothing() => {}
+                value => values.push(value.one()),
+            },
+            Form::Nothing => {}
+            _ => values.push(self.value(env)?),
+        }
+        Ok(())
     }
 
     /// The template's value; of several selected nodes the first.

@@ -5,6 +5,7 @@ mod parse;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod value;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ pub use number::compare as compare_numbers;
 pub use parse::MAX_DEPTH;
 use parse::Node;
 pub use strings::{write_content, write_str};
+pub use traces::Traces;
 pub use value::{Children, Entries, Items, Json, JsonKind, RawEntries};
 
 /// A checked JSON document: its text and the tape over it. A clone shares both.
@@ -28,6 +30,7 @@ pub struct Doc {
 struct Inner {
     text: String,
     nodes: Vec<Node>,
+    traces: Traces,
 }
 
 impl Doc {
@@ -50,8 +53,8 @@ impl Doc {
 
     /// [`Doc::parse`] for text that is known to be UTF-8.
     pub fn from_string(text: String) -> Result<Doc, JsonError> {
-        let nodes = parse::tape(&text)?;
-        Ok(Doc { inner: Arc::new(Inner { text, nodes }) })
+        let (nodes, traces) = parse::tape(&text)?;
+        Ok(Doc { inner: Arc::new(Inner { text, nodes, traces }) })
     }
 
     /// The document that is the one string `s`.
@@ -64,7 +67,8 @@ impl Doc {
 
     /// The document `null`.
     pub fn null() -> Doc {
-        Doc { inner: Arc::new(Inner { text: "null".to_owned(), nodes: Vec::new() }) }
+        let (text, nodes, traces) = ("null".to_owned(), Vec::new(), Traces::default());
+        Doc { inner: Arc::new(Inner { text, nodes, traces }) }
     }
 
     /// The whole value.
@@ -90,6 +94,10 @@ impl Doc {
 
     fn nodes(&self) -> &[Node] {
         &self.inner.nodes
+    }
+
+    fn traces(&self) -> &Traces {
+        &self.inner.traces
     }
 
     #[inline]

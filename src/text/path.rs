@@ -2,6 +2,7 @@
 
 mod filter;
 mod lower;
+mod needs;
 mod never;
 mod normal;
 mod plain;
@@ -11,7 +12,7 @@ mod tests;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::json::{Json, JsonKind};
+use super::json::{Json, JsonKind, Traces};
 pub use filter::Filter;
 
 /// A path as compiled. Two paths are equal when they are written alike.
@@ -21,6 +22,8 @@ pub struct Path {
     pub root: String,
     text: String,
     query: Query,
+    /// What has to stand in a document in which the path selects anything.
+    needs: Traces,
 }
 
 /// One step of a path, from a value to values below it.
@@ -82,14 +85,19 @@ impl std::error::Error for PathError {}
 /// a dash belongs to it, for headers' sake; anything else is written `['so']`.
 pub fn parse(text: &str) -> Result<Path, PathError> {
     if let Some((root, segments)) = plain::parse(text) {
-        return Ok(Path { root, text: text.to_owned(), query: Query::new(false, segments) });
+        return Ok(Path::new(root, text, segments));
     }
     let normal = normal::normalise(text)?;
     let segments = lower::segments(&normal)?;
-    Ok(Path { root: normal.root, text: text.to_owned(), query: Query::new(false, segments) })
+    Ok(Path::new(normal.root, text, segments))
 }
 
 impl Path {
+    fn new(root: String, text: &str, segments: Vec<Segment>) -> Path {
+        let needs = needs::of(&segments);
+        Path { root, text: text.to_owned(), query: Query::new(false, segments), needs }
+    }
+
     /// Whether it has only names and indexes, and so selects at most one value.
     pub fn is_single(&self) -> bool {
         self.query.single
@@ -107,6 +115,9 @@ impl Path {
 
     /// The value a single path selects. A path that is not single selects nothing here: see [`Path::select`].
     pub fn walk<'a>(&self, from: Json<'a>) -> Option<Json<'a>> {
+        if !from.may_have(&self.needs) {
+            return None;
+        }
         self.query.segments.iter().try_fold(from, |at, segment| segment.step(at))
     }
 
@@ -120,11 +131,14 @@ impl Path {
 
     /// The first value that [`Path::select`] would give, without looking for the others.
     pub fn first<'a>(&self, from: Json<'a>, root: Json<'a>) -> Option<Json<'a>> {
-        self.query.first(from, root)
+        if from.may_have(&self.needs) { self.query.first(from, root) } else { None }
     }
 
     /// Calls `f` with each selected value until it says false.
     pub fn visit<'a>(&self, from: Json<'a>, root: Json<'a>, mut f: impl FnMut(Json<'a>) -> bool) {
+        if !from.may_have(&self.needs) {
+            return;
+        }
         let _ = visit(&self.query.segments, from, root, &mut |found| match f(found) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),

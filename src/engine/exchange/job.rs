@@ -87,7 +87,9 @@ impl Job {
     pub fn protocols_base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
         let view = self.view(headers, status);
         let given = |name: &Name| !matches!(name, Name::Doc | Name::Event | Name::Error);
+        let mut base = Vec::with_capacity(MAPPING.len() + self.kept.len());
         let roots = MAPPING.iter().enumerate().filter(|(_, name)| given(name));
-        roots.map(|(slot, name)| (slot, view.value(*name))).collect()
+        base.extend(roots.map(|(slot, name)| (slot, view.value(*name))));
+        base
     }
 }

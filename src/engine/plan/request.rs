@@ -5,11 +5,12 @@ use super::{OutRequest, Plan};
 use crate::engine::exchange::Job;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::headers;
-use crate::engine::mapping::{self, Kept};
+use crate::engine::mapping::{self, Kept, Mapping};
 use crate::engine::names::{OUTGOING, ROUTING, View};
 use crate::engine::protocol::Protocol;
 use crate::engine::provider::{KeySource, Provider};
 use crate::engine::route::Way;
+use crate::language::scope::Env;
 use crate::language::{Fail, splice};
 use crate::text::json::{Doc, write_str};
 use crate::text::units::Secret;
@@ -20,8 +21,13 @@ use std::sync::{Arc, OnceLock};
 
 /// The other header in which clients send a key.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Room for the headers of a request: with fewer, most would grow twice.
+const USUAL_HEADERS: usize = 16;
 /// The key of every provider in a rehearsal: no secret.
 const REHEARSED_KEY: &str = "test-key";
+
+/// A way's mapping, and what its templates see of this request.
+type Mapped<'m, 'a> = (&'m Mapping, Env<'a>);
 
 impl Plan {
     /// Did the caller send a credential?
@@ -58,16 +64,22 @@ impl Plan {
             id: Some(&self.incoming.id),
             ..View::default()
         };
-        let kept = way.mapping.as_ref().map(|mapping| mapping.keep(&view)).unwrap_or_default();
+        let (mut mapped, kept) = match way.mapping.as_deref() {
+            Some(mapping) => {
+                let (env, kept) = mapping.prepare(&view);
+                (Some((mapping, env)), kept)
+            }
+            None => (None, Kept::new()),
+        };
         let body = match repaired {
             Some(body) => body,
             None => {
-                let made = self.body(way, provider, &client, doc, &view, &kept);
+                let made = self.body(provider, &client, doc, &view, mapped.as_mut());
                 made.map_err(|fail| Box::new(refused(&fail)))?
             }
         };
-        let dropped = way.mapping.as_ref().map(|mapping| mapping.dropped(&view, &kept)).unwrap_or_default();
-        let mut headers = self.headers(provider, way, streams, &view, &kept);
+        let dropped = mapped.as_ref().map(|(mapping, env)| mapping.dropped(env)).unwrap_or_default();
+        let mut headers = self.headers(provider, way, streams, &view, mapped.as_mut());
         self.put_mended(place, &mut headers);
         let keys = sent_keys(&headers);
         let request = OutRequest {
@@ -102,18 +114,15 @@ impl Plan {
 
     fn body(
         &self,
-        way: &Way,
         provider: &Provider,
         client: &Arc<Protocol>,
         doc: &Doc,
         view: &View<'_>,
-        kept: &Kept,
+        mapped: Option<&mut Mapped<'_, '_>>,
     ) -> Result<Bytes, Fail> {
-        let request = way.mapping.as_ref().and_then(|mapping| Some((mapping, mapping.request.as_ref()?)));
+        let request = mapped.and_then(|(mapping, env)| Some((mapping.request.as_ref()?, env)));
         let made = match request {
-            Some((mapping, template)) => {
-                Some(Bytes::from(mapping::body(template, &mut mapping.env(view, kept))?))
-            }
+            Some((template, env)) => Some(Bytes::from(mapping::body(template, env)?)),
             None => {
                 let model = provider.model(&self.model);
                 (model != self.model).then(|| renamed(doc, client, &model)).flatten()
@@ -173,10 +182,10 @@ impl Plan {
         way: &Way,
         streams: bool,
         view: &View<'_>,
-        kept: &Kept,
+        mapped: Option<&mut Mapped<'_, '_>>,
     ) -> HeaderMap {
         let incoming = &self.incoming.headers;
-        let mut made = HeaderMap::new();
+        let mut made = HeaderMap::with_capacity(USUAL_HEADERS);
         if way.mapping.is_none() {
             way.protocol.forward.copy(incoming, &mut made);
             let dropped: Vec<HeaderName> =
@@ -199,8 +208,8 @@ impl Plan {
         let view = View { key, ..view.clone() };
         let mut env = view.env(OUTGOING, OUTGOING.len());
         headers::write(&way.protocol.headers, &mut env, &mut made);
-        if let Some(mapping) = &way.mapping {
-            headers::write(&mapping.headers, &mut mapping.env(&view, kept), &mut made);
+        if let Some((mapping, env)) = mapped {
+            headers::write(&mapping.headers, env, &mut made);
         }
         headers::write(&provider.headers, &mut env, &mut made);
         provider.header_lists.iter().for_each(|list| list.apply(&mut made));

@@ -7,8 +7,8 @@ use super::{Args, Directive, always, example, never, nothing};
 use crate::language::compile::{Compiler, Local, UNNAMED, is_word};
 use crate::language::condition::Condition;
 use crate::language::scope::{Env, Origin, Slot};
-use crate::language::template::{Binding, Fail, Items, Op, Template};
-use crate::language::value::Val;
+use crate::language::template::{Binding, Fail, Form, Items, Op, Reason, Template};
+use crate::language::value::{Turns, Val};
 use crate::text::yaml::{Kind, Node};
 
 pub(super) const TABLE: &[Directive] = &[
@@ -292,6 +292,14 @@ impl Op for If {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         self.branch(env).value(env)
     }
+
+    fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        self.branch(env).gather(env, values)
+    }
+
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        self.branch(env).turns(env)
+    }
 }
 
 struct Switch {
@@ -303,9 +311,12 @@ struct Switch {
 
 impl Switch {
     fn branch(&self, env: &mut Env<'_>) -> Result<&Template, Fail> {
-        let value = self.value.value(env)?;
-        let case = value.to_text().and_then(|text| self.keys.get(&*text)).and_then(|at| self.cases.get(*at));
-        Ok(case.unwrap_or(&self.default))
+        let place = |value: &Val<'_>| value.to_text().and_then(|text| self.keys.get(&*text).copied());
+        let place = match &self.value.0 {
+            Form::Hole(source) => source.look(env, place),
+            _ => place(&self.value.value(env)?),
+        };
+        Ok(place.and_then(|at| self.cases.get(at)).unwrap_or(&self.default))
     }
 }
 
@@ -320,6 +331,14 @@ impl Op for Switch {
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         self.branch(env)?.value(env)
+    }
+
+    fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        self.branch(env)?.gather(env, values)
+    }
+
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        self.branch(env)?.turns(env)
     }
 }
 
@@ -420,6 +439,16 @@ impl Op for Let {
         self.bind(env)?;
         self.body.value(env)
     }
+
+    fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        self.bind(env)?;
+        self.body.gather(env, values)
+    }
+
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        self.bind(env)?;
+        self.body.turns(env)
+    }
 }
 
 struct Need {
@@ -453,12 +482,12 @@ impl Failing {
         let message = text(&self.message).unwrap_or_else(|| "the request cannot be served".to_owned());
         let mut details = Vec::new();
         let gave = self.details.as_ref().is_some_and(|part| part.write(env, &mut details) == Ok(true));
-        Fail {
+        Fail::from(Reason {
             status: status.filter(|status| (400..600).contains(status)).unwrap_or(DEFAULT_STATUS),
             kind,
             message,
             details: gave.then_some(details),
-        }
+        })
     }
 }
 

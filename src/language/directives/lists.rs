@@ -11,7 +11,7 @@ use crate::language::condition::Condition;
 use crate::language::matchers;
 use crate::language::scope::Env;
 use crate::language::template::{Fail, Form, Items, Op, Template};
-use crate::language::value::{Num, Val};
+use crate::language::value::{Num, Turns, Type, Val};
 use crate::text::json;
 use crate::text::yaml::{Kind, Node};
 
@@ -178,6 +178,10 @@ impl Op for Whole {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         self.0.write(env, out)
     }
+
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        self.0.turns(env)
+    }
 }
 
 struct Flat(Template);
@@ -201,6 +205,21 @@ impl Op for Flat {
             items.item(|out| Ok(value.write_any(out)))?;
         }
         Ok(())
+    }
+
+    fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        if let Form::List(list) = &self.0.0 {
+            return list.iter().try_for_each(|item| item.gather(env, values));
+        }
+        let turns = self.0.turns(env)?;
+        values.extend(turns.filter(|value| value.kind() != Type::Nothing).map(Val::one));
+        Ok(())
+    }
+
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        let mut values = Vec::new();
+        self.gather(env, &mut values)?;
+        Ok(Turns::values(values))
     }
 }
 

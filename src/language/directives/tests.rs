@@ -31,8 +31,8 @@ fn give(compiled: &Template, template: &str, input: &str) -> Result<Option<Strin
     let mut env = Env::new(1);
     env.set(0, Val::Json(doc.root()));
     let mut out = Vec::new();
-    let gave = compiled.write(&mut env, &mut out).map_err(|fail| fail.message)?;
-    let value = compiled.value(&mut env).map_err(|fail| fail.message)?;
+    let gave = compiled.write(&mut env, &mut out).map_err(|fail| fail.message.clone())?;
+    let value = compiled.value(&mut env).map_err(|fail| fail.message.clone())?;
     let mut again = Vec::new();
     // Whether a template is written or evaluated, it must come to the same.
     assert_eq!((value.write_any(&mut again), &again), (gave, &out), "{template} written and evaluated");

@@ -177,14 +177,17 @@ impl Walk {
                 }
                 out.push(b'}');
                 // What no edit has touched can be looked at where it stands.
-                let mut object = if edited { produced(out, start) } else { wrap(node) };
-                let key = key.map(wrap).unwrap_or_default();
+                let mut stale = edited;
+                if !stale {
+                    env.set(self.slot, wrap(node));
+                }
+                env.set(self.key, key.map(wrap).unwrap_or_default());
                 for edit in &self.edits {
-                    env.set(self.slot, object.clone());
-                    env.set(self.key, key.clone());
-                    if edit.when.test(env) && edit.apply(&object, start, env, out)? {
-                        edited = true;
-                        object = produced(out, start);
+                    if std::mem::take(&mut stale) {
+                        env.set(self.slot, produced(out, start));
+                    }
+                    if edit.when.test(env) && edit.apply(self.slot, start, env, out)? {
+                        (edited, stale) = (true, true);
                     }
                 }
             }
@@ -200,15 +203,9 @@ fn produced(out: &[u8], start: usize) -> Val<'static> {
 }
 
 impl Edit {
-    /// Writes `object` anew, with this edit, in the place where it stands at the end of `out`; false if the edit
-    /// changes nothing.
-    fn apply<'a>(
-        &self,
-        object: &Val<'a>,
-        start: usize,
-        env: &mut Env<'a>,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Fail> {
+    /// Writes the object in `slot` anew, with this edit, in the place where it stands at the end of `out`; false if
+    /// the edit changes nothing.
+    fn apply(&self, slot: Slot, start: usize, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         let mut values: Vec<(&str, Val<'_>)> = Vec::new();
         for (name, template) in &self.set {
             values.push((name, template.value(env)?));
@@ -218,6 +215,7 @@ impl Edit {
             self.drop.iter().any(|dropped| dropped == name)
                 || also.iter().any(|dropped| dropped.as_str().as_deref() == Some(name))
         };
+        let object = env.get(slot).clone();
         let Some(object) = object.json() else { return Ok(false) };
         if values.is_empty() && !object.entries().any(|(name, _)| is_dropped(&name)) {
             return Ok(false);

@@ -43,7 +43,10 @@ impl Source {
     /// The first of the nodes selected now.
     pub(in crate::language) fn first<'a>(&self, env: &Env<'a>) -> Val<'a> {
         match self {
-            Source::Slot(slot, path) => env.get(*slot).select_first(path),
+            Source::Slot(slot, path) => match env.get(*slot) {
+                Val::Json(node) if path.is_single() => path.walk(*node).map_or(Val::Nothing, Val::Json),
+                value => value.select_first(path),
+            },
             Source::Known(value) => value.clone(),
         }
     }

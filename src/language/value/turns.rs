@@ -23,6 +23,11 @@ impl<'a> Turns<'a> {
     pub(super) fn nodes(nodes: Vec<Json<'a>>) -> Turns<'a> {
         Turns(Kind::Nodes(nodes.into_iter()))
     }
+
+    /// Over values that stand one by one already.
+    pub(in crate::language) fn values(values: Vec<Val<'a>>) -> Turns<'a> {
+        Turns(Kind::Values(values.into_iter()))
+    }
 }
 
 impl<'a> Val<'a> {
@@ -41,6 +46,14 @@ impl<'a> Val<'a> {
             value if value.kind() == Type::Null => Kind::None,
             value => Kind::One(value),
         })
+    }
+
+    /// The same value as one item of a list: several nodes are a list themselves.
+    pub(in crate::language) fn one(self) -> Val<'a> {
+        match self {
+            Val::List(_) | Val::Headers(_) => self.into_owned(),
+            value => value,
+        }
     }
 
     /// The same as a list.

@@ -1,6 +1,6 @@
 //! The tape: one pass over the text, one entry per value (and per key), in the order they stand.
 
-use super::{JsonError, JsonKind, number, strings};
+use super::{JsonError, JsonKind, Traces, number, strings};
 
 /// How many arrays and objects may stand inside one another.
 pub const MAX_DEPTH: usize = 128;
@@ -24,16 +24,21 @@ impl Node {
 /// A place and what is wrong there.
 pub(super) struct Flaw(pub usize, pub &'static str);
 
-/// Checks `text` and lays out its tape.
-pub(super) fn tape(text: &str) -> Result<Vec<Node>, JsonError> {
+/// The text is no JSON; [`Parser::flaw`] says why. (Of results with all that in them, each value would be a copy.)
+struct Failed;
+
+/// Checks `text`, lays out its tape, and notes what stands in it.
+pub(super) fn tape(text: &str) -> Result<(Vec<Node>, Traces), JsonError> {
     let bytes = text.as_bytes();
     if u32::try_from(bytes.len()).is_err() {
         return Err(JsonError::new(bytes, 0, "the text is longer than 4 GiB"));
     }
-    let mut parser = Parser { bytes, at: 0, nodes: Vec::with_capacity(room(bytes.len())) };
+    let nodes = Vec::with_capacity(room(bytes.len()));
+    let flaw = Flaw(0, "");
+    let mut parser = Parser { bytes, at: 0, nodes, traces: Traces::default(), flaw };
     match parser.run() {
-        Ok(()) => Ok(parser.nodes),
-        Err(Flaw(offset, message)) => Err(JsonError::new(bytes, offset, message)),
+        Ok(()) => Ok((parser.nodes, parser.traces)),
+        Err(Failed) => Err(JsonError::new(bytes, parser.flaw.0, parser.flaw.1)),
     }
 }
 
@@ -43,27 +48,32 @@ fn room(length: usize) -> usize {
     (length / 24).max((length / 8).min(256)) + 4
 }
 
-/// An array or object whose end has not been seen.
+/// An array or object whose end has not been seen. Until then its entry's `len` is how many values it had when
+/// another one began inside it, and its `next` is the entry of the one that it stands in itself: so the tape is the
+/// stack, and a short text costs no more than its length.
 #[derive(Clone, Copy)]
 struct Open {
-    index: usize,
+    index: u32,
     len: u32,
     object: bool,
 }
+
+/// The end of the chain: nothing is open.
+const NOTHING_OPEN: u32 = u32::MAX;
 
 struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     nodes: Vec<Node>,
+    traces: Traces,
+    flaw: Flaw,
 }
 
 impl Parser<'_> {
-    /// A loop over a stack of its own, so that depth costs no machine stack.
-    fn run(&mut self) -> Result<(), Flaw> {
-        const NONE: Open = Open { index: 0, len: 0, object: false };
-        let mut stack = [NONE; MAX_DEPTH];
+    /// A loop, so that depth costs no machine stack.
+    fn run(&mut self) -> Result<(), Failed> {
         let mut depth = 0;
-        let mut open = NONE;
+        let mut open = Open { index: NOTHING_OPEN, len: 0, object: false };
         if self.bytes.starts_with(b"\xEF\xBB\xBF") {
             self.at = 3;
         }
@@ -71,14 +81,17 @@ impl Parser<'_> {
             let first = self.peek();
             match first {
                 Some(b'{' | b'[') => {
-                    let Some(slot) = stack.get_mut(depth) else {
-                        return Err(Flaw(self.at, "nested more than 128 deep"));
-                    };
-                    *slot = open;
+                    if depth == MAX_DEPTH {
+                        return Err(self.fail(self.at, "nested more than 128 deep"));
+                    }
                     depth += 1;
-                    open = Open { index: self.nodes.len(), len: 0, object: first == Some(b'{') };
+                    if let Some(outer) = self.nodes.get_mut(open.index as usize) {
+                        outer.len = open.len;
+                    }
+                    let (start, outer) = (self.at as u32, open.index);
+                    open = Open { index: self.nodes.len() as u32, len: 0, object: first == Some(b'{') };
                     let kind = if open.object { JsonKind::Object } else { JsonKind::Array };
-                    self.push(kind, self.at, 0);
+                    self.nodes.push(Node { start, end: start, next: outer, len: 0, kind });
                     self.at += 1;
                     let closing = if open.object { b'}' } else { b']' };
                     if self.peek() != Some(closing) {
@@ -96,7 +109,7 @@ impl Parser<'_> {
                 if depth == 0 {
                     return match self.peek() {
                         None => Ok(()),
-                        Some(_) => Err(Flaw(self.at, "unexpected text after the value")),
+                        Some(_) => Err(self.fail(self.at, "unexpected text after the value")),
                     };
                 }
                 match self.peek() {
@@ -110,19 +123,21 @@ impl Parser<'_> {
                     }
                     Some(b'}') if open.object => {}
                     Some(b']') if !open.object => {}
-                    None => return Err(Flaw(self.at, "the text ends too early")),
-                    Some(_) if open.object => return Err(Flaw(self.at, "expected `,` or `}`")),
-                    Some(_) => return Err(Flaw(self.at, "expected `,` or `]`")),
+                    None => return Err(self.fail(self.at, "the text ends too early")),
+                    Some(_) if open.object => return Err(self.fail(self.at, "expected `,` or `}`")),
+                    Some(_) => return Err(self.fail(self.at, "expected `,` or `]`")),
                 }
                 self.at += 1;
                 let (end, next) = (self.at as u32, self.nodes.len() as u32);
-                if let Some(node) = self.nodes.get_mut(open.index) {
-                    node.end = end;
-                    node.next = next;
-                    node.len = open.len;
+                let mut outer = NOTHING_OPEN;
+                if let Some(node) = self.nodes.get_mut(open.index as usize) {
+                    outer = node.next;
+                    (node.end, node.next, node.len) = (end, next, open.len);
                 }
                 depth -= 1;
-                open = stack.get(depth).copied().unwrap_or(NONE);
+                if let Some(node) = self.nodes.get(outer as usize) {
+                    open = Open { index: outer, len: node.len, object: node.kind == JsonKind::Object };
+                }
             }
         }
     }
@@ -140,51 +155,70 @@ impl Parser<'_> {
 
     /// A key and its colon.
     #[inline]
-    fn key(&mut self, expected: &'static str) -> Result<(), Flaw> {
+    fn key(&mut self, expected: &'static str) -> Result<(), Failed> {
         match self.peek() {
-            Some(b'"') => self.string()?,
-            None => return Err(Flaw(self.at, "the text ends too early")),
-            Some(_) => return Err(Flaw(self.at, expected)),
+            Some(b'"') => {
+                let start = self.at + 1;
+                let escaped = self.string()?;
+                let raw = self.bytes.get(start..self.at - 1).unwrap_or_default();
+                self.traces.saw_name(raw, escaped);
+            }
+            None => return Err(self.fail(self.at, "the text ends too early")),
+            Some(_) => return Err(self.fail(self.at, expected)),
         }
         match self.peek() {
             Some(b':') => self.at += 1,
-            None => return Err(Flaw(self.at, "the text ends too early")),
-            Some(_) => return Err(Flaw(self.at, "expected `:`")),
+            None => return Err(self.fail(self.at, "the text ends too early")),
+            Some(_) => return Err(self.fail(self.at, "expected `:`")),
         }
         Ok(())
     }
 
     #[inline]
-    fn scalar(&mut self, first: Option<u8>, in_object: bool) -> Result<(), Flaw> {
+    fn scalar(&mut self, first: Option<u8>, in_object: bool) -> Result<(), Failed> {
         let start = self.at;
         match first {
-            Some(b'"') => self.string(),
+            Some(b'"') => {
+                let escaped = self.string()?;
+                let raw = self.bytes.get(start + 1..self.at - 1).unwrap_or_default();
+                self.traces.saw_text(raw, escaped);
+                Ok(())
+            }
             Some(b'-' | b'0'..=b'9') => {
-                self.at = number::scan(self.bytes, start)?;
+                self.at = number::scan(self.bytes, start).map_err(|Flaw(at, what)| self.fail(at, what))?;
                 self.push(JsonKind::Number, start, 0);
                 Ok(())
             }
             Some(b't') => self.word(b"true", JsonKind::Bool),
             Some(b'f') => self.word(b"false", JsonKind::Bool),
             Some(b'n') => self.word(b"null", JsonKind::Null),
-            None => Err(Flaw(start, "the text ends too early")),
-            Some(b'}' | b']') if in_object => Err(Flaw(start, "expected a value after `:`")),
-            Some(_) => Err(Flaw(start, "expected a value")),
+            None => Err(self.fail(start, "the text ends too early")),
+            Some(b'}' | b']') if in_object => Err(self.fail(start, "expected a value after `:`")),
+            Some(_) => Err(self.fail(start, "expected a value")),
         }
     }
 
-    fn string(&mut self) -> Result<(), Flaw> {
-        let start = self.at;
-        let (end, escaped) = strings::scan(self.bytes, start + 1)?;
-        self.at = end;
-        self.push(JsonKind::String, start, u32::from(escaped));
-        Ok(())
+    #[cold]
+    fn fail(&mut self, at: usize, what: &'static str) -> Failed {
+        self.flaw = Flaw(at, what);
+        Failed
     }
 
-    fn word(&mut self, word: &[u8], kind: JsonKind) -> Result<(), Flaw> {
+    /// A string. Says whether it has escapes.
+    #[inline]
+    fn string(&mut self) -> Result<bool, Failed> {
+        let start = self.at;
+        let (end, escaped) =
+            strings::scan(self.bytes, start + 1).map_err(|Flaw(at, what)| self.fail(at, what))?;
+        self.at = end;
+        self.push(JsonKind::String, start, u32::from(escaped));
+        Ok(escaped)
+    }
+
+    fn word(&mut self, word: &[u8], kind: JsonKind) -> Result<(), Failed> {
         let start = self.at;
         if !self.bytes.get(start..).is_some_and(|rest| rest.starts_with(word)) {
-            return Err(Flaw(start, "expected a value"));
+            return Err(self.fail(start, "expected a value"));
         }
         self.at += word.len();
         self.push(kind, start, 0);

@@ -12,14 +12,13 @@ fn plain_until(bytes: &[u8], at: usize) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
     while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * 0x22);
-        let backslash = word ^ (ONES * 0x5C);
-        // The high bit of each byte that is zero (or below 0x20). Borrows can only mark bytes above a true
-        // one, so the lowest mark is right, and the lowest is the one we want.
-        let marks = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let marks = marks & HIGH;
+        // The high bit of each byte that is a quote, a backslash, or below 0x20: there a subtraction borrows. It
+        // also does in bytes above such a one, so only the lowest mark is right, and the lowest is the one we want.
+        // Bytes beyond ASCII have the bit themselves, and are none of these.
+        let marks = (word ^ (ONES * 0x22)).wrapping_sub(ONES)
+            | (word ^ (ONES * 0x5C)).wrapping_sub(ONES)
+            | word.wrapping_sub(ONES * 0x20);
+        let marks = marks & !word & HIGH;
         if marks != 0 {
             return at + (marks.trailing_zeros() / 8) as usize;
         }
@@ -30,7 +29,7 @@ fn plain_until(bytes: &[u8], at: usize) -> usize {
 }
 
 /// Reads a string whose content begins at `at`: where it ends (after the quote) and whether it has escapes.
-#[inline]
+#[inline(always)]
 pub(super) fn scan(bytes: &[u8], at: usize) -> Result<(usize, bool), Flaw> {
     let mut at = at;
     let mut escaped = false;

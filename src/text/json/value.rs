@@ -139,16 +139,17 @@ impl<'a> Json<'a> {
         }
         // This is where mappings spend their time: a loop over the tape, and for most keys no look at the text.
         let (nodes, text) = (self.doc.nodes(), self.doc.text().as_bytes());
+        let room = key.len() + 2;
         let mut at = self.idx + 1;
         while at < node.next {
-            let (name, value) = (nodes.get(at as usize)?, nodes.get(at as usize + 1)?);
-            let inner = name.start as usize + 1..name.end as usize - 1;
-            let is_it = if name.len == 0 {
-                inner.len() == key.len() && text.get(inner) == Some(key.as_bytes())
-            } else {
-                Json::new(self.doc, at).is_str(key)
-            };
-            if is_it {
+            let [name, value] = nodes.get(at as usize..at as usize + 2)? else { return None };
+            if name.len != 0 {
+                if Json::new(self.doc, at).is_str(key) {
+                    return Some(Json::new(self.doc, at + 1));
+                }
+            } else if (name.end - name.start) as usize == room
+                && text.get(name.start as usize + 1..name.end as usize - 1) == Some(key.as_bytes())
+            {
                 return Some(Json::new(self.doc, at + 1));
             }
             at = value.next;
@@ -313,7 +314,11 @@ impl PartialEq for Json<'_> {
 }
 
 fn same_string(a: Json<'_>, b: Json<'_>) -> bool {
-    a.raw() == b.raw() || a.str() == b.str()
+    let (one, other) = (a.node(), b.node());
+    if one.len == 0 && other.len == 0 {
+        return one.end - one.start == other.end - other.start && a.inner(one) == b.inner(other);
+    }
+    a.str() == b.str()
 }
 
 fn same_object(a: Json<'_>, b: Json<'_>) -> bool {

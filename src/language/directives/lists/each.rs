@@ -21,12 +21,15 @@ pub(super) struct For {
     pub emit: Vec<Template>,
 }
 
+/// Takes what one turn gives.
+type Emit<'e, 'a> = &'e mut dyn FnMut(&Template, &mut Env<'a>) -> Result<(), Fail>;
+
 impl For {
-    /// Runs the loop; each turn's items go to `items`.
-    fn run(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
+    /// Runs the loop; each turn's templates go to `emit`.
+    fn run<'a>(&self, env: &mut Env<'a>, emit: Emit<'_, 'a>) -> Result<(), Fail> {
         let over = self.over.turns(env)?;
         if self.group.is_some() || self.beside.is_some() {
-            return self.run_together(over, env, items);
+            return self.run_together(over, env, emit);
         }
         let mut turn = 0;
         for (count, value) in over.enumerate() {
@@ -40,19 +43,14 @@ impl For {
             env.set(self.at, number(turn));
             turn += 1;
             for template in &self.emit {
-                template.items(env, items)?;
+                emit(template, env)?;
             }
         }
         Ok(())
     }
 
     /// The same where a turn has to do with its neighbours.
-    fn run_together<'a>(
-        &self,
-        over: Turns<'a>,
-        env: &mut Env<'a>,
-        items: &mut Items<'_>,
-    ) -> Result<(), Fail> {
+    fn run_together<'a>(&self, over: Turns<'a>, env: &mut Env<'a>, emit: Emit<'_, 'a>) -> Result<(), Fail> {
         self.set_beside(env, &[], 0);
         let values = self.turns(env, over)?;
         for (count, value) in values.iter().enumerate() {
@@ -60,7 +58,7 @@ impl For {
             env.set(self.at, number(count));
             self.set_beside(env, &values, count);
             for template in &self.emit {
-                template.items(env, items)?;
+                emit(template, env)?;
             }
         }
         Ok(())
@@ -122,13 +120,23 @@ impl Op for For {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         out.push(b'[');
         let mut items = Items::new(out);
-        self.run(env, &mut items)?;
+        self.run(env, &mut |template, env| template.items(env, &mut items))?;
         let gave = !items.is_empty();
         out.push(b']');
         Ok(gave)
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        self.run(env, items)
+        self.run(env, &mut |template, env| template.items(env, items))
+    }
+
+    fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
+        self.run(env, &mut |template, env| template.gather(env, values))
+    }
+
+    fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
+        let mut values = Vec::new();
+        self.gather(env, &mut values)?;
+        Ok(Turns::values(values))
     }
 }

@@ -1,0 +1,149 @@
+//! What may stand in a document, at a glance: paths to what surely does not are not walked.
+//!
+//! Two Bloom filters of one hash each: of the names of members, and of short strings. They are filled as the tape is
+//! laid, and asked with what a path cannot do without. Most of what mappings ask for is in no given document.
+
+use super::Json;
+
+/// Longer strings, in bytes, leave no trace. What rules compare with is shorter.
+pub const LONGEST: usize = 24;
+/// No character is written with more bytes than this, in an escape.
+const ESCAPED: usize = 6;
+
+/// One filter.
+type Bits = u128;
+
+/// The names and the short strings that may stand in a document, or that a path needs there.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Traces {
+    names: Bits,
+    texts: Bits,
+}
+
+impl Traces {
+    /// Needs a member of that name.
+    pub fn need_name(&mut self, name: &str) {
+        if is_plain(name) {
+            mark(&mut self.names, name.as_bytes());
+        }
+    }
+
+    /// Needs that string as a value.
+    pub fn need_text(&mut self, text: &str) {
+        if is_plain(text) && text.len() <= LONGEST {
+            mark(&mut self.texts, text.as_bytes());
+        }
+    }
+
+    /// Needs what the other needs, too.
+    pub fn join(&mut self, other: &Traces) {
+        self.names |= other.names;
+        self.texts |= other.texts;
+    }
+
+    /// Whether all that `needs` has may be here. False is certain.
+    #[inline]
+    pub fn may_have(&self, needs: &Traces) -> bool {
+        (needs.names & !self.names) | (needs.texts & !self.texts) == 0
+    }
+
+    /// Notes a member's name as the document writes it, between its quotes.
+    #[inline]
+    pub(super) fn saw_name(&mut self, raw: &[u8], escaped: bool) {
+        if escaped && has_code(raw) {
+            self.names = Bits::MAX;
+        } else {
+            mark(&mut self.names, raw);
+        }
+    }
+
+    /// The same for a string.
+    #[inline]
+    pub(super) fn saw_text(&mut self, raw: &[u8], escaped: bool) {
+        if escaped && raw.len() <= LONGEST * ESCAPED && has_code(raw) {
+            self.texts = Bits::MAX;
+        } else if raw.len() <= LONGEST {
+            mark(&mut self.texts, raw);
+        }
+    }
+}
+
+impl Json<'_> {
+    /// Whether all that `needs` has may stand in the document. False is certain.
+    #[inline]
+    pub fn may_have(self, needs: &Traces) -> bool {
+        self.doc().traces().may_have(needs)
+    }
+}
+
+/// Whether a text stands in documents as it is, unless somebody writes a character by its number.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\' | b'/' | 0x7f))
+}
+
+/// Whether there is an escape by number, which can stand for any character.
+#[cold]
+fn has_code(raw: &[u8]) -> bool {
+    raw.windows(2).any(|pair| pair == b"\\u")
+}
+
+#[inline]
+fn mark(bits: &mut Bits, text: &[u8]) {
+    *bits |= 1 << hash(text);
+}
+
+/// Seven bits from the length, the first and the last bytes.
+#[inline]
+fn hash(text: &[u8]) -> u32 {
+    let word = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
+        _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) | (u64::from(u32::from_le_bytes(*last)) << 32)
+            }
+            _ => text.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
+        },
+    };
+    ((word ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Traces;
+    use crate::text::json::Doc;
+
+    fn needing(name: &str, text: Option<&str>) -> Traces {
+        let mut needs = Traces::default();
+        needs.need_name(name);
+        text.iter().for_each(|text| needs.need_text(text));
+        needs
+    }
+
+    #[test]
+    fn what_is_there_is_never_denied() {
+        let document = r#"{"a":1,"type":"image","a_long_name_of_many_words":{"x\/y":"q\/r"},"\u0074wo":"\u0061bc","":["", "plain"]}"#;
+        let doc = Doc::parse(document).unwrap();
+        let table = [
+            ("a", None),
+            ("type", Some("image")),
+            ("a_long_name_of_many_words", None),
+            ("x/y", Some("q/r")),
+            ("two", Some("abc")),
+            ("", Some("")),
+            ("", Some("plain")),
+        ];
+        for (name, text) in table {
+            assert!(doc.root().may_have(&needing(name, text)), "{name} {text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_denied() {
+        let doc = Doc::parse(r#"{"type":"text","text":"image, and more than that","n":"a\nb"}"#).unwrap();
+        for (name, text) in [("cache_control", None), ("type", Some("image")), ("texts", None)] {
+            assert!(!doc.root().may_have(&needing(name, text)), "{name} {text:?}");
+        }
+        assert!(!Doc::null().root().may_have(&needing("type", None)));
+        assert!(Doc::null().root().may_have(&Traces::default()));
+    }
+}
