@@ -245,6 +245,28 @@ async fn errors_of_the_router_speak_the_protocol_of_the_path() {
     let packed = client.with("content-encoding", "gzip").post("/v1/messages", "{}").await;
     assert_eq!(packed.status, 415);
     assert_eq!(first.count(), 0);
+    // Each of them has its record, with the reason where nobody looked at what was asked.
+    let page = client.get("/-/decisions?failed=true").await.json();
+    let told: Vec<(u64, bool)> = page["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| (record["answer"]["status"].as_u64().unwrap(), record["refused"].is_string()))
+        .collect();
+    let wanted = [
+        (415, true),
+        (405, false),
+        (404, false),
+        (404, false),
+        (405, false),
+        (405, false),
+        (400, false),
+        (413, true),
+    ];
+    assert_eq!(told, wanted, "{page}");
+    let id = packed.header("x-rulegate-request").unwrap();
+    let record = client.get(&format!("/-/decisions/{id}")).await.json();
+    assert!(record["refused"].as_str().unwrap().contains("compressed"), "{record}");
 }
 
 #[tokio::test]
@@ -285,6 +307,13 @@ async fn client_keys_open_the_door_and_go_no_further() {
         (401, json!("authentication_error"))
     );
     assert_eq!(first.count(), 0);
+    let page = router.client().get("/-/decisions").await.text();
+    assert!(page.contains("\"refused\":\"") && !page.contains("wrong") && !page.contains("Hello"), "{page}");
+    let metrics = router.client().get("/-/metrics").await.text();
+    assert!(
+        metrics.contains(r#"rulegate_requests_total{route="-",provider="-",status="401"} 2"#),
+        "{metrics}"
+    );
     assert_eq!(ask(router.client().with("x-api-key", "open-sesame")).await.status, 200);
     assert_eq!(ask(router.client().with("authorization", "Bearer open-sesame")).await.status, 200);
     assert!(first.received().iter().all(|sent| !sent.head.contains("open-sesame")));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName};
-use http::{HeaderValue, Method, Response};
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::attempt::{self, Rest};
 use super::body::ReplyBody;
@@ -29,6 +29,8 @@ use waiting::Waiting;
 
 /// As much of a path that no route has is kept, in characters.
 const LONGEST_PATH: usize = 200;
+/// The same of a method.
+const LONGEST_METHOD: usize = 20;
 
 /// What every request needs and no reload replaces.
 #[derive(Default)]
@@ -86,13 +88,32 @@ pub async fn probe(world: Arc<World>, engine: Arc<Engine>, probe: &Probe) {
     }
 }
 
+/// Answers a request whose body nobody will look at: the caller may not come in, or it could not be read.
+pub fn refuse(
+    world: &World,
+    engine: &Engine,
+    method: &Method,
+    path: &str,
+    status: StatusCode,
+    message: String,
+) -> Response<ReplyBody> {
+    let id = clock::request_id();
+    tracing::info!("[{id}] {status}: {message}");
+    let answer = engine.error_answer(path, status, &message, &id);
+    let decision = unplanned(engine, &id, method, path, &answer, world.clock.now());
+    world.metrics.answered(&decision);
+    let decision = Decision { refused: Some(message), ..decision };
+    world.decisions.push_refused(decision, engine.keeping);
+    respond(&id, answer)
+}
+
 /// The record of a request that no route takes, or that no engine can read.
 fn unplanned(engine: &Engine, id: &str, method: &Method, path: &str, answer: &Answer, now: Ms) -> Decision {
     let mut decision = Decision {
         id: id.to_owned(),
         at: now,
         rules_version: engine.version.clone(),
-        method: method.to_string(),
+        method: method.as_str().chars().take(LONGEST_METHOD).collect(),
         path: path.chars().take(LONGEST_PATH).collect(),
         ..Decision::default()
     };

@@ -135,8 +135,7 @@ impl Router {
         match read {
             Ok(body) => self.answer(engine, parts, id, body).await,
             Err((status, message)) => {
-                tracing::info!("[{id}] {status}: {message}");
-                proxy::respond(&id, engine.error_answer(parts.uri.path(), status, &message, &id))
+                proxy::refuse(&self.world, engine, &parts.method, parts.uri.path(), status, message)
             }
         }
     }

@@ -49,6 +49,7 @@ impl Decision {
                 "reason": stream.reason,
                 "after_ms": self.since(stream.at),
             })),
+            "refused": self.refused,
             "client_left_after_ms": self.client_left.map(|at| self.since(at)),
             "prompt": self.prompt.as_ref().map(|prompt| String::from_utf8_lossy(prompt)),
         })
