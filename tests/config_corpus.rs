@@ -153,7 +153,7 @@ fn no_damage_leads_to_anything_but_findings() {
         files.0.insert(Path::new("parts").join(name), part(name));
     }
     let others =
-        [Kind::Null, Kind::String("${X}".into()), Kind::Map(Vec::new()), Kind::Number("-1.5".into())];
+        [Kind::Null, Kind::String("${X}".into()), Kind::Map(vec![].into()), Kind::Number("-1.5".into())];
     // Every fifth, which visits each place with one of the four.
     for damaged in others.iter().flat_map(|other| damaged(&whole, other)).step_by(5) {
         let mut bytes = Vec::new();

@@ -12,10 +12,12 @@ use super::diagnostic::{Diagnostic, FileId, Span};
 mod build;
 mod node;
 mod scalar;
+mod shared;
 mod traps;
 
 use build::{Builder, Word};
 pub use node::{Key, Kind, Node};
+pub use shared::Shared;
 use traps::Trouble;
 
 /// Values may stand this deep in one another.

@@ -181,7 +181,7 @@ impl FromNode for Expect {
                 providers.push(key, expected);
             }
         }
-        let facts = Node { span: head_span(node), kind: Kind::Map(facts) };
+        let facts = Node { span: head_span(node), kind: Kind::Map(facts.into()) };
         Some(Expect { facts: ExpectFacts::from_node(&facts, diags)?, providers })
     }
 

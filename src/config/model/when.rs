@@ -258,7 +258,7 @@ fn fact(key: &Key, value: &Node, diags: &mut Diagnostics) -> Option<Fact> {
         "attempt" => Some(Fact::Attempt(value.clone())),
         "dropped" => Several::from_node(value, diags).map(Fact::Dropped),
         path if path.starts_with('$') => {
-            let kind = Kind::Map(vec![(key.clone(), value.clone())]);
+            let kind = Kind::Map(vec![(key.clone(), value.clone())].into());
             Some(Fact::Path(Node { span: key.span, kind }))
         }
         other => {

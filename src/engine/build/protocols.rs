@@ -108,12 +108,12 @@ impl Build<'_> {
     fn ask_stream(&mut self, path: &model::Spanned<String>) -> Option<Patch> {
         let node = |kind| Node { span: path.span, kind };
         let key = |text: &str| Key { text: text.to_owned(), span: path.span };
-        let set = node(Kind::Map(vec![(key(&path.value), node(Kind::Bool(true)))]));
-        let edit = node(Kind::Map(vec![(key("set"), set)]));
+        let set = node(Kind::Map(vec![(key(&path.value), node(Kind::Bool(true)))].into()));
+        let edit = node(Kind::Map(vec![(key("set"), set)].into()));
         let scope = names::scope(ROUTING);
         // What is wrong with the path is told once, where it is read.
         let mut ignored = Diagnostics::new();
-        compile::patch(&node(Kind::List(vec![edit])), &scope, &mut ignored)
+        compile::patch(&node(Kind::List(vec![edit].into())), &scope, &mut ignored)
     }
 
     fn unknown_part(&mut self, key: &Key) {

@@ -188,7 +188,7 @@ impl Build<'_> {
     /// A fact that is a path with a matcher in disguise.
     fn matched(&mut self, path: &str, span: Span, matcher: &Node, scope: &Scope) -> Option<Test> {
         let key = Key { text: path.to_owned(), span };
-        let node = Node { span, kind: Kind::Map(vec![(key, matcher.clone())]) };
+        let node = Node { span, kind: Kind::Map(vec![(key, matcher.clone())].into()) };
         let written = path.trim_start_matches('$').replacen('.', " ", 1);
         Some(Test::Path(Arc::new(compile::condition(&node, scope, self.diags)?), written))
     }

@@ -192,7 +192,7 @@ fn headers(expected: &Table<Node>, got: &HeaderMap, wrong: &mut Vec<Wrong>) {
 fn condition(key: &Key, matcher: &Node, value: &Val<'_>, wrong: &mut Vec<Wrong>) {
     let scope = Scope::new(&[""]);
     let mut diags = Diagnostics::new();
-    let node = Node { span: key.span, kind: Kind::Map(vec![(key.clone(), matcher.clone())]) };
+    let node = Node { span: key.span, kind: Kind::Map(vec![(key.clone(), matcher.clone())].into()) };
     let compiled = Compiler::new(&scope, &mut diags).condition(&node);
     let mut env = Env::new(scope.len());
     env.set(0, value.clone());

@@ -237,7 +237,7 @@ impl<'t> Fixture<'t> {
             None => (expected, None),
         };
         let got = data_of(&output, self.job.client.stream.as_ref().and_then(|shape| shape.done.as_deref()));
-        let list = Node { span: self.test.expect.span, kind: Kind::List(events.to_vec()) };
+        let list = Node { span: self.test.expect.span, kind: Kind::List(events.to_vec().into()) };
         match Doc::parse(got) {
             Ok(doc) => compare::value(&list, doc.root(), "$", wrong),
             Err(error) => {

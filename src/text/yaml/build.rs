@@ -74,7 +74,7 @@ impl<'t> Builder<'t> {
 
     /// The whole document. One without any value is an empty mapping.
     pub(super) fn finish(self) -> Node {
-        self.root.unwrap_or(Node { span: Span::new(self.file, 0, 0), kind: Kind::Map(Vec::new()) })
+        self.root.unwrap_or(Node { span: Span::new(self.file, 0, 0), kind: Kind::Map(Vec::new().into()) })
     }
 
     pub(super) fn document(&mut self, span: Span) -> Result<(), Diagnostic> {
@@ -125,8 +125,8 @@ impl<'t> Builder<'t> {
         let end = if flow { end } else { last.map_or(start, |last| later(start, last)) };
         let span = Span { end: end.end, ..start };
         let kind = match items {
-            Items::List(items) => Kind::List(items),
-            Items::Map { entries, .. } => Kind::Map(merged(entries)?),
+            Items::List(items) => Kind::List(items.into()),
+            Items::Map { entries, .. } => Kind::Map(merged(entries)?.into()),
         };
         self.add(Node { span, kind }, anchor)
     }
@@ -184,7 +184,7 @@ impl<'t> Builder<'t> {
         match self.open.last_mut() {
             None => {
                 let nothing = node.is_null() && node.span.start == node.span.end;
-                let kind = if nothing { Kind::Map(Vec::new()) } else { node.kind };
+                let kind = if nothing { Kind::Map(Vec::new().into()) } else { node.kind };
                 self.root = Some(Node { span: node.span, kind });
             }
             Some(Open { items: Items::List(items), .. }) => items.push(node),
@@ -223,7 +223,7 @@ fn merged(entries: Vec<Entry>) -> Result<Vec<(Key, Node)>, Diagnostic> {
         }
         let sources = match value.kind {
             Kind::List(sources) => sources,
-            kind => vec![Node { span: value.span, kind }],
+            kind => vec![Node { span: value.span, kind }].into(),
         };
         for source in sources {
             let found = source.type_name();

@@ -1,5 +1,6 @@
 //! A YAML document as a tree in which every key and value knows its place.
 
+use super::shared::Shared;
 use crate::text::diagnostic::Span;
 use crate::text::json::write_str;
 
@@ -24,9 +25,9 @@ pub enum Kind {
     /// A text, quoted or not.
     String(String),
     /// A list.
-    List(Vec<Node>),
+    List(Shared<Node>),
     /// A mapping, in the order of the file, without duplicate keys.
-    Map(Vec<(Key, Node)>),
+    Map(Shared<(Key, Node)>),
 }
 
 /// A key of a mapping. `404:` and `"404":` are the same key.
