@@ -91,6 +91,20 @@ async fn a_state_that_cannot_be_written_is_one_warning_and_no_state_is_none() {
 }
 
 #[tokio::test]
+async fn a_reload_says_where_the_state_is_kept_from_then_on() {
+    let (_first, _second, rules) = providers().await;
+    let router = Router::start(rules.as_str()).await;
+    assert_eq!(who_answers(&router).await, "second");
+    for (state, told) in [("elsewhere.json", "elsewhere.json"), ("off", "in no file any more")] {
+        router.folder.write("rules.yaml", &format!("{rules}\nstate: {state}\n"));
+        assert_eq!(router.client().post("/-/reload", "").await.status, 200);
+        router.logged(&["what is known of providers is kept in", told]).await;
+    }
+    let kept: Value = serde_json::from_str(&router.folder.read("elsewhere.json")).unwrap();
+    assert!(kept["pauses"].as_array().is_some_and(|pauses| !pauses.is_empty()), "{kept}");
+}
+
+#[tokio::test]
 async fn a_provider_is_cleared_by_a_request_and_by_the_command_line() {
     let (first, _second, rules) = providers().await;
     let router = Router::start(rules).await;

@@ -19,7 +19,7 @@ use super::reload::watch::FileWatch;
 use super::reload::{self, Handle, Hangup, Report};
 use super::router::Router;
 use super::server::{self, Patience};
-use super::state::{self, StateFile};
+use super::state::{self, Keeper};
 use super::stores::Stores;
 
 /// How to start a router.
@@ -89,7 +89,7 @@ pub struct Running {
     router: Arc<Router>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<usize>,
-    state: Option<Arc<StateFile>>,
+    state: Arc<Keeper>,
     helpers: Vec<JoinHandle<()>>,
 }
 
@@ -117,13 +117,9 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
         return Err(StartError::Rules(objection.to_owned()));
     }
 
-    let state = options.state.as_deref().or(ready.engine.state.as_deref());
-    let state = StateFile::of(&path, state).map(Arc::new);
-    let (state, known) = blocking(move || {
-        let known = state.as_ref().map(|file| file.read()).unwrap_or_default();
-        (state, known)
-    })
-    .await?;
+    let state = Arc::new(Keeper::new(&path, options.state, &ready.engine));
+    let keeper = state.clone();
+    let known = blocking(move || keeper.read()).await?;
     let world = Arc::new(World { clock: options.clock, stores: Stores::with(known), ..World::default() });
     let (handle, wishes) = reload::channel();
     let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
@@ -133,11 +129,11 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     reload::rules::improve(&router);
 
     let watch = options.follow.then(FileWatch::new);
-    let mut helpers = vec![
+    let helpers = vec![
         tokio::spawn(probes::run(router.clone())),
         tokio::spawn(reload::follow(router.clone(), source, first, watch, hangup, wishes)),
+        tokio::spawn(state::keep(state.clone(), router.clone())),
     ];
-    helpers.extend(state.clone().map(|file| tokio::spawn(state::keep(file, router.world().clone()))));
     let (stop, stopped) = oneshot::channel::<()>();
     let patience = Patience { drain: router.rules().engine.limits.shutdown, ..options.patience };
     let server = tokio::spawn(server::run(listener, router.clone(), patience, async move {
@@ -193,10 +189,8 @@ impl Running {
             let _ = stop.send(());
         }
         let cut = (&mut self.server).await.unwrap_or(0);
-        if let Some(file) = self.state.take() {
-            let world = self.router.world().clone();
-            let _ = blocking(move || file.write(&world.stores)).await;
-        }
+        let (keeper, router) = (self.state.clone(), self.router.clone());
+        let _ = blocking(move || keeper.write(&router.rules().engine, &router.world().stores)).await;
         cut
     }
 }
