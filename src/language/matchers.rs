@@ -273,21 +273,22 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
         _ => vec![node],
     };
     let mut found = Vec::new();
+    let mut sound = true;
     for name in names {
         // A bare `null` in YAML is null itself, and means the word here.
         let text = if name.kind == Kind::Null { Some("null") } else { name.as_str() };
         match text.and_then(|text| STATES.iter().find(|(word, ..)| *word == text)) {
             Some((_, state, _)) => found.push(*state),
             None => {
+                sound = false;
                 let words: Vec<_> = STATES.iter().map(|(word, ..)| *word).collect();
                 c.error("unknown-state", name.span, "`is` does not know this")
                     .did_you_mean(text.unwrap_or_default(), words.iter().copied())
                     .help(format!("it knows {}", words.join(", ")));
-                return None;
             }
         }
     }
-    Some(found)
+    sound.then_some(found)
 }
 
 /// Compiles a regular expression, reporting where it is wrong.
