@@ -49,3 +49,4 @@ clients:
     cp tests/clients/sdk.mjs target/clients/sdk.mjs
     target/clients/python/bin/python tests/clients/run.py target/clients/sdk.mjs
     target/clients/python/bin/python tests/clients/second_door.py
+    target/clients/python/bin/python tests/clients/continue.py

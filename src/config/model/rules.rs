@@ -53,7 +53,7 @@ record! {
         recovery: Option<Recovery>,
         /// The file that lets cool downs, the choice made by hand and counters survive a restart, from the folder
         /// of the rules on; `off` for none. Default: beside the rules, with the ending `.state.json`. Read when
-        /// the router starts.
+        /// the router starts; rules that are read again may have it written elsewhere from then on.
         state: Option<Spanned<String>>,
         /// How requests are shared out among providers with the same `priority`; a route may say otherwise.
         spread: Option<Spread>,

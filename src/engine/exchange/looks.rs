@@ -45,6 +45,7 @@ impl Exchange {
     /// What was held back until the commit, as the client will read it.
     pub fn held(&self) -> &[u8] {
         match &self.body {
+            _ if !self.ready.is_empty() => &self.ready,
             Body::Translating(machine) if self.output.is_empty() => machine.held(),
             _ => &self.output,
         }
