@@ -86,6 +86,8 @@ pub struct Way {
     pub(super) rules: Option<Arc<Rules>>,
     /// `$provider` for each model rule of the provider whose name is fixed.
     documents: Vec<Option<Doc>>,
+    /// `$provider` for the others, without the model's name.
+    document: Doc,
 }
 
 /// The providers that have no way on a route, and why: `order` has those that the route names.
@@ -116,14 +118,15 @@ impl Way {
         mapping: Option<&Arc<Mapping>>,
     ) -> Way {
         let defaults = mapping.map(|mapping| mapping.parameters.as_slice()).unwrap_or_default();
-        let document = |model: &String| provider.document(defaults, model);
+        let document = |model: &str| provider.document(defaults, model);
         Way {
             provider: place,
             key: 0,
             protocol: protocol.clone(),
             mapping: mapping.cloned(),
             rules: None,
-            documents: provider.models.iter().map(|rule| rule.fixed.as_ref().map(document)).collect(),
+            documents: provider.models.iter().map(|rule| rule.fixed.as_deref().map(document)).collect(),
+            document: document(""),
         }
     }
 
@@ -136,8 +139,10 @@ impl Way {
     pub(super) fn document(&self, provider: &Provider, asked: &str) -> Doc {
         let (model, rule) = provider.named(asked);
         let ready = rule.and_then(|rule| self.documents.get(rule)).cloned().flatten();
-        let defaults = self.mapping.as_ref().map(|mapping| mapping.parameters.as_slice()).unwrap_or_default();
-        ready.unwrap_or_else(|| provider.document(defaults, &model))
+        ready.unwrap_or_else(|| match self.document.root().get("model") {
+            Some(place) => self.document.with_str(place.index(), &model),
+            None => self.document.clone(),
+        })
     }
 }
 

@@ -71,6 +71,38 @@ impl Doc {
         Doc { inner: Arc::new(Inner { text, nodes, traces }) }
     }
 
+    /// The same document with `s` in the place of the string at tape index `idx`; nothing is checked again. Where
+    /// no string stands, it is the same document altogether.
+    pub fn with_str(&self, idx: u32, s: &str) -> Doc {
+        let old = self.tape(idx);
+        let (from, to) = (old.start as usize, old.end as usize);
+        let (Some(before), Some(after)) = (self.text().get(..from), self.text().get(to..)) else {
+            return self.clone();
+        };
+        if old.kind != JsonKind::String {
+            return self.clone();
+        }
+        let mut text = Vec::with_capacity(before.len() + s.len() + after.len() + 2);
+        text.extend_from_slice(before.as_bytes());
+        write_str(&mut text, s);
+        let end = text.len();
+        let raw = text.get(from + 1..end - 1).unwrap_or_default();
+        let mut traces = *self.traces();
+        traces.saw_text(raw, true);
+        let escaped = u32::from(raw.contains(&b'\\'));
+        text.extend_from_slice(after.as_bytes());
+        let moved = |at: u32| if at >= old.end { at - old.end + end as u32 } else { at };
+        let shifted = |node: &Node| Node { start: moved(node.start), end: moved(node.end), ..*node };
+        let mut nodes: Vec<Node> = self.nodes().iter().map(shifted).collect();
+        if let Some(node) = nodes.get_mut(idx as usize) {
+            node.len = escaped;
+        }
+        match String::from_utf8(text) {
+            Ok(text) => Doc { inner: Arc::new(Inner { text, nodes, traces }) },
+            Err(_) => self.clone(),
+        }
+    }
+
     /// The whole value.
     pub fn root(&self) -> Json<'_> {
         self.node(0)

@@ -205,7 +205,7 @@ impl Parser<'_> {
     }
 
     /// A string. Says whether it has escapes.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<bool, Failed> {
         let start = self.at;
         let (end, escaped) =
@@ -225,7 +225,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, kind: JsonKind, start: usize, len: u32) {
         let next = self.nodes.len() as u32 + 1;
         self.nodes.push(Node { start: start as u32, end: self.at as u32, next, len, kind });

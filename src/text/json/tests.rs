@@ -257,3 +257,18 @@ proptest! {
         agree_on(&bytes);
     }
 }
+
+#[test]
+fn a_string_in_another_place_is_as_if_read_anew() {
+    let doc = Doc::parse(r#"{"a":[1,"x"],"model":"", "b":{"c":"d"}}"#).unwrap();
+    for text in ["", "m", "a \"quoted\" name\n", "größer"] {
+        let place = doc.root().get("model").unwrap().index();
+        let made = doc.with_str(place, text);
+        let read = Doc::parse(made.text().to_owned()).unwrap();
+        assert_eq!(made.root().get("model").unwrap().str().as_deref(), Some(text));
+        assert_eq!(format!("{:?}", made.nodes()), format!("{:?}", read.nodes()), "{text}");
+        assert_eq!(made.root().get("b").unwrap().get("c").unwrap().raw(), "\"d\"");
+    }
+    let list = doc.root().get("a").unwrap().index();
+    assert_eq!(doc.with_str(list, "z").text(), doc.text());
+}

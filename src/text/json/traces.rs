@@ -11,7 +11,7 @@ pub const LONGEST: usize = 24;
 const ESCAPED: usize = 6;
 
 /// One filter.
-type Bits = u128;
+type Bits = [u64; 2];
 
 /// The names and the short strings that may stand in a document, or that a path needs there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,21 +37,23 @@ impl Traces {
 
     /// Needs what the other needs, too.
     pub fn join(&mut self, other: &Traces) {
-        self.names |= other.names;
-        self.texts |= other.texts;
+        let add = |ours: &mut Bits, theirs: &Bits| ours.iter_mut().zip(theirs).for_each(|(a, b)| *a |= b);
+        add(&mut self.names, &other.names);
+        add(&mut self.texts, &other.texts);
     }
 
     /// Whether all that `needs` has may be here. False is certain.
     #[inline]
     pub fn may_have(&self, needs: &Traces) -> bool {
-        (needs.names & !self.names) | (needs.texts & !self.texts) == 0
+        let missing = |needs: Bits, has: Bits| (needs[0] & !has[0]) | (needs[1] & !has[1]);
+        missing(needs.names, self.names) | missing(needs.texts, self.texts) == 0
     }
 
     /// Notes a member's name as the document writes it, between its quotes.
     #[inline]
     pub(super) fn saw_name(&mut self, raw: &[u8], escaped: bool) {
         if escaped && has_code(raw) {
-            self.names = Bits::MAX;
+            self.names = [u64::MAX; 2];
         } else {
             mark(&mut self.names, raw);
         }
@@ -61,7 +63,7 @@ impl Traces {
     #[inline]
     pub(super) fn saw_text(&mut self, raw: &[u8], escaped: bool) {
         if escaped && raw.len() <= LONGEST * ESCAPED && has_code(raw) {
-            self.texts = Bits::MAX;
+            self.texts = [u64::MAX; 2];
         } else if raw.len() <= LONGEST {
             mark(&mut self.texts, raw);
         }
@@ -89,12 +91,15 @@ fn has_code(raw: &[u8]) -> bool {
 
 #[inline]
 fn mark(bits: &mut Bits, text: &[u8]) {
-    *bits |= 1 << hash(text);
+    let hash = hash(text);
+    if let Some(word) = bits.get_mut((hash >> 6) as usize) {
+        *word |= 1 << (hash & 63);
+    }
 }
 
 /// Seven bits from the length, the first and the last bytes.
 #[inline]
-fn hash(text: &[u8]) -> u32 {
+fn hash(text: &[u8]) -> u64 {
     let word = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
         _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
@@ -104,7 +109,7 @@ fn hash(text: &[u8]) -> u32 {
             _ => text.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
         },
     };
-    ((word ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57) as u32
+    (word ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57
 }
 
 #[cfg(test)]
