@@ -60,9 +60,11 @@ impl World {
 
     fn with(has_key: fn(&str) -> bool) -> World {
         // As a router has it a moment after its start.
-        let Loaded { rules, hash, .. } = load_with(has_key);
+        let Loaded { rules, hash, mut diagnostics, .. } = load_with(has_key);
         let rules = rules.expect("the shipped rules are read");
-        let engine = engine::build_for_providers(&rules, &hash).expect("the shipped rules compile");
+        let engine = engine::build(&rules, &hash, &mut diagnostics)
+            .and_then(|first| engine::build_for_providers(&rules, &first));
+        let engine = engine.expect("the shipped rules compile");
         World { engine: Arc::new(engine) }
     }
 

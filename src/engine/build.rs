@@ -13,7 +13,7 @@ use super::headers::ListEdit;
 use super::judge::texts::Texts;
 use super::judge::{Rule, Rules};
 use super::mapping::Mapping;
-use super::names::{self, OUTGOING, ROUTING};
+use super::names::{self, Names, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
 use super::provider::{ModelRule, Provider};
 use super::route::{Route, Way, left_out};
@@ -32,19 +32,20 @@ const VERSION: usize = 12;
 
 /// Compiles the rules. `hash` names their content. `None` if anything is wrong; `diags` says what.
 pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Option<Engine> {
-    compiled(rules, hash, false, diags)
+    compiled(rules, hash, None, diags)
 }
 
 /// The same once more, with a mapping of its own for each provider: what the provider's parameters decide is
-/// decided. It answers the same, sooner, and takes longer to build. For rules that [`build`] found nothing wrong with.
-pub fn build_for_providers(rules: &model::Rules, hash: &str) -> Option<Engine> {
-    compiled(rules, hash, true, &mut Diagnostics::new())
+/// decided. It answers the same, sooner, and takes longer to build. `first` is what [`build`] made of these rules; what
+/// can be is shared with it.
+pub fn build_for_providers(rules: &model::Rules, first: &Engine) -> Option<Engine> {
+    compiled(rules, &first.version, Some(first), &mut Diagnostics::new())
 }
 
 fn compiled(
     rules: &model::Rules,
     hash: &str,
-    for_providers: bool,
+    first: Option<&Engine>,
     diags: &mut Diagnostics,
 ) -> Option<Engine> {
     let mut found = Diagnostics::new();
@@ -53,13 +54,17 @@ fn compiled(
         diags: &mut found,
         texts: Texts::default(),
         repairs: Vec::new(),
-        parts: Parts::default(),
+        parts: first.map(|first| first.parts.clone()).unwrap_or_default(),
     };
     let repairs = build.repairs(&rules.repairs);
-    let protocols: Vec<Arc<Protocol>> =
-        rules.protocols.iter().map(|it| Arc::new(build.protocol(it))).collect();
-    let mappings: Vec<Arc<Mapping>> =
-        rules.mappings.iter().map(|it| Arc::new(build.mapping(it, &protocols))).collect();
+    let protocols: Vec<Arc<Protocol>> = match first {
+        Some(first) => first.protocols.clone(),
+        None => rules.protocols.iter().map(|it| Arc::new(build.protocol(it))).collect(),
+    };
+    let mappings: Vec<Arc<Mapping>> = match first {
+        Some(first) => first.mappings.clone(),
+        None => rules.mappings.iter().map(|it| Arc::new(build.mapping(it, &protocols))).collect(),
+    };
     let common = build.failover(&rules.failover, &[&repairs]);
     let mut providers: Vec<Provider> = rules
         .providers
@@ -69,10 +74,10 @@ fn compiled(
     let mut routes: Vec<Route> =
         rules.routes.iter().map(|it| build.route(it, &providers, &protocols, &mappings, &repairs)).collect();
     let probes = probe::build(rules, &routes, &providers, build.diags);
-    if for_providers && !build.diags.has_errors() {
+    if first.is_some() && !build.diags.has_errors() {
         build.specialise(&mut routes, &providers, &protocols);
     }
-    let Build { mut texts, repairs, .. } = build;
+    let Build { mut texts, repairs, parts, .. } = build;
     texts.seal();
     for provider in &mut providers {
         provider.rules.seal(&provider.name, &texts);
@@ -109,6 +114,7 @@ fn compiled(
         mappings,
         repairs,
         texts,
+        parts,
     })
 }
 
@@ -144,6 +150,13 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
+    /// A scope with these names, which shares what has compiled before.
+    fn scope(&self, names: Names) -> Scope {
+        let mut scope = names::scope(names);
+        scope.share(&self.parts);
+        scope
+    }
+
     fn provider(
         &mut self,
         name: &str,
@@ -155,7 +168,7 @@ impl Build<'_> {
         let own_repairs = self.repairs(&from.repairs);
         let own = self.failover(&from.failover, &[&own_repairs, repairs]);
         let rules: Vec<Arc<Rule>> = own.iter().chain(common).cloned().collect();
-        let scope = names::scope(OUTGOING);
+        let scope = self.scope(OUTGOING);
         let auth = from.auth.as_ref().and_then(|auth| self.auth(auth, &scope));
         let headers = self.headers(&from.headers, &scope);
         let mut models = Vec::new();
@@ -205,7 +218,7 @@ impl Build<'_> {
     }
 
     fn patch(&mut self, node: Option<&Node>) -> Option<Patch> {
-        let scope = names::scope(ROUTING);
+        let scope = self.scope(ROUTING);
         let patch = compile::patch(node?, &scope, self.diags);
         scope.finish(self.diags);
         patch
@@ -261,7 +274,7 @@ impl Build<'_> {
             Some(_) => left_out(providers, &order, &ways),
             None => Arc::from([]),
         };
-        let scope = names::scope(ROUTING);
+        let scope = self.scope(ROUTING);
         let when = from.when.as_ref().and_then(|when| self.when(when, &scope));
         let otherwise = self.template(from.otherwise.as_ref(), &scope);
         let answer = self.template(from.answer.as_ref(), &scope);

@@ -27,6 +27,7 @@ pub use provider::{KeySource, Provider};
 pub use route::{Route, RouteMatch};
 
 use crate::config::model::{Access, Key};
+use crate::language::scope::Parts;
 use crate::language::{Patch, Template};
 use crate::text::json::Doc;
 use bytes::Bytes;
@@ -71,6 +72,8 @@ pub struct Engine {
     by_priority: Vec<usize>,
     repairs: Vec<Repair>,
     texts: judge::texts::Texts,
+    /// What a second build of the same rules need not compile again.
+    parts: Parts,
     models_doc: Doc,
 }
 

@@ -4,8 +4,7 @@ mod uses;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use regex::Regex;
 
@@ -60,7 +59,7 @@ pub struct Scope {
 /// Paths and regular expressions that have compiled, by their text: the same ones stand in many templates, and in a
 /// fragment once for each use. A clone shares them.
 #[derive(Clone, Default)]
-pub struct Parts(Rc<RefCell<Texts>>);
+pub struct Parts(Arc<Mutex<Texts>>);
 
 #[derive(Default)]
 struct Texts {
@@ -69,23 +68,27 @@ struct Texts {
 }
 
 impl Parts {
+    fn texts(&self) -> MutexGuard<'_, Texts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A path.
     pub(super) fn path(&self, text: &str) -> Result<Arc<Path>, PathError> {
-        if let Some(path) = self.0.borrow().paths.get(text) {
+        if let Some(path) = self.texts().paths.get(text) {
             return Ok(path.clone());
         }
         let path = Arc::new(path::parse(text)?);
-        self.0.borrow_mut().paths.insert(text.to_owned(), path.clone());
+        self.texts().paths.insert(text.to_owned(), path.clone());
         Ok(path)
     }
 
     /// A regular expression.
     pub(super) fn regex(&self, text: &str) -> Result<Arc<Regex>, regex::Error> {
-        if let Some(regex) = self.0.borrow().regexes.get(text) {
+        if let Some(regex) = self.texts().regexes.get(text) {
             return Ok(regex.clone());
         }
         let regex = Arc::new(Regex::new(text)?);
-        self.0.borrow_mut().regexes.insert(text.to_owned(), regex.clone());
+        self.texts().regexes.insert(text.to_owned(), regex.clone());
         Ok(regex)
     }
 }

@@ -156,7 +156,7 @@ pub fn improve(router: &Arc<Router>) {
     let (router, now) = (router.clone(), router.rules());
     let Some(rules) = now.rules.clone() else { return };
     tokio::task::spawn_blocking(move || {
-        if let Some(engine) = engine::build_for_providers(&rules, &now.hash) {
+        if let Some(engine) = engine::build_for_providers(&rules, &now.engine) {
             router.improved(&now, engine);
         }
     });

@@ -17,8 +17,7 @@ use std::sync::Arc;
 
 impl Build<'_> {
     pub(super) fn protocol(&mut self, from: &model::Protocol) -> Protocol {
-        let (outgoing, incoming, wording) =
-            (names::scope(OUTGOING), names::scope(INCOMING), names::scope(WORDING));
+        let (outgoing, incoming, wording) = (self.scope(OUTGOING), self.scope(INCOMING), self.scope(WORDING));
         names::answers(&incoming);
         let mut made = Protocol {
             name: from.protocol.value.clone(),
@@ -90,17 +89,17 @@ impl Build<'_> {
         folds: bool,
     ) -> Option<Arc<StreamProgram>> {
         let framing = framing(from.stream.as_ref().filter(|_| !folds), folds);
-        StreamProgram::compile(node?, names::scope(MAPPING), framing, self.diags).map(Arc::new)
+        StreamProgram::compile(node?, self.scope(MAPPING), framing, self.diags).map(Arc::new)
     }
 
     /// How a stream that broke off is gone on with.
     fn resume(&mut self, protocol: &model::Protocol, from: &model::Resumption) -> Option<Resume> {
-        let scope = names::scope(RESUMED);
+        let scope = self.scope(RESUMED);
         let when = self.condition(from.when.as_ref(), &scope);
         let request = compile::patch(&from.request, &scope, self.diags);
         scope.finish(self.diags);
         let framing = framing(protocol.stream.as_ref(), false);
-        let stream = StreamProgram::compile(&from.stream, names::scope(RESUMING), framing, self.diags);
+        let stream = StreamProgram::compile(&from.stream, self.scope(RESUMING), framing, self.diags);
         Some(Resume { when, request: request?, stream: Arc::new(stream?) })
     }
 
@@ -110,7 +109,7 @@ impl Build<'_> {
         let key = |text: &str| Key { text: text.to_owned(), span: path.span };
         let set = node(Kind::Map(vec![(key(&path.value), node(Kind::Bool(true)))].into()));
         let edit = node(Kind::Map(vec![(key("set"), set)].into()));
-        let scope = names::scope(ROUTING);
+        let scope = self.scope(ROUTING);
         // What is wrong with the path is told once, where it is read.
         let mut ignored = Diagnostics::new();
         compile::patch(&node(Kind::List(vec![edit].into())), &scope, &mut ignored)

@@ -3,13 +3,13 @@
 use super::{Build, Repairs, compile};
 use crate::config::model;
 use crate::engine::Repair;
-use crate::engine::names::{self, REPAIRING};
+use crate::engine::names::REPAIRING;
 use crate::text::yaml::Node;
 
 impl Build<'_> {
     /// Compiles repairs, and says where they are: a rule looks for its own before the common ones.
     pub(super) fn repairs(&mut self, table: &model::Table<model::RequestRepair>) -> Repairs {
-        let scope = names::scope(REPAIRING);
+        let scope = self.scope(REPAIRING);
         let mut places = Vec::new();
         for (name, from) in table.iter() {
             let patch = from.patch.as_ref().map(|patch| compile::patch(patch, &scope, self.diags));

@@ -9,7 +9,7 @@ use crate::engine::failure::FailureKind;
 use crate::engine::judge::Rule;
 use crate::engine::judge::cooling::{Cooling, Source};
 use crate::engine::judge::when::{Test, Where};
-use crate::engine::names::{self, COOLING, FAILOVER};
+use crate::engine::names::{COOLING, FAILOVER};
 use crate::engine::plan::Level;
 use crate::language::scope::Scope;
 use crate::text::diagnostic::{Diagnostic, Span};
@@ -20,8 +20,8 @@ use std::sync::Arc;
 impl Build<'_> {
     /// Compiles failover rules. A repair is looked for in one of `repairs` after the other.
     pub(super) fn failover(&mut self, rules: &[model::FailoverRule], repairs: &[&Repairs]) -> Vec<Arc<Rule>> {
-        let scope = names::scope(FAILOVER);
-        let cooling = names::scope(COOLING);
+        let scope = self.scope(FAILOVER);
+        let cooling = self.scope(COOLING);
         let made = rules
             .iter()
             .filter_map(|rule| self.rule(rule, &scope, &cooling, repairs))
