@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -25,11 +26,15 @@ impl Write for Log {
 
 impl Log {
     /// Begins to listen: at every level, to every library.
-    fn listen() -> (Log, DefaultGuard) {
+    ///
+    /// As long as there is but one listener in the process, `tracing` asks the thread that comes to a log line first
+    /// whether anybody wants that line, and a thread of another test says no for all. So there are two.
+    fn listen() -> (Log, (DefaultGuard, Dispatch)) {
         let log = Log::default();
+        let second = Dispatch::new(tracing_subscriber::registry());
         let writer = log.clone();
         let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-        (log, tracing::subscriber::set_default(tracing_subscriber::registry().with(lines)))
+        (log, (tracing::subscriber::set_default(tracing_subscriber::registry().with(lines)), second))
     }
 
     fn text(&self) -> String {
