@@ -34,6 +34,8 @@ fn test(test: &Test, needs: &mut Traces) {
                 needs.need_text(&text);
             }
         }
+        // No pattern fits what is not there.
+        Test::Pattern(Operand::Single(single), _) => query(single, needs),
         Test::Any(_) | Test::Not(_) | Test::Compare(..) | Test::Pattern(..) => {}
     }
 }
