@@ -14,9 +14,10 @@ use super::record::FromNode;
 use super::secrets;
 use super::substitute::Substitution;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
-use crate::text::yaml::{self, Node};
+use crate::text::yaml::Node;
 
 mod named;
+mod open;
 mod uses;
 
 /// What came of loading.
@@ -142,57 +143,6 @@ impl Loader<'_> {
         Loaded { rules, sources: self.sources, diagnostics, files: self.watched, hash }
     }
 
-    /// The bytes of a file, which is noted for watching, and counted in the hash.
-    fn read(&mut self, place: &Place) -> io::Result<Vec<u8>> {
-        let bytes = match place {
-            Place::Builtin(name) => builtin::text(name).map(|text| text.as_bytes().to_vec()),
-            Place::Disk(path) => Some(self.read_disk(path)?),
-        };
-        let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
-        for part in [place.shown().as_bytes(), &bytes] {
-            self.hasher.update((part.len() as u64).to_le_bytes());
-            self.hasher.update(part);
-        }
-        Ok(bytes)
-    }
-
-    /// The bytes of a file on disk, which is noted for watching whether it is there or not.
-    fn read_disk(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        let read = self.files.read(path);
-        let seen = Seen::new(path, &read);
-        match self.watched.iter_mut().find(|known| known.path == path) {
-            None => self.watched.push(seen),
-            // It changed under the reading: whatever it holds now, it has to be read once more.
-            Some(known) if known.content != seen.content => known.content = Err(io::ErrorKind::Interrupted),
-            Some(_) => {}
-        }
-        read
-    }
-
-    /// Reads a YAML file. `Ok(None)` means that it is no YAML, which has been reported.
-    fn open(&mut self, place: &Place) -> io::Result<Option<(FileId, Node)>> {
-        let bytes = self.read(place)?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
-        })?;
-        let file = self.sources.add(place.shown(), text.as_str());
-        self.places.push((file, place.clone()));
-        if builtin::holds(&text) {
-            self.as_shipped.push(file);
-        }
-        match yaml::parse(file, &text) {
-            Ok(node) => Ok(Some((file, node))),
-            Err(diagnostic) => {
-                for range in keys::lookalikes(&text) {
-                    self.sources.mask(Span::new(file, range.start, range.end));
-                }
-                self.diagnostics.push(diagnostic);
-                self.incomplete = true;
-                Ok(None)
-            }
-        }
-    }
-
     /// Notes where keys stand; those that stand in the file itself are not shown from here on.
     fn keys(&mut self, node: &Node) {
         for key in keys::all(node) {
@@ -277,13 +227,13 @@ impl Loader<'_> {
             patterns.extend(standard.map(|path| Spanned { value: path.to_string(), span: start }));
         }
         for pattern in &patterns {
-            for found in self.find(place, pattern) {
-                if self.seen.contains(&found) {
-                    continue;
-                }
-                self.seen.push(found.clone());
+            let mut found = self.find(place, pattern);
+            found.retain(|found| !self.seen.contains(found));
+            self.seen.extend(found.iter().cloned());
+            let opened = self.open_all(&found);
+            for (found, opened) in found.into_iter().zip(opened) {
                 let before = parts.rules.len();
-                self.include(&found, pattern.span, parts);
+                self.include(&found, opened, pattern.span, parts);
                 if parts.rules.len() > before {
                     self.includes(&found, start, parts);
                 }
@@ -315,8 +265,14 @@ impl Loader<'_> {
         found
     }
 
-    fn include(&mut self, place: &Place, named: Span, parts: &mut Parts) {
-        match self.open(place) {
+    fn include(
+        &mut self,
+        place: &Place,
+        opened: io::Result<Option<(FileId, Node)>>,
+        named: Span,
+        parts: &mut Parts,
+    ) {
+        match opened {
             Ok(Some((_, node))) => self.take(place, node, parts),
             Ok(None) => {}
             Err(error) => {

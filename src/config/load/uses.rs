@@ -161,8 +161,10 @@ impl Loader<'_> {
         let rules = rules_of(main);
         for folder in ["protocols", "mappings"] {
             let pattern = Spanned { value: format!("{folder}/*{ENDING}"), span: start };
-            for file in self.find(&rules, &pattern) {
-                self.include(&file, start, &mut parts);
+            let files = self.find(&rules, &pattern);
+            let opened = self.open_all(&files);
+            for (file, opened) in files.iter().zip(opened) {
+                self.include(file, opened, start, &mut parts);
             }
         }
         let common = assemble(start, parts, |_| false, &mut self.diagnostics);

@@ -1,0 +1,104 @@
+//! Opens the files that rules are made of.
+
+use std::io;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::thread;
+
+use sha2::Digest;
+
+use super::{Loader, keys};
+use crate::config::builtin;
+use crate::config::files::{Place, Seen};
+use crate::text::diagnostic::{Diagnostic, FileId, Span};
+use crate::text::yaml::{self, Node};
+
+/// How many files are parsed at the same time.
+const AT_ONCE: usize = 4;
+
+impl Loader<'_> {
+    /// The bytes of a file, which is noted for watching, and counted in the hash.
+    pub(super) fn read(&mut self, place: &Place) -> io::Result<Vec<u8>> {
+        let bytes = match place {
+            Place::Builtin(name) => builtin::text(name).map(|text| text.as_bytes().to_vec()),
+            Place::Disk(path) => Some(self.read_disk(path)?),
+        };
+        let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
+        for part in [place.shown().as_bytes(), &bytes] {
+            self.hasher.update((part.len() as u64).to_le_bytes());
+            self.hasher.update(part);
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes of a file on disk, which is noted for watching whether it is there or not.
+    pub(super) fn read_disk(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let read = self.files.read(path);
+        let seen = Seen::new(path, &read);
+        match self.watched.iter_mut().find(|known| known.path == path) {
+            None => self.watched.push(seen),
+            // It changed under the reading: whatever it holds now, it has to be read once more.
+            Some(known) if known.content != seen.content => known.content = Err(io::ErrorKind::Interrupted),
+            Some(_) => {}
+        }
+        read
+    }
+
+    /// Reads a YAML file. `Ok(None)` means that it is no YAML, which has been reported.
+    pub(super) fn open(&mut self, place: &Place) -> io::Result<Option<(FileId, Node)>> {
+        let (file, text) = self.text(place)?;
+        let parsed = yaml::parse(file, &text);
+        Ok(self.parsed(file, &text, parsed))
+    }
+
+    /// Reads YAML files that do not depend on one another, some at a time: it is the greater part of a start.
+    pub(super) fn open_all(&mut self, places: &[Place]) -> Vec<io::Result<Option<(FileId, Node)>>> {
+        let texts: Vec<io::Result<(FileId, String)>> = places.iter().map(|place| self.text(place)).collect();
+        let parse = |texts: &[io::Result<(FileId, String)>]| -> Vec<_> {
+            texts.iter().map(|text| text.as_ref().ok().map(|(file, text)| yaml::parse(*file, text))).collect()
+        };
+        let parsed: Vec<_> = thread::scope(|scope| {
+            let share = texts.len().div_ceil(AT_ONCE).max(1);
+            let jobs: Vec<_> = texts.chunks(share).map(|texts| scope.spawn(move || parse(texts))).collect();
+            jobs.into_iter().flat_map(|job| job.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        let opened = texts.into_iter().zip(parsed).map(|(text, parsed)| {
+            let (file, text) = text?;
+            Ok(parsed.and_then(|parsed| self.parsed(file, &text, parsed)))
+        });
+        opened.collect()
+    }
+
+    /// The text of a file, which from here on can be shown in diagnostics.
+    fn text(&mut self, place: &Place) -> io::Result<(FileId, String)> {
+        let bytes = self.read(place)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+        })?;
+        let file = self.sources.add(place.shown(), text.as_str());
+        self.places.push((file, place.clone()));
+        if builtin::holds(&text) {
+            self.as_shipped.push(file);
+        }
+        Ok((file, text))
+    }
+
+    fn parsed(
+        &mut self,
+        file: FileId,
+        text: &str,
+        parsed: Result<Node, Diagnostic>,
+    ) -> Option<(FileId, Node)> {
+        match parsed {
+            Ok(node) => Some((file, node)),
+            Err(diagnostic) => {
+                for range in keys::lookalikes(text) {
+                    self.sources.mask(Span::new(file, range.start, range.end));
+                }
+                self.diagnostics.push(diagnostic);
+                self.incomplete = true;
+                None
+            }
+        }
+    }
+}
