@@ -11,6 +11,8 @@ mod providers;
 mod routes;
 mod rule_tests;
 
+use std::collections::HashMap;
+
 use super::model::Rules;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
@@ -45,14 +47,16 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
 
 /// Reports names that stand twice in a list.
 fn twice<'n>(what: &str, names: impl Iterator<Item = (&'n str, Span)>, diags: &mut Diagnostics) {
-    let mut seen: Vec<(&str, Span)> = Vec::new();
+    let mut seen: HashMap<&str, Span> = HashMap::new();
     for (name, span) in names {
-        match seen.iter().find(|(known, _)| *known == name) {
-            Some((_, first)) => {
+        match seen.get(name) {
+            Some(first) => {
                 let diagnostic = Diagnostic::error("named-twice", format!("{what} `{name}` is there twice"));
                 diags.push(diagnostic.at(span).label("again here").note(*first, "first here"));
             }
-            None => seen.push((name, span)),
+            None => {
+                seen.insert(name, span);
+            }
         }
     }
 }

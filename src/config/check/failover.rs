@@ -1,5 +1,6 @@
 //! Failover rules: names, repairs, cool downs, and rules that never fire.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::names::uses;
@@ -57,9 +58,13 @@ pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
 fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags: &mut Diagnostics) {
     super::twice("the rule", list.iter().map(|rule| (rule.name.value.as_str(), rule.name.span)), diags);
     let mut always: Option<&FailoverRule> = None;
-    for (place, rule) in list.iter().enumerate() {
-        let before = list.get(..place).unwrap_or_default();
-        if let Some(first) = before.iter().find(|first| always.is_none() && covers(first, rule)) {
+    let mut before = Earlier::default();
+    for rule in list {
+        let covered = if always.is_none() { before.covering(rule) } else { None };
+        if covered.is_none() {
+            before.add(rule);
+        }
+        if let Some(first) = covered {
             let message = format!("the rule `{}` never fires", rule.name.value);
             let diagnostic =
                 Diagnostic::warning("unreachable", message).at(rule.name.span).label("never fires");
@@ -89,6 +94,44 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags:
             captures(rule, made.iter().map(|(_, repair)| &repair.node), diags);
         }
     }
+}
+
+/// Rules that stand further up, by what a rule that they cover has to hold: so that thousands are checked in no time.
+#[derive(Default)]
+struct Earlier<'r> {
+    by_pattern: HashMap<&'r str, Vec<(usize, &'r FailoverRule)>>,
+    others: Vec<(usize, &'r FailoverRule)>,
+    count: usize,
+}
+
+impl<'r> Earlier<'r> {
+    fn add(&mut self, rule: &'r FailoverRule) {
+        let entry = (self.count, rule);
+        self.count += 1;
+        let mut patterns = patterns(rule).peekable();
+        if patterns.peek().is_none() {
+            self.others.push(entry);
+        }
+        patterns.for_each(|pattern| self.by_pattern.entry(pattern).or_default().push(entry));
+    }
+
+    /// The first that fires whenever this rule would.
+    fn covering(&self, rule: &FailoverRule) -> Option<&'r FailoverRule> {
+        let with_pattern = patterns(rule).filter_map(|pattern| self.by_pattern.get(pattern)).flatten();
+        let found = with_pattern.chain(&self.others).filter(|(_, first)| covers(first, rule));
+        found.min_by_key(|(place, _)| *place).map(|(_, first)| *first)
+    }
+}
+
+/// The regular expressions in the facts of a rule.
+fn patterns(rule: &FailoverRule) -> impl Iterator<Item = &str> {
+    let facts = rule.when.iter().flat_map(|when| &when.facts);
+    facts.flat_map(|fact| match fact {
+        Fact::Text(patterns) | Fact::Message(patterns) => {
+            patterns.iter().map(|it| it.pattern.as_str()).collect()
+        }
+        _ => Vec::new(),
+    })
 }
 
 /// Does the first rule fire whenever the later one would? Only what is plain to see is seen.

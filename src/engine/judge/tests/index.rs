@@ -124,6 +124,9 @@ fn both(
     let no_head =
         failure.is_some_and(|kind| kind.is_of_connecting() || kind == FailureKind::FirstByteTimeout);
     let status = status.filter(|_| !no_head);
+    // An answer that is no failure has a head, and its content has begun.
+    let is_good = failure.is_none();
+    let (status, phase) = if is_good { (status.or(Some(200)), Phase::Content) } else { (status, phase) };
     let mut headers = HeaderMap::new();
     let fields = [("x-week", week), ("x-day", day)];
     for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
@@ -139,7 +142,7 @@ fn both(
         headers: &headers,
         body: &body,
         read: &read,
-        answer: if failure.is_none() { Some(words) } else { None },
+        answer: is_good.then_some(words),
         request: &null,
         model,
         provider_doc: &null,
