@@ -88,7 +88,9 @@ pub async fn follow(
     if let Some(watch) = &mut follower.watch {
         watch.follow(&follower.last.files).await;
         // What changed between the first reading and the first look is found here.
-        follower.files_changed().await;
+        if watch.has_changed().await {
+            follower.files_changed().await;
+        }
     }
     loop {
         tokio::select! {

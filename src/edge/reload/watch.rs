@@ -101,13 +101,18 @@ impl FileWatch {
                 () = self.signs.notified() => self.quiet().await,
                 () = sleep(self.poll) => {}
             }
-            if let Some((files, names)) = self.look().await
-                && (files != self.files || names != self.names)
-            {
-                self.names = names;
+            if self.has_changed().await {
                 return;
             }
         }
+    }
+
+    /// Is it otherwise now?
+    pub async fn has_changed(&mut self) -> bool {
+        let Some((files, names)) = self.look().await else { return false };
+        let has_changed = files != self.files || names != self.names;
+        self.names = names;
+        has_changed
     }
 
     async fn quiet(&self) {
