@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
-use crate::support::rules::{ask, ask_stream, completion_stream, message_stream, piece, told, two};
+use crate::support::rules::{
+    ask, ask_stream, completion_stream, held_before_its_end, message_stream, piece, told, two,
+};
 use crate::support::{Folder, Gate, Reply, Router, Settings, Upstream, refusing};
 
 /// All events of a stream of the client's protocol.
@@ -57,10 +59,7 @@ async fn a_translated_stream_begins_when_its_time_is_over() {
 #[tokio::test]
 async fn a_client_hears_of_a_silent_stream() {
     let gate = Gate::new();
-    let reply = message_stream("early", CONTENT)
-        .stall(&gate)
-        .event("message_stop", json!({ "type": "message_stop" }));
-    let first = Upstream::always(reply).await;
+    let first = Upstream::always(held_before_its_end("early", &gate)).await;
     let (address, _port) = refusing();
     let router = Router::start(at_route(&first.url(), &address, "keep_alive: { every: 50ms }")).await;
     let mut stream = router.client().stream("/v1/messages", ask_stream()).await;

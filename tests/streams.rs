@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::rules::{ask_stream, completion_stream, hurried, message_stream, piece, told, two};
+use crate::support::rules::{
+    ask_stream, completion_stream, held_before_its_end, hurried, message_stream, piece, told, two,
+};
 use crate::support::{Gate, Reply, Router, Upstream, refusing};
 
 /// All events of a stream of the client's protocol.
@@ -68,10 +70,7 @@ async fn a_stream_of_the_same_protocol_comes_through_as_it_is() {
 #[tokio::test]
 async fn content_is_passed_on_at_once() {
     let gate = Gate::new();
-    let reply = message_stream("early", CONTENT)
-        .stall(&gate)
-        .event("message_stop", json!({ "type": "message_stop" }));
-    let first = Upstream::always(reply).await;
+    let first = Upstream::always(held_before_its_end("early", &gate)).await;
     let (address, _port) = refusing();
     let router = Router::start(two(&first.url(), &address)).await;
     let mut stream = router.client().stream("/v1/messages", ask_stream()).await;

@@ -184,7 +184,7 @@ impl Follower {
                     );
                 }
                 self.router.adopt(ready);
-                rules::improve(&self.router);
+                self.router.improve();
                 Status::Taken
             }
         };

@@ -23,7 +23,7 @@ use super::reload::rules::Ready;
 use super::request_body::{self, BodyError};
 use super::server::Handler;
 use crate::engine::plan::{Incoming, sign};
-use crate::engine::{Engine, Ms, RouteMatch};
+use crate::engine::{Engine, Ms, RouteMatch, build_for_providers};
 
 /// How long a client may pause in the middle of its request's body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
@@ -92,8 +92,19 @@ impl Router {
         self.changes.send_replace(());
     }
 
-    /// Puts a better build of the same rules in the place of `before`, if that is still in force.
-    pub fn improved(&self, before: &Arc<Ready>, engine: Engine) {
+    /// Builds the rules in force once more, with mappings of each provider's own, and puts that in their place, if they
+    /// are still in force then. In the background: nobody has to wait for it, neither at the start nor at a reload.
+    pub fn improve(self: &Arc<Self>) {
+        let (router, now) = (self.clone(), self.rules());
+        let Some(rules) = now.rules.clone() else { return };
+        tokio::task::spawn_blocking(move || {
+            if let Some(engine) = build_for_providers(&rules, &now.engine) {
+                router.improved(&now, engine);
+            }
+        });
+    }
+
+    fn improved(&self, before: &Arc<Ready>, engine: Engine) {
         let access = Access::of(&engine, Some(self.bound));
         let ready = Ready { engine: Arc::new(engine), access, hash: before.hash.clone(), rules: None };
         self.rules.compare_and_swap(before, Arc::new(ready));

@@ -126,7 +126,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     // Before anybody is told that the router runs, and may send the signal.
     let hangup = Hangup::listen();
     announce(&router, &first);
-    reload::rules::improve(&router);
+    router.improve();
 
     let watch = options.follow.then(FileWatch::new);
     let helpers = vec![

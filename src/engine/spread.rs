@@ -1,5 +1,6 @@
 //! How requests are shared out among providers of the same priority: by weight, by load, or by a value of theirs.
 
+use super::actions::scramble;
 use crate::config::model::SpreadBy;
 use crate::language::Template;
 
@@ -24,14 +25,6 @@ pub fn rank(draw: u64, name: &str, weight: u32) -> f64 {
 /// The draw that belongs to a value of a request: always the same one.
 pub fn draw_of(value: &str) -> u64 {
     value.bytes().fold(0x5eed, |hash, byte| scramble(hash ^ u64::from(byte)))
-}
-
-/// A well mixed number out of another one (the finaliser of SplitMix64).
-fn scramble(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

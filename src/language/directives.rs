@@ -5,9 +5,10 @@ use super::template::Template;
 use crate::text::diagnostic::did_you_mean;
 use crate::text::yaml::{Key, Node};
 
-pub(super) use control::{Failing, fail as compile_failing};
+pub(super) use giving_up::{Failing, fail as compile_failing};
 
 mod control;
+mod giving_up;
 mod lists;
 mod numbers;
 mod objects;

@@ -13,7 +13,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::config::model::{Catalog, Mapping, Rules};
+use crate::config::model::{Catalog, Rules};
 use crate::engine::{Engine, Ms, build};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
@@ -64,26 +64,23 @@ impl Wrong {
 /// Runs all tests of the rules, of their mappings and of the catalogue files in use. `engine` must have been built from `rules`. Providers
 /// without a key take part all the same, and no key's value is ever used.
 pub fn run(engine: &Arc<Engine>, rules: &Rules) -> Report {
-    run_some(engine, rules, |_| true, |_| true)
+    run_some(engine, rules, false)
 }
 
-fn run_some(
-    engine: &Arc<Engine>,
-    rules: &Rules,
-    with_mapping: impl Fn(&Mapping) -> bool,
-    with_catalog: impl Fn(&Catalog) -> bool,
-) -> Report {
+fn run_some(engine: &Arc<Engine>, rules: &Rules, without_shipped: bool) -> Report {
     let mut report = Report::default();
-    for mapping in rules.mappings.iter().filter(|mapping| with_mapping(mapping)) {
+    for mapping in rules.mappings.iter().filter(|it| !(without_shipped && rules.is_shipped_mapping(it))) {
         for test in &mapping.tests {
             report.add(&test.name, mapping::run(engine, mapping, test));
         }
     }
-    for test in &rules.tests {
+    for test in rules.tests.iter().filter(|_| !(without_shipped && rules.is_shipped_main())) {
         report.add(&test.name, rehearsal::run(engine, rules, test));
     }
-    for catalog in rules.catalog.iter().filter(|catalog| !catalog.tests.is_empty() && with_catalog(catalog)) {
-        report.add_catalog(catalog, rules);
+    for catalog in rules.catalog.iter().filter(|it| !(without_shipped && rules.is_shipped_catalog(it))) {
+        if !catalog.tests.is_empty() {
+            report.add_catalog(catalog, rules);
+        }
     }
     report
 }
@@ -164,11 +161,5 @@ impl Failure {
 /// Runs the tests and reports those that fail, as whoever loads rules wants it. Files that are word for word as they
 /// are inside the program were tested when it was made, so theirs are left out.
 pub fn prove(rules: &Rules, engine: &Arc<Engine>, diags: &mut Diagnostics) {
-    let changed = run_some(
-        engine,
-        rules,
-        |mapping| !rules.is_shipped_mapping(mapping),
-        |catalog| !rules.is_shipped_catalog(catalog),
-    );
-    changed.tell(diags);
+    run_some(engine, rules, true).tell(diags);
 }

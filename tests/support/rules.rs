@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::{Gate, Reply};
 
 /// The shipped protocols and mappings, and timeouts that no busy machine runs into.
 pub const BASE: &str = r#"
@@ -139,6 +139,11 @@ pub fn message_stream(text: &str, upto: usize) -> Reply {
         .iter()
         .take(upto)
         .fold(Reply::stream(), |reply, (name, data)| reply.event(name, data))
+}
+
+/// A stream in the client's protocol whose content is sent at once, and whose end waits for the gate.
+pub fn held_before_its_end(text: &str, gate: &Gate) -> Reply {
+    message_stream(text, 3).stall(gate).event("message_stop", json!({ "type": "message_stop" }))
 }
 
 /// One piece of a stream in the other protocol.

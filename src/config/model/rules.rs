@@ -260,6 +260,14 @@ impl Rules {
             && self.mappings.iter().all(|mapping| self.is_shipped_mapping(mapping))
     }
 
+    /// Are the main file, and all that it stands on, as they are inside the program, and its tests all the tests?
+    pub fn is_shipped_main(&self) -> bool {
+        self.is_shipped(self.span)
+            && self.tests.iter().all(|test| self.is_shipped(test.name.span))
+            && self.mappings.iter().all(|mapping| self.is_shipped_mapping(mapping))
+            && self.catalog.iter().all(|catalog| self.is_shipped_catalog(catalog))
+    }
+
     fn is_shipped(&self, at: Span) -> bool {
         self.as_shipped.contains(&at.file)
     }

@@ -1,18 +1,16 @@
 //! One reading of the rules: from files to what requests are answered by, or to what is wrong.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::config::builtin;
 use crate::config::check::check;
 use crate::config::files::{Disk, Seen};
 use crate::config::load::{Loaded, load};
 use crate::config::model::Rules;
 use crate::edge::access::Access;
-use crate::edge::router::Router;
 use crate::engine::{self, Engine};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Severity};
 
@@ -39,7 +37,7 @@ pub struct Ready {
     pub access: Access,
     /// SHA-256 of all files.
     pub hash: String,
-    /// What they were compiled from, as long as there is more to make of it: see [`improve`].
+    /// What they were compiled from, as long as there is more to make of it: see `Router::improve`.
     pub rules: Option<Arc<Rules>>,
 }
 
@@ -139,27 +137,12 @@ fn build(
     if let Some(objection) = access.objection() {
         diagnostics.push(Diagnostic::error("open-to-all", objection));
     }
-    // The rules inside the program were tested with it, and cannot have changed since.
-    let is_own = source.path == Path::new(builtin::MAIN);
-    if !is_own
-        && !diagnostics.has_errors()
+    if !diagnostics.has_errors()
         && let Some(proof) = &source.proof
     {
         proof(&rules, &engine, diagnostics);
     }
     Some(Ready { engine, access, hash: hash.to_owned(), rules: Some(rules) })
-}
-
-/// Builds the rules in force once more, with mappings of each provider's own, and puts that in their place, if they
-/// are still in force then. In the background: nobody has to wait for it, neither at the start nor at a reload.
-pub fn improve(router: &Arc<Router>) {
-    let (router, now) = (router.clone(), router.rules());
-    let Some(rules) = now.rules.clone() else { return };
-    tokio::task::spawn_blocking(move || {
-        if let Some(engine) = engine::build_for_providers(&rules, &now.engine) {
-            router.improved(&now, engine);
-        }
-    });
 }
 
 fn summary(errors: &[String]) -> String {
