@@ -9,7 +9,7 @@ use super::condition::Condition;
 use super::scope::Env;
 use super::template::{Fail, Template};
 use super::words::{self, EDITS};
-use crate::text::json::{self, Doc, Json, JsonKind};
+use crate::text::json::{self, Cuts, Doc, Json, JsonKind};
 use crate::text::path::{self, Path, Segment};
 use crate::text::yaml::{Key, Kind, Node};
 
@@ -147,34 +147,59 @@ impl Patch {
     /// The document with all edits made; its own bytes, if none of them changes anything. Edits whose place is not
     /// there do nothing.
     pub fn apply(&self, doc: &Doc, env: &mut Env<'_>) -> Result<Bytes, Fail> {
-        Ok(self.edited(doc, env)?.map_or_else(|| doc.bytes(), |edited| edited.bytes()))
+        Ok(self.edited(doc, env)?.map_or_else(|| doc.bytes(), Edited::bytes))
     }
 
     /// The document with all edits made, if they change it.
-    fn edited(&self, doc: &Doc, env: &mut Env<'_>) -> Result<Option<Doc>, Fail> {
-        let mut edited: Option<Doc> = None;
+    fn edited(&self, doc: &Doc, env: &mut Env<'_>) -> Result<Option<Edited>, Fail> {
+        let mut edited: Option<Edited> = None;
+        let mut is_edited = false;
         for edit in &self.0 {
-            let current = edited.as_ref().unwrap_or(doc);
-            let bytes = match edit {
-                Edit::Set { path, value, only_absent } => set(current, path, value, *only_absent, env)?,
-                Edit::Remove(path) => remove(current, path),
-                Edit::Append { path, value } => append(current, path, value, env)?,
-                Edit::When { when, patch } => {
-                    if when.test(env)
-                        && let Some(inner) = patch.edited(current, env)?
-                    {
-                        edited = Some(inner);
-                    }
-                    None
-                }
-            };
-            if let Some(bytes) = bytes {
-                let parsed = Doc::from_vec(bytes)
-                    .map_err(|error| Fail::new(500, format!("a patch made a broken document: {error}")))?;
-                edited = Some(parsed);
+            if matches!(edit, Edit::When { when, .. } if !when.test(env)) {
+                continue;
             }
+            let current = match edited.take() {
+                Some(edited) => edited.doc()?,
+                None => doc.clone(),
+            };
+            let made = match edit {
+                Edit::Set { path, value, only_absent } => {
+                    set(&current, path, value, *only_absent, env)?.map(Edited::Text)
+                }
+                Edit::Remove(path) => remove(&current, path),
+                Edit::Append { path, value } => append(&current, path, value, env)?.map(Edited::Text),
+                Edit::When { patch, .. } => patch.edited(&current, env)?,
+            };
+            is_edited |= made.is_some();
+            edited = Some(made.unwrap_or(Edited::Doc(current)));
         }
-        Ok(edited)
+        Ok(edited.filter(|_| is_edited))
+    }
+}
+
+/// A document with edits made, laid out as such only when somebody looks at it: nobody does after the last edit.
+enum Edited {
+    Doc(Doc),
+    Text(Vec<u8>),
+    Cut(Doc, Cuts),
+}
+
+impl Edited {
+    fn doc(self) -> Result<Doc, Fail> {
+        match self {
+            Edited::Doc(doc) => Ok(doc),
+            Edited::Text(text) => Doc::from_vec(text)
+                .map_err(|error| Fail::new(500, format!("a patch made a broken document: {error}"))),
+            Edited::Cut(doc, cuts) => Ok(doc.without(&cuts)),
+        }
+    }
+
+    fn bytes(self) -> Bytes {
+        match self {
+            Edited::Doc(doc) => doc.bytes(),
+            Edited::Text(text) => text.into(),
+            Edited::Cut(doc, cuts) => doc.text_without(&cuts).into(),
+        }
     }
 }
 
@@ -269,51 +294,10 @@ fn step<'a>(from: Json<'a>, segment: &Segment) -> Option<Json<'a>> {
     }
 }
 
-fn remove(doc: &Doc, path: &Path) -> Option<Vec<u8>> {
+fn remove(doc: &Doc, path: &Path) -> Option<Edited> {
     let mut found = Vec::new();
     path.select(doc.root(), doc.root(), &mut found);
-    if found.is_empty() {
-        return None;
-    }
-    let mut gone: Vec<u32> = found.iter().map(|node| node.index()).collect();
-    gone.sort_unstable();
-    let mut cuts = Vec::new();
-    find_cuts(doc.root(), &gone, &mut cuts);
-    let text = doc.text().as_bytes();
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    for cut in cuts {
-        out.extend_from_slice(text.get(at..cut.start).unwrap_or_default());
-        at = at.max(cut.end);
-    }
-    out.extend_from_slice(text.get(at..).unwrap_or_default());
-    Some(out)
-}
-
-/// The ranges to leave out, in order (`gone` is sorted): each run of neighbours that go, with one comma.
-fn find_cuts(node: Json<'_>, gone: &[u32], cuts: &mut Vec<Range<usize>>) {
-    let children: Vec<(usize, Json<'_>)> = match node.kind() {
-        JsonKind::Array => node.items().map(|item| (item.range().start, item)).collect(),
-        JsonKind::Object => node.entries_raw().map(|(key, value)| (key.range().start, value)).collect(),
-        _ => return,
-    };
-    let goes = |child: &(usize, Json<'_>)| gone.binary_search(&child.1.index()).is_ok();
-    let mut kept_end = None;
-    let mut run: Option<usize> = None;
-    for child in &children {
-        if goes(child) {
-            run.get_or_insert(child.0);
-            continue;
-        }
-        if let Some(start) = run.take() {
-            cuts.push(start..child.0);
-        }
-        find_cuts(child.1, gone, cuts);
-        kept_end = Some(child.1.range().end);
-    }
-    if let (Some(start), Some(last)) = (run, children.last()) {
-        cuts.push(kept_end.unwrap_or(start)..last.1.range().end);
-    }
+    (!found.is_empty()).then(|| Edited::Cut(doc.clone(), doc.cuts(&found)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! JSON as bytes: one pass makes a tape of byte ranges, nothing is copied, and the text of every value is kept.
 
+mod cut;
 mod number;
 mod parse;
 mod strings;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use cut::Cuts;
 pub use number::compare as compare_numbers;
 pub use parse::MAX_DEPTH;
 use parse::Node;
