@@ -102,6 +102,10 @@ impl<'a> Json<'a> {
         self.doc.text().get(node.start as usize + 1..node.end as usize - 1).unwrap_or("")
     }
 
+    fn bytes(self, node: Node) -> Option<&'a [u8]> {
+        self.doc.text().as_bytes().get(node.start as usize..node.end as usize)
+    }
+
     /// True or false; nothing for any other kind.
     pub fn bool(self) -> Option<bool> {
         (self.kind() == JsonKind::Bool).then(|| self.raw() == "true")
@@ -297,26 +301,28 @@ impl<'a> Iterator for Entries<'a> {
 impl PartialEq for Json<'_> {
     /// Depth is bounded by the parser, so the recursion is too.
     fn eq(&self, other: &Json<'_>) -> bool {
-        if self.kind() != other.kind() || self.len() != other.len() {
+        let (one, two) = (self.node(), other.node());
+        if one.kind != two.kind {
             return false;
         }
-        match self.kind() {
+        match one.kind {
             JsonKind::Null => true,
             JsonKind::Bool => self.raw() == other.raw(),
             JsonKind::Number => {
                 self.raw() == other.raw() || number::compare(self.raw(), other.raw()) == Ordering::Equal
             }
             JsonKind::String => same_string(*self, *other),
-            JsonKind::Array => self.items().eq(other.items()),
-            JsonKind::Object => same_object(*self, *other),
+            JsonKind::Array => one.len == two.len && self.items().eq(other.items()),
+            JsonKind::Object => one.len == two.len && same_object(*self, *other),
         }
     }
 }
 
+#[inline]
 fn same_string(a: Json<'_>, b: Json<'_>) -> bool {
     let (one, other) = (a.node(), b.node());
     if one.len == 0 && other.len == 0 {
-        return one.end - one.start == other.end - other.start && a.inner(one) == b.inner(other);
+        return one.end - one.start == other.end - other.start && a.bytes(one) == b.bytes(other);
     }
     a.str() == b.str()
 }

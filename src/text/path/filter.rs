@@ -67,6 +67,10 @@ impl Test {
             Test::All(tests) => tests.iter().all(|test| test.holds(at, root)),
             Test::Not(test) => !test.holds(at, root),
             Test::Exists(query) => query.first(at, root).is_some(),
+            // What filters are mostly about: whether something is this.
+            Test::Compare(Comparison::Equal, Operand::Single(query), Operand::Literal(literal)) => {
+                query.first(at, root).is_some_and(|found| found == literal.root())
+            }
             Test::Compare(comparison, left, right) => {
                 comparison.holds(left.value(at, root), right.value(at, root))
             }
