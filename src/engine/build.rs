@@ -36,7 +36,7 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
 }
 
 /// The same once more, with a mapping of its own for each provider: what the provider's parameters decide is
-/// decided. It answers the same, sooner, and takes longer to build. `first` is what [`build`] made of these rules; what
+/// decided, and all regular expressions are compiled. It answers the same, sooner, and takes longer to build. `first` is what [`build`] made of these rules; what
 /// can be is shared with it.
 pub fn build_for_providers(rules: &model::Rules, first: &Engine) -> Option<Engine> {
     compiled(rules, &first.version, Some(first), &mut Diagnostics::new())
@@ -76,6 +76,7 @@ fn compiled(
     let probes = probe::build(rules, &routes, &providers, build.diags);
     if first.is_some() && !build.diags.has_errors() {
         build.specialise(&mut routes, &providers, &protocols);
+        build.parts.compile_patterns();
     }
     let Build { mut texts, repairs, parts, .. } = build;
     texts.seal();

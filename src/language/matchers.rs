@@ -1,15 +1,13 @@
 //! The table of matchers: what can be asked of a value.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
-
-use regex::Regex;
 
 use super::compile::Compiler;
 use super::scope::Env;
 use super::template::Source;
 use super::value::{Type, Val};
 use crate::text::json;
+use crate::text::pattern::Pattern;
 use crate::text::yaml::{Kind, Node};
 
 /// One entry of the table.
@@ -36,7 +34,7 @@ pub enum Matcher {
     /// The type or state is one of these.
     Is(Vec<State>),
     /// A regular expression finds something in the text.
-    Matches(Arc<Regex>),
+    Matches(Pattern),
     /// The string begins so.
     StartsWith(String),
     /// The string ends so.
@@ -291,15 +289,12 @@ fn states(c: &mut Compiler<'_>, node: &Node) -> Option<Vec<State>> {
     sound.then_some(found)
 }
 
-/// Compiles a regular expression, reporting where it is wrong.
-pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Arc<Regex>> {
+/// Reads a regular expression, reporting where it is wrong.
+pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Pattern> {
     let text = string(c, node)?;
-    match c.scope.parts.regex(&text) {
-        Ok(regex) => Some(regex),
-        Err(error) => {
-            // The crate's message shows the pattern with a caret over several lines; its last line says what is wrong.
-            let error = error.to_string();
-            let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    match c.scope.parts.pattern(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(why) => {
             c.error("bad-regex", node.span, format!("this is no regular expression: {why}"))
                 .help("the syntax is that of the Rust crate `regex`: no look-around, no back-references");
             None

@@ -6,12 +6,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use regex::Regex;
-
 use super::value::Val;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::json::Doc;
 use crate::text::path::{self, Path, PathError, Segment};
+use crate::text::pattern::Pattern;
 use crate::text::yaml::{Kind, Node};
 
 /// A name's place in an [`Env`].
@@ -56,7 +55,7 @@ pub struct Scope {
     uses: RefCell<uses::Uses>,
 }
 
-/// Paths and regular expressions that have compiled, by their text: the same ones stand in many templates, and in a
+/// Paths and regular expressions that have been read, by their text: the same ones stand in many templates, and in a
 /// fragment once for each use. A clone shares them.
 #[derive(Clone, Default)]
 pub struct Parts(Arc<Mutex<Texts>>);
@@ -64,7 +63,7 @@ pub struct Parts(Arc<Mutex<Texts>>);
 #[derive(Default)]
 struct Texts {
     paths: BTreeMap<String, Arc<Path>>,
-    regexes: BTreeMap<String, Arc<Regex>>,
+    patterns: BTreeMap<String, Pattern>,
 }
 
 impl Parts {
@@ -82,14 +81,22 @@ impl Parts {
         Ok(path)
     }
 
-    /// A regular expression.
-    pub(super) fn regex(&self, text: &str) -> Result<Arc<Regex>, regex::Error> {
-        if let Some(regex) = self.texts().regexes.get(text) {
-            return Ok(regex.clone());
+    /// A regular expression. The error is one sentence.
+    pub(super) fn pattern(&self, text: &str) -> Result<Pattern, String> {
+        if let Some(pattern) = self.texts().patterns.get(text) {
+            return Ok(pattern.clone());
         }
-        let regex = Arc::new(Regex::new(text)?);
-        self.texts().regexes.insert(text.to_owned(), regex.clone());
-        Ok(regex)
+        let pattern = Pattern::parse(text)?;
+        self.texts().patterns.insert(text.to_owned(), pattern.clone());
+        Ok(pattern)
+    }
+
+    /// Compiles the regular expressions that have not been needed yet, so that no request has to wait for it.
+    pub fn compile_patterns(&self) {
+        let patterns: Vec<Pattern> = self.texts().patterns.values().cloned().collect();
+        for pattern in patterns {
+            pattern.regex();
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl Texts {
                 continue;
             };
             let mut texts = judged.texts(scope).into_iter().flatten();
-            let Some(found) = texts.find_map(|(text, _)| pattern.regex()?.captures(text)) else {
+            let Some(found) = texts.find_map(|(text, _)| pattern.captures(text)) else {
                 continue;
             };
             for name in pattern.groups() {

@@ -1,10 +1,7 @@
 //! Directives over strings: codecs, cutting, patterns, and JSON inside strings.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use regex::Regex;
 use sha2::{Digest, Sha256};
 
 use super::control::{first, is_written};
@@ -17,6 +14,7 @@ use crate::language::template::{Fail, Op, Template};
 use crate::language::tokens;
 use crate::language::value::{Num, Val, parse_produced};
 use crate::text::json::Doc;
+use crate::text::pattern::Pattern;
 use crate::text::yaml::Node;
 
 pub(super) const TABLE: &[Directive] = &[
@@ -104,7 +102,7 @@ pub(super) const TABLE: &[Directive] = &[
             let from = c.template(args.need("$from"))?;
             let group = match args.get("$group") {
                 Some(node) => Group::compile(c, node, &regex)?,
-                None => Group::Number(usize::from(regex.captures_len() > 1)),
+                None => Group::Number(usize::from(regex.group_count() > 0)),
             };
             Some(Template::op(Capture { regex, from, group }))
         },
@@ -282,15 +280,15 @@ enum Group {
 }
 
 impl Group {
-    fn compile(c: &mut Compiler<'_>, node: &Node, regex: &Regex) -> Option<Group> {
+    fn compile(c: &mut Compiler<'_>, node: &Node, regex: &Pattern) -> Option<Group> {
         let text = matchers::string(c, node)?;
         let group = match text.parse() {
             Ok(number) => Group::Number(number),
             Err(_) => Group::Name(text.clone()),
         };
         let known = match &group {
-            Group::Number(number) => *number < regex.captures_len(),
-            Group::Name(name) => regex.capture_names().flatten().any(|known| known == name),
+            Group::Number(number) => *number <= regex.group_count(),
+            Group::Name(name) => regex.groups().contains(name),
         };
         if !known {
             c.error("unknown-group", node.span, format!("the expression has no group `{text}`"));
@@ -300,7 +298,7 @@ impl Group {
 }
 
 struct Capture {
-    regex: Arc<Regex>,
+    regex: Pattern,
     from: Template,
     group: Group,
 }
@@ -325,7 +323,7 @@ impl Op for Capture {
 }
 
 struct Replace {
-    regex: Arc<Regex>,
+    regex: Pattern,
     from: Template,
     by: String,
 }
@@ -333,7 +331,10 @@ struct Replace {
 impl Op for Replace {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         match self.from.value(env)?.to_text() {
-            Some(text) => write_text(&self.regex.replace_all(&text, self.by.as_str()), out),
+            Some(text) => match self.regex.regex() {
+                Some(regex) => write_text(&regex.replace_all(&text, self.by.as_str()), out),
+                None => write_text(&text, out),
+            },
             None => Ok(false),
         }
     }
