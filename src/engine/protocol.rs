@@ -8,7 +8,7 @@ use super::Timeouts;
 use super::names::{INCOMING, View, WORDING};
 use crate::language::stream::StreamProgram;
 use crate::language::value::Type;
-use crate::language::{Condition, Patch, Template};
+use crate::language::{Condition, Guarded, Patch, Template, Val};
 use crate::text::json::Doc;
 use crate::text::path::Path;
 use crate::text::units::{Glob, StatusSet};
@@ -98,7 +98,7 @@ pub struct StreamShape {
     /// A text that every event of that kind contains, if the condition tells: events without it are not parsed.
     pub end_hint: Option<Finder<'static>>,
     /// An event that is an error.
-    pub error: Option<Condition>,
+    pub error: Option<Guarded<Condition>>,
     /// An event after which only the end is to come.
     pub finish: Option<Condition>,
     /// The event that ends a stream, over [`super::names::WORDING`].
@@ -189,7 +189,7 @@ impl StreamShape {
         let view = View { doc: Some(doc), event, ..View::default() };
         let env = view.env(INCOMING, INCOMING.len());
         let holds = |condition: &Option<Condition>| condition.as_ref().is_some_and(|it| it.test(&env));
-        if holds(&self.error) {
+        if self.error.as_ref().is_some_and(|error| error.test(&env)) {
             EventKind::Error
         } else if holds(&self.end) {
             EventKind::End
@@ -214,7 +214,8 @@ impl StreamShape {
             return false;
         };
         let view = View { doc: Some(doc), event, ..View::default() };
-        error.test(&view.env(INCOMING, INCOMING.len()))
+        let value = |slot: usize| INCOMING.get(slot).map_or(Val::Nothing, |name| view.value(*name));
+        error.may_hold(value) && error.test(&view.env(INCOMING, INCOMING.len()))
     }
 
     /// Writes one event as the protocol frames it. `data` is JSON without line breaks.

@@ -354,6 +354,17 @@ impl Matcher {
         }
     }
 
+    /// Whether it may hold for nothing.
+    pub(super) fn may_fit_nothing(&self) -> bool {
+        match self {
+            Matcher::All(parts) => parts.iter().all(Matcher::may_fit_nothing),
+            Matcher::Any(parts) => parts.iter().any(Matcher::may_fit_nothing),
+            // A list has no item that is nothing.
+            Matcher::In(_) => true,
+            _ => !self.is_constant() || self.test(&Val::Nothing, &Env::new(0)),
+        }
+    }
+
     /// Whether it holds. Of several selected nodes one is enough, except for what asks after presence.
     pub fn test(&self, value: &Val<'_>, env: &Env<'_>) -> bool {
         match (self, value) {

@@ -7,6 +7,7 @@ pub mod compile;
 pub mod condition;
 pub mod directives;
 pub mod matchers;
+pub mod needs;
 pub mod patch;
 pub mod scope;
 pub mod stream;
@@ -17,6 +18,7 @@ pub mod words;
 
 pub use compile::Compiler;
 pub use condition::{Condition, Facts, Test};
+pub use needs::Guarded;
 pub use patch::{Patch, splice};
 pub use scope::{Env, Scope, Slot};
 pub use stream::{Framing, StreamMachine, StreamProgram};

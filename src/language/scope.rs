@@ -256,6 +256,7 @@ impl Scope {
 }
 
 /// The values of all names while something runs.
+#[derive(Clone, Default)]
 pub struct Env<'a> {
     slots: Vec<Val<'a>>,
 }
@@ -273,18 +274,23 @@ impl<'a> Env<'a> {
     pub fn set(&mut self, slot: Slot, value: Val<'a>) {
         match self.slots.get_mut(slot) {
             Some(place) => *place = value,
-            None => self.grow(slot, value),
+            None => {
+                self.slots.resize_with(slot, Val::default);
+                self.slots.push(value);
+            }
         }
-    }
-
-    #[cold]
-    fn grow(&mut self, slot: Slot, value: Val<'a>) {
-        self.slots.resize(slot, Val::Nothing);
-        self.slots.push(value);
     }
 
     /// A name's value.
     pub fn get(&self, slot: Slot) -> &Val<'a> {
         self.slots.get(slot).unwrap_or(&Val::Nothing)
+    }
+
+    /// The first `len` names after what they borrowed from is gone: values that own their text stay, others are nothing.
+    pub(super) fn kept(self, len: usize) -> Env<'static> {
+        let mut slots = self.slots;
+        slots.truncate(len);
+        // In place: the memory stays where it is.
+        Env { slots: slots.into_iter().map(Val::kept).collect() }
     }
 }

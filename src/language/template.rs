@@ -7,7 +7,8 @@ mod source;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::scope::Env;
+use super::needs::{Keeps, Needs};
+use super::scope::{Env, Slot};
 use super::value::{Turns, Val, made, parse_produced};
 use crate::text::json::{self, Doc};
 
@@ -51,6 +52,16 @@ pub(super) trait Op: Send + Sync {
     /// What a loop over its value runs over.
     fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
         self.value(env).map(Val::turns)
+    }
+
+    /// What must be there if it is to give anything. Names of its own stand for what these need.
+    fn needs(&self) -> Needs {
+        Needs::unknown()
+    }
+
+    /// How it keeps the value of a slot, if one of its choices is that value.
+    fn keeps(&self, _: Slot) -> Option<Keeps> {
+        None
     }
 }
 

@@ -67,6 +67,19 @@ impl Doc {
         Doc::from_vec(out).unwrap_or_else(|_| Doc::null())
     }
 
+    /// The document that is the list of these strings.
+    pub fn of_strs(list: &[&str]) -> Doc {
+        let mut out = vec![b'['];
+        for s in list {
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            write_str(&mut out, s);
+        }
+        out.push(b']');
+        Doc::from_vec(out).unwrap_or_else(|_| Doc::null())
+    }
+
     /// The document `null`.
     pub fn null() -> Doc {
         let (text, nodes, traces) = ("null".to_owned(), Vec::new(), Traces::default());

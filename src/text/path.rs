@@ -108,6 +108,11 @@ impl Path {
         self.query.segments.is_empty()
     }
 
+    /// What has to stand in a document in which it selects anything.
+    pub fn needs(&self) -> &Traces {
+        &self.needs
+    }
+
     /// The steps after the root.
     pub fn segments(&self) -> &[Segment] {
         &self.query.segments

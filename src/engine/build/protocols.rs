@@ -7,7 +7,7 @@ use crate::engine::names::{self, INCOMING, MAPPING, OUTGOING, RESUMED, RESUMING,
 use crate::engine::protocol::{Auth, HeaderList, Protocol, Resume, StreamShape, TypeOfStatus};
 use crate::language::scope::Scope;
 use crate::language::stream::{Framing, StreamProgram};
-use crate::language::{Condition, Patch};
+use crate::language::{Condition, Guarded, Patch};
 use crate::text::diagnostic::Diagnostics;
 use crate::text::path::{self, Path};
 use crate::text::units::{Glob, StatusSet};
@@ -71,7 +71,7 @@ impl Build<'_> {
             text: self.template(from.text.as_ref(), incoming),
             end: self.condition(from.end.as_ref(), incoming),
             end_hint: from.end.as_ref().and_then(hint),
-            error: self.condition(from.error.as_ref(), incoming),
+            error: self.condition(from.error.as_ref(), incoming).map(Guarded::condition),
             finish: self.condition(from.finish.as_ref(), incoming),
             stop: self.template(from.stop.as_ref(), wording),
             grace: from.grace,

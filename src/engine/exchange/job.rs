@@ -7,6 +7,7 @@ use crate::engine::protocol::Protocol;
 use crate::engine::route::Gate;
 use crate::engine::{Limits, Ms};
 use crate::language::scope::Slot;
+use crate::language::stream::StreamProgram;
 use crate::language::value::Val;
 use crate::text::json::Doc;
 use crate::text::units::Secret;
@@ -74,6 +75,32 @@ impl Job {
             id: Some(&self.id),
             ..View::default()
         }
+    }
+
+    /// The values that stay for a whole stream, of the names that its program looks at: all but the headers, which
+    /// [`Job::borrowed`] has. `own`: without what the mapping kept, for the stream programs of a protocol.
+    pub fn lasting(&self, program: &StreamProgram, status: u16, own: bool) -> Vec<(Slot, Val<'static>)> {
+        let none = HeaderMap::new();
+        let view = self.view(&none, status);
+        let whole = |doc: Option<&Doc>| doc.map_or(Val::Nothing, |doc| Val::own(doc.clone()));
+        let value = |name: Name| match name {
+            Name::Request => whole(view.request),
+            Name::Upstream => whole(view.upstream),
+            Name::Provider => whole(view.provider),
+            Name::Header => Val::Nothing,
+            name => view.value(name).into_owned(),
+        };
+        let roots = MAPPING.iter().enumerate().map(|(slot, name)| (slot, *name));
+        let roots = roots.filter(|(slot, _)| program.reads(*slot)).map(|(slot, name)| (slot, value(name)));
+        let kept = self.kept.iter().filter(|(slot, _)| !own && program.reads(*slot)).cloned();
+        roots.chain(kept).collect()
+    }
+
+    /// The headers, if a stream's program looks at them.
+    pub fn borrowed<'a>(&self, program: &StreamProgram, headers: &'a HeaderMap) -> Vec<(Slot, Val<'a>)> {
+        let slot = MAPPING.iter().position(|name| *name == Name::Header);
+        let slot = slot.filter(|slot| program.reads(*slot));
+        slot.map(|slot| (slot, Val::Headers(headers))).into_iter().collect()
     }
 
     /// The same values slot by slot, for the mapping's stream program.

@@ -21,30 +21,31 @@ pub struct Translating {
     events: usize,
     output: Vec<u8>,
     failure: Option<Failure>,
-    /// Is the program the provider's protocol's own, and not a mapping's?
-    folds: bool,
 }
 
 impl Translating {
-    pub fn new(program: Arc<StreamProgram>, limit: usize) -> Translating {
+    /// For a mapping's program.
+    pub fn new(program: Arc<StreamProgram>, job: &Job, status: u16) -> Translating {
+        Translating::of(program, job, status, false)
+    }
+
+    /// For a protocol's `fold`: the output, after the end, is one body.
+    pub fn folding(program: Arc<StreamProgram>, job: &Job, status: u16) -> Translating {
+        Translating::of(program, job, status, true)
+    }
+
+    fn of(program: Arc<StreamProgram>, job: &Job, status: u16, folds: bool) -> Translating {
+        let lasting = job.lasting(&program, status, folds);
+        let mut machine = StreamMachine::new(program);
+        machine.know(lasting);
         Translating {
-            decoder: SseDecoder::new(limit),
-            machine: StreamMachine::new(program),
+            decoder: SseDecoder::new(job.limits.event),
+            machine,
             taken_in: 0,
             events: 0,
             output: Vec::new(),
             failure: None,
-            folds: false,
         }
-    }
-
-    /// For a protocol's `fold`: the output, after the end, is one body.
-    pub fn folding(program: Arc<StreamProgram>, limit: usize) -> Translating {
-        Translating { folds: true, ..Translating::new(program, limit) }
-    }
-
-    fn base<'a>(&self, job: &'a Job, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
-        if self.folds { job.protocols_base(headers, status) } else { job.base(headers, status) }
     }
 
     /// How many bytes have been taken in.
@@ -82,9 +83,9 @@ impl Translating {
     }
 
     /// Takes bytes in.
-    pub fn feed(&mut self, job: &Job, headers: &HeaderMap, status: u16, bytes: &[u8]) -> Seen {
+    pub fn feed(&mut self, job: &Job, headers: &HeaderMap, bytes: &[u8]) -> Seen {
         self.taken_in += bytes.len();
-        let base = self.base(job, headers, status);
+        let base = job.borrowed(self.machine.program(), headers);
         let Translating { decoder, machine, events, failure, .. } = self;
         let read = decoder.push(bytes, &mut |event| {
             *events += 1;
@@ -97,8 +98,8 @@ impl Translating {
     }
 
     /// The bytes are over.
-    pub fn eof(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
-        let base = self.base(job, headers, status);
+    pub fn eof(&mut self, job: &Job, headers: &HeaderMap) -> Seen {
+        let base = job.borrowed(self.machine.program(), headers);
         let Translating { decoder, machine, events, failure, .. } = self;
         let read = decoder.finish(&mut |event| {
             *events += 1;
@@ -116,8 +117,9 @@ impl Translating {
     }
 
     /// Lets the answer begin without content.
-    pub fn begin(&mut self, job: &Job, headers: &HeaderMap, status: u16) {
-        self.machine.begin(&self.base(job, headers, status));
+    pub fn begin(&mut self, job: &Job, headers: &HeaderMap) {
+        let base = job.borrowed(self.machine.program(), headers);
+        self.machine.begin(&base);
         note(&self.machine, FailureKind::InStream, b"", &mut self.failure);
     }
 
@@ -127,19 +129,20 @@ impl Translating {
     }
 
     /// The provider has been silent for a while.
-    pub fn quiet(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
+    pub fn quiet(&mut self, job: &Job, headers: &HeaderMap) -> Seen {
         if self.failure.is_none() {
-            self.machine.timer(&self.base(job, headers, status));
+            let base = job.borrowed(self.machine.program(), headers);
+            self.machine.timer(&base);
             note(&self.machine, FailureKind::CutOff, b"", &mut self.failure);
         }
         self.seen()
     }
 
     /// The connection broke. Would the end of the bytes here have been a good end?
-    pub fn eof_is_good(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> bool {
+    pub fn eof_is_good(&mut self, job: &Job, headers: &HeaderMap) -> bool {
         self.failure.is_none()
             && self.events > 0
-            && !matches!(self.eof(job, headers, status), Seen::Failed(_))
+            && !matches!(self.eof(job, headers), Seen::Failed(_))
             && self.machine.ended()
     }
 

@@ -7,6 +7,7 @@ use super::giving_up::{Failing, fail, failure};
 use super::{Args, Directive, always, example, never, nothing};
 use crate::language::compile::{Compiler, Local, UNNAMED, is_word};
 use crate::language::condition::Condition;
+use crate::language::needs::{Keeps, Needs};
 use crate::language::scope::{Env, Origin, Slot};
 use crate::language::template::{Binding, Fail, Form, Items, Op, Template};
 use crate::language::value::{Turns, Val};
@@ -301,6 +302,10 @@ impl Op for If {
     fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
         self.branch(env).turns(env)
     }
+
+    fn needs(&self) -> Needs {
+        self.when.needs().and(self.then.needs()).or(self.otherwise.needs())
+    }
 }
 
 struct Switch {
@@ -408,6 +413,20 @@ impl Op for First {
         }
         Ok(Val::Nothing)
     }
+
+    fn needs(&self) -> Needs {
+        self.choices.iter().map(|(template, _)| template.needs()).fold(Needs::never(), Needs::or)
+    }
+
+    fn keeps(&self, slot: Slot) -> Option<Keeps> {
+        let is_slot = |(template, _): &(Template, bool)| {
+            matches!(template.binding(), Some(Binding::Slot(bare)) if bare == slot)
+        };
+        let at = self.choices.iter().position(is_slot)?;
+        let others = self.choices.iter().filter(|choice| !is_slot(choice));
+        let others = others.map(|(template, _)| template.needs()).fold(Needs::never(), Needs::or);
+        Some(Keeps { first: at == 0, others, something: self.something })
+    }
 }
 
 struct Let {
@@ -449,6 +468,11 @@ impl Op for Let {
     fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
         self.bind(env)?;
         self.body.turns(env)
+    }
+
+    fn needs(&self) -> Needs {
+        let name = |needs: Needs, (slot, value): &(Slot, Template)| needs.naming(*slot, &value.needs());
+        self.names.iter().rev().fold(self.body.needs(), name)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::{Compiler, UNNAMED};
 use crate::language::condition::Condition;
 use crate::language::matchers;
+use crate::language::needs::Needs;
 use crate::language::scope::Env;
 use crate::language::template::{Fail, Form, Items, Op, Template};
 use crate::language::value::{Num, Turns, Type, Val};
@@ -246,6 +247,10 @@ impl Op for Join {
             }
         }
         Ok(if gave { Val::Str(text.into()) } else { Val::Nothing })
+    }
+
+    fn needs(&self) -> Needs {
+        self.list.needs()
     }
 }
 

@@ -10,6 +10,7 @@ use super::program::{Emit, StreamProgram};
 use crate::language::scope::Env;
 use crate::language::template::Fail;
 use crate::language::value::{LookupKey, Num, Type, Val};
+use crate::text::json::Doc;
 use record::{Record, State};
 
 /// Where one stream's blocks are.
@@ -22,8 +23,8 @@ pub(super) struct Blocks {
     /// How many of the first of them are closed.
     closed: usize,
     next_index: i64,
-    /// The names of the kinds that have begun, in order.
-    pub kinds: Val<'static>,
+    /// The kinds that have begun, in order.
+    kinds: Vec<usize>,
     /// How many blocks of each kind have begun.
     pub begun: Vec<i64>,
     /// What the keyed blocks that have begun are told apart by, with their kinds.
@@ -267,12 +268,12 @@ impl StreamMachine {
 
     fn note_begun(&mut self, program: &StreamProgram, kind: usize, env: &mut Env<'_>) {
         let count = self.blocks.begun.get(kind).copied().unwrap_or_default();
-        if let Some(shape) = program.kinds.get(kind).filter(|_| count == 1) {
-            let mut kinds = self.blocks.kinds.items();
-            kinds.push(Val::Str(shape.name.clone().into()));
-            self.blocks.kinds = Val::List(kinds.into());
+        if count == 1 {
+            self.blocks.kinds.push(kind);
+            let names = self.blocks.kinds.iter().filter_map(|kind| program.kinds.get(*kind));
+            let names: Vec<_> = names.map(|kind| kind.name.as_str()).collect();
+            env.set(program.places.blocks, Val::own(Doc::of_strs(&names)));
         }
-        env.set(program.places.blocks, self.blocks.kinds.clone());
         env.set(program.places.begun + kind, Val::Num(Num::Int(count)));
     }
 

@@ -12,7 +12,7 @@ use crate::text::json::Doc;
 /// Room for what one event of input usually makes, in bytes.
 const USUAL_OUTPUT: usize = 256;
 
-/// The values that the caller provides for the names it declared.
+/// The values that the caller provides for the names it declared, as they are now.
 pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
 
 /// One stream's progress. It is fed events and fills [`StreamMachine::take_output`]; after the end, or after a
@@ -20,7 +20,8 @@ pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
 #[derive(Clone)]
 pub struct StreamMachine {
     pub(super) program: Arc<StreamProgram>,
-    state: Vec<Val<'static>>,
+    /// What stays from one event to the next: the state, what is known of blocks, what the owner told.
+    env: Env<'static>,
     pub(super) blocks: Blocks,
     out: Vec<u8>,
     started: bool,
@@ -32,11 +33,17 @@ pub struct StreamMachine {
 impl StreamMachine {
     /// A machine at the beginning of a stream.
     pub fn new(program: Arc<StreamProgram>) -> StreamMachine {
-        let state = program.state.iter().map(|(_, value)| value.clone()).collect();
+        let mut env = Env::new(program.slots);
+        for (at, (_, value)) in program.state.iter().enumerate() {
+            env.set(program.places.state + at, value.clone());
+        }
+        for kind in 0..program.kinds.len() {
+            env.set(program.places.begun + kind, Val::Num(Num::Int(0)));
+        }
         let blocks = Blocks::new(program.kinds.len());
         StreamMachine {
             program,
-            state,
+            env,
             blocks,
             out: Vec::new(),
             started: false,
@@ -44,6 +51,16 @@ impl StreamMachine {
             ended: false,
             failure: None,
         }
+    }
+
+    /// What it runs.
+    pub fn program(&self) -> &StreamProgram {
+        &self.program
+    }
+
+    /// Gives names values that stay for the whole stream, so that [`Base`] need not have them.
+    pub fn know(&mut self, values: impl IntoIterator<Item = (Slot, Val<'static>)>) {
+        values.into_iter().for_each(|(slot, value)| self.env.set(slot, value.into_owned()));
     }
 
     /// Whether content has begun: from here on the output may be given to the client.
@@ -63,7 +80,9 @@ impl StreamMachine {
 
     /// The state by name, for people who look.
     pub fn state(&self) -> impl Iterator<Item = (&str, &Val<'static>)> {
-        self.program.state.iter().map(|(name, _)| name.as_str()).zip(&self.state)
+        let first = self.program.places.state;
+        let names = self.program.state.iter().map(|(name, _)| name.as_str());
+        names.enumerate().map(move |(at, name)| (name, self.env.get(first + at)))
     }
 
     /// The bytes made so far, and none of them twice; of a fold, none before the end.
@@ -172,7 +191,7 @@ impl StreamMachine {
         if self.over() {
             return;
         }
-        let mut env = Env::new(program.slots);
+        let mut env: Env<'a> = std::mem::take(&mut self.env);
         for (slot, value) in base {
             env.set(*slot, value.clone());
         }
@@ -180,14 +199,9 @@ impl StreamMachine {
             env.set(slot, document);
         }
         env.set(program.places.event, name.map_or(Val::Nothing, Val::str));
-        for (at, value) in self.state.iter().enumerate() {
-            env.set(program.places.state + at, value.clone());
-        }
-        env.set(program.places.blocks, self.blocks.kinds.clone());
-        for (at, count) in self.blocks.begun.iter().enumerate() {
-            env.set(program.places.begun + at, Val::Num(Num::Int(*count)));
-        }
-        if let Err(fail) = self.run(program, steps, &mut env) {
+        let ran = self.run(program, steps, &mut env);
+        self.env = env.kept(program.slots);
+        if let Err(fail) = ran {
             self.fail(fail);
         }
     }
@@ -209,11 +223,10 @@ impl StreamMachine {
                     let value = value.value(env)?;
                     env.set(*slot, value);
                 }
-                Step::Set { state, value } => {
-                    let value = value.value(env)?.into_owned();
-                    env.set(program.places.state + state, value.clone());
-                    if let Some(place) = self.state.get_mut(*state) {
-                        *place = value;
+                Step::Set { slot, value, keeps } => {
+                    if !keeps.as_ref().is_some_and(|keeps| keeps.holds(env.get(*slot), env)) {
+                        let value = value.value(env)?.into_owned();
+                        env.set(*slot, value);
                     }
                 }
                 Step::Add { kind, part, key, once } => {

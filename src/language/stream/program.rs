@@ -1,11 +1,14 @@
 //! The stream program: state, blocks, and a handler of steps for each kind of input, compiled from YAML.
 
+use std::collections::BTreeSet;
+
 use super::kinds::KindWords;
 use super::steps::{Parser, flip, known, map};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
 use crate::language::directives::Failing;
 use crate::language::matchers::Matcher;
+use crate::language::needs::{Guarded, Keeps};
 use crate::language::scope::{Scope, Slot};
 use crate::language::template::Template;
 use crate::language::value::Val;
@@ -26,7 +29,10 @@ pub struct Framing {
 
 /// A compiled stream program. It never changes; a [`super::StreamMachine`] holds what one stream has so far.
 pub struct StreamProgram {
+    /// How many slots there are for names that stay; the handlers' own ones follow.
     pub(super) slots: usize,
+    /// The slots that something looks at.
+    reads: BTreeSet<Slot>,
     pub(super) places: Places,
     pub(super) framing: Framing,
     /// The names of the state, and the values they begin with.
@@ -97,28 +103,30 @@ pub(super) struct Emit {
 /// One thing to do.
 pub(super) enum Step {
     When {
-        when: Condition,
+        when: Guarded<Condition>,
         then: Vec<Step>,
         otherwise: Vec<Step>,
     },
     For {
-        over: Template,
+        over: Guarded<Template>,
         slot: Slot,
         steps: Vec<Step>,
     },
     Let {
         slot: Slot,
-        value: Template,
+        value: Guarded<Template>,
     },
     Set {
-        state: usize,
-        value: Template,
+        slot: Slot,
+        value: Guarded<Template>,
+        /// Whether and when it leaves the state as it is.
+        keeps: Option<Keeps>,
     },
     Add {
         kind: usize,
-        part: Template,
+        part: Guarded<Template>,
         key: Option<Template>,
-        once: Vec<(usize, Template)>,
+        once: Vec<(usize, Guarded<Template>)>,
     },
     Emit(Emit),
     /// Runs `before`, if it has not run yet. Nobody writes it; the machine's owner asks for it.
@@ -130,6 +138,11 @@ pub(super) enum Step {
 }
 
 impl StreamProgram {
+    /// Whether anything in it looks at the value in this slot.
+    pub fn reads(&self, slot: Slot) -> bool {
+        self.reads.contains(&slot)
+    }
+
     /// Compiles the `stream:` section of a mapping. `scope` has the roots that the caller provides for every event;
     /// `$state.*`, `$block.*`, `$begun.*`, `$blocks`, `$part` and `$event` are added to it.
     pub fn compile(
@@ -168,6 +181,7 @@ impl StreamProgram {
             c: Compiler::new(&scope, diags),
             framing: &framing,
             state: state.iter().map(|(name, _)| name.clone()).collect(),
+            first_state: places.state,
             set: vec![false; state.len()],
             kinds: kinds.iter().map(|(key, node)| KindWords::of(&key.text, node)).collect(),
             fields: &places.fields,
@@ -185,6 +199,7 @@ impl StreamProgram {
         let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
         let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
         let whole = node.get("whole").map(|node| parser.c.template(node));
+        let reads = parser.c.used();
         let set = parser.set;
         let declared = node.get("state").and_then(Node::as_map).unwrap_or_default();
         for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set && !scope.has_values()) {
@@ -204,10 +219,10 @@ impl StreamProgram {
                 if framing.folds { "a `fold` needs `whole`" } else { "only a `fold` has a `whole`" };
             diags.error("bad-whole", at, message).help("it is the body that a stream is folded into");
         }
-        let slots = scope.len();
         scope.finish(diags);
         let program = StreamProgram {
-            slots,
+            slots: scope.len(),
+            reads,
             places,
             framing,
             state,

@@ -6,7 +6,7 @@ use super::program::{Emit, Framing, Step};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
 use crate::language::directives::compile_failing;
-
+use crate::language::needs::Guarded;
 use crate::language::scope::Slot;
 use crate::language::words::{self, STEPS, Word};
 use crate::text::diagnostic::{Diagnostics, Span};
@@ -17,6 +17,8 @@ pub(super) struct Parser<'p, 'c> {
     pub c: Compiler<'c>,
     pub framing: &'p Framing,
     pub state: Vec<String>,
+    /// The slot of the first of the state.
+    pub first_state: Slot,
     /// Which of the states some step sets.
     pub set: Vec<bool>,
     pub kinds: Vec<KindWords>,
@@ -98,7 +100,7 @@ impl Parser<'_, '_> {
             match decided {
                 Some(true) => out.extend(then),
                 Some(false) => out.extend(otherwise),
-                None => out.push(Step::When { when, then, otherwise }),
+                None => out.push(Step::When { when: Guarded::condition(when), then, otherwise }),
             }
             return Some(());
         }
@@ -117,7 +119,7 @@ impl Parser<'_, '_> {
                 let slot = self.c.push_local(&key.text);
                 self.c.local_is(slot, origin);
                 match value {
-                    Some(value) => out.push(Step::Let { slot, value }),
+                    Some(value) => out.push(Step::Let { slot, value: Guarded::template(value) }),
                     None => sound = false,
                 }
             }
@@ -136,7 +138,7 @@ impl Parser<'_, '_> {
             let inner = self.actions(node, &mut steps);
             self.c.drop_locals(mark);
             inner?;
-            out.push(Step::For { over: over?, slot, steps });
+            out.push(Step::For { over: Guarded::template(over?), slot, steps });
             return sound.then_some(());
         }
         if let Some(stray) = node.key("as") {
@@ -195,7 +197,11 @@ impl Parser<'_, '_> {
                 *set = true;
             }
             match (place, value) {
-                (Some(state), Some(value)) => out.push(Step::Set { state, value }),
+                (Some(state), Some(value)) => {
+                    let slot = self.first_state + state;
+                    let keeps = value.keeps(slot);
+                    out.push(Step::Set { slot, value: Guarded::template(value), keeps });
+                }
                 (Some(_), None) => sound = false,
                 (None, _) => {
                     sound = false;
@@ -234,7 +240,7 @@ impl Parser<'_, '_> {
             match (template, field.filter(|_| known.contains(&name.text))) {
                 (template, _) if at == place => part = template,
                 (template, _) if keyed && name.text == "key" => key = template,
-                (Some(template), Some(field)) if keyed => once.push((field, template)),
+                (Some(template), Some(field)) if keyed => once.push((field, Guarded::template(template))),
                 (None, Some(_)) => {}
                 _ => {
                     sound = false;
@@ -243,7 +249,7 @@ impl Parser<'_, '_> {
                 }
             }
         }
-        out.push(Step::Add { kind, part: part?, key, once });
+        out.push(Step::Add { kind, part: Guarded::template(part?), key, once });
         sound.then_some(())
     }
 

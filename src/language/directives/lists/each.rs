@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::number;
 use crate::language::condition::Condition;
+use crate::language::needs::Needs;
 use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Template};
 use crate::language::value::{LookupKey, Turns, Val};
@@ -138,5 +139,9 @@ impl Op for For {
         let mut values = Vec::new();
         self.gather(env, &mut values)?;
         Ok(Turns::values(values))
+    }
+
+    fn needs(&self) -> Needs {
+        self.over.needs()
     }
 }
