@@ -25,7 +25,7 @@ fn compile(template: &str) -> Result<Template, String> {
     })
 }
 
-/// What it writes for `input`, and that evaluating it comes to the same.
+/// What it writes for `input`, that evaluating it comes to the same, and that what is known of its needs is right.
 fn give(compiled: &Template, template: &str, input: &str) -> Result<Option<String>, String> {
     let doc = Doc::parse(input.as_bytes().to_vec()).unwrap();
     let mut env = Env::new(1);
@@ -36,6 +36,7 @@ fn give(compiled: &Template, template: &str, input: &str) -> Result<Option<Strin
     let mut again = Vec::new();
     // Whether a template is written or evaluated, it must come to the same.
     assert_eq!((value.write_any(&mut again), &again), (gave, &out), "{template} written and evaluated");
+    assert!(!gave || compiled.needs().may_be(&env), "{template} gives what it should need more for, over {input}");
     Ok(gave.then(|| String::from_utf8(out).unwrap()))
 }
 
@@ -66,6 +67,7 @@ fn a_template_evaluated_reads_as_it_is_written() {
             format!("[ {template}, {other}, {{ k: {template}, l: {other} }} ]"),
             format!("{{ $first: [ {template}, {other} ] }}"),
             format!("{{ $if: $.a, $then: {template}, $else: {other} }}"),
+            format!("{{ $join: [ {template}, {other} ], $by: '' }}"),
             format!("{{ $let: {{ zz: {template} }}, $in: [ $zz, {{ $flat: [ {other}, $zz ] }} ] }}"),
             format!("{{ $for: $.a, $as: zz, $emit: [ $zz, {template} ] }}"),
         ] {
@@ -83,6 +85,30 @@ fn a_template_evaluated_reads_as_it_is_written() {
 fn every_directive_but_those_with_a_fragment_or_a_failure_has_an_example() {
     let without: Vec<_> = all().filter(|d| d.examples.is_empty()).map(|d| d.name).collect();
     assert_eq!(without, ["$use", "$fail"]);
+}
+
+#[test]
+fn conditions_hold_only_where_what_they_need_is() {
+    let values = || MATCHERS.iter().flat_map(|entry| entry.holds.iter().chain(entry.fails));
+    let documents: Vec<String> = values().map(|value| format!(r#"{{"a":{value}}}"#)).collect();
+    let (mut held, mut known) = (0, 0);
+    for matcher in MATCHERS.iter().map(|entry| entry.example) {
+        for condition in [
+            format!("{{ $.a: {matcher} }}"),
+            format!("{{ not: {{ $.a: {matcher} }} }}"),
+            format!("{{ any: [ {{ $.a: {matcher} }}, $.b ] }}"),
+            format!("{{ all: [ {{ $.a: {matcher} }}, {{ not: $.b }} ] }}"),
+            format!("{{ $.a: {{ not: {matcher}, any: [ {matcher}, {{ is: string }} ] }} }}"),
+        ] {
+            let template = format!("{{ $if: {condition}, $then: 1 }}");
+            let compiled = compile(&template).unwrap_or_else(|error| panic!("{template}: {error}"));
+            for document in documents.iter().map(String::as_str).chain(["{}", r#"{"b":1}"#, r#"{"a":null}"#]) {
+                held += usize::from(give(&compiled, &template, document).unwrap().is_some());
+            }
+            known += usize::from(!compiled.needs().may_be(&Env::new(1)));
+        }
+    }
+    assert!(held > 500 && known > 20, "{held} held, of {known} the needs are known");
 }
 
 #[test]
