@@ -419,9 +419,7 @@ impl Op for First {
     }
 
     fn keeps(&self, slot: Slot) -> Option<Keeps> {
-        let is_slot = |(template, _): &(Template, bool)| {
-            matches!(template.binding(), Some(Binding::Slot(bare)) if bare == slot)
-        };
+        let is_slot = |(template, _): &(Template, bool)| matches!(template.binding(), Some(Binding::Slot(bare)) if bare == slot);
         let at = self.choices.iter().position(is_slot)?;
         let others = self.choices.iter().filter(|choice| !is_slot(choice));
         let others = others.map(|(template, _)| template.needs()).fold(Needs::never(), Needs::or);

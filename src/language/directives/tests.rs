@@ -36,7 +36,10 @@ fn give(compiled: &Template, template: &str, input: &str) -> Result<Option<Strin
     let mut again = Vec::new();
     // Whether a template is written or evaluated, it must come to the same.
     assert_eq!((value.write_any(&mut again), &again), (gave, &out), "{template} written and evaluated");
-    assert!(!gave || compiled.needs().may_be(&env), "{template} gives what it should need more for, over {input}");
+    assert!(
+        !gave || compiled.needs().may_be(&env),
+        "{template} gives what it should need more for, over {input}"
+    );
     Ok(gave.then(|| String::from_utf8(out).unwrap()))
 }
 
@@ -102,7 +105,8 @@ fn conditions_hold_only_where_what_they_need_is() {
         ] {
             let template = format!("{{ $if: {condition}, $then: 1 }}");
             let compiled = compile(&template).unwrap_or_else(|error| panic!("{template}: {error}"));
-            for document in documents.iter().map(String::as_str).chain(["{}", r#"{"b":1}"#, r#"{"a":null}"#]) {
+            for document in documents.iter().map(String::as_str).chain(["{}", r#"{"b":1}"#, r#"{"a":null}"#])
+            {
                 held += usize::from(give(&compiled, &template, document).unwrap().is_some());
             }
             known += usize::from(!compiled.needs().may_be(&Env::new(1)));
