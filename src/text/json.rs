@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 pub use cut::Cuts;
 pub use number::compare as compare_numbers;
@@ -30,31 +31,36 @@ pub struct Doc {
 }
 
 struct Inner {
-    text: String,
+    /// Shared with whoever gave it, and with whom it is given to.
+    text: ByteString,
     nodes: Vec<Node>,
     traces: Traces,
 }
 
 impl Doc {
     /// Checks `bytes` against RFC 8259 (UTF-8, at most [`MAX_DEPTH`] levels, nothing after the value; a byte
-    /// order mark in front is skipped) and keeps them. Takes the buffer over where nobody else holds it.
+    /// order mark in front is skipped) and keeps them. Nothing is copied.
     ///
     /// An escaped lone surrogate is accepted, since providers send halves of emoji; it reads as U+FFFD.
     pub fn parse(bytes: impl Into<Bytes>) -> Result<Doc, JsonError> {
-        Doc::from_vec(Vec::from(bytes.into()))
+        let bytes = bytes.into();
+        let text = ByteString::try_from(bytes.clone()).map_err(|error| no_text(&bytes, error))?;
+        Doc::read(text)
     }
 
     /// [`Doc::parse`] for a buffer that is ours, as a template's output is.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Doc, JsonError> {
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let offset = error.utf8_error().valid_up_to();
-            JsonError::new(error.as_bytes(), offset, "this is not UTF-8")
-        })?;
-        Doc::from_string(text)
+        let text =
+            String::from_utf8(bytes).map_err(|error| no_text(error.as_bytes(), error.utf8_error()))?;
+        Doc::read(text.into())
     }
 
     /// [`Doc::parse`] for text that is known to be UTF-8.
     pub fn from_string(text: String) -> Result<Doc, JsonError> {
+        Doc::read(text.into())
+    }
+
+    fn read(text: ByteString) -> Result<Doc, JsonError> {
         let (nodes, traces) = parse::tape(&text)?;
         Ok(Doc { inner: Arc::new(Inner { text, nodes, traces }) })
     }
@@ -82,7 +88,7 @@ impl Doc {
 
     /// The document `null`.
     pub fn null() -> Doc {
-        let (text, nodes, traces) = ("null".to_owned(), Vec::new(), Traces::default());
+        let (text, nodes, traces) = (ByteString::from_static("null"), Vec::new(), Traces::default());
         Doc { inner: Arc::new(Inner { text, nodes, traces }) }
     }
 
@@ -113,7 +119,7 @@ impl Doc {
             node.len = escaped;
         }
         match String::from_utf8(text) {
-            Ok(text) => Doc { inner: Arc::new(Inner { text, nodes, traces }) },
+            Ok(text) => Doc { inner: Arc::new(Inner { text: text.into(), nodes, traces }) },
             Err(_) => self.clone(),
         }
     }
@@ -134,9 +140,9 @@ impl Doc {
         &self.inner.text
     }
 
-    /// The text as shared bytes, without a copy; they keep the document alive.
+    /// The text as shared bytes, without a copy.
     pub fn bytes(&self) -> Bytes {
-        Bytes::from_owner(TextOf(self.clone()))
+        self.inner.text.as_bytes().clone()
     }
 
     fn nodes(&self) -> &[Node] {
@@ -153,12 +159,9 @@ impl Doc {
     }
 }
 
-struct TextOf(Doc);
-
-impl AsRef<[u8]> for TextOf {
-    fn as_ref(&self) -> &[u8] {
-        self.0.text().as_bytes()
-    }
+/// Bytes that are no UTF-8.
+fn no_text(bytes: &[u8], error: std::str::Utf8Error) -> JsonError {
+    JsonError::new(bytes, error.valid_up_to(), "this is not UTF-8")
 }
 
 impl fmt::Debug for Doc {
