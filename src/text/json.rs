@@ -50,8 +50,7 @@ impl Doc {
 
     /// [`Doc::parse`] for a buffer that is ours, as a template's output is.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Doc, JsonError> {
-        let text =
-            String::from_utf8(bytes).map_err(|error| no_text(error.as_bytes(), error.utf8_error()))?;
+        let text = String::from_utf8(bytes).map_err(|error| no_text(error.as_bytes(), error.utf8_error()))?;
         Doc::read(text.into())
     }
 

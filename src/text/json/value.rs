@@ -102,10 +102,6 @@ impl<'a> Json<'a> {
         self.doc.text().get(node.start as usize + 1..node.end as usize - 1).unwrap_or("")
     }
 
-    fn bytes(self, node: Node) -> Option<&'a [u8]> {
-        self.doc.text().as_bytes().get(node.start as usize..node.end as usize)
-    }
-
     /// True or false; nothing for any other kind.
     pub fn bool(self) -> Option<bool> {
         (self.kind() == JsonKind::Bool).then(|| self.raw() == "true")
@@ -322,7 +318,8 @@ impl PartialEq for Json<'_> {
 fn same_string(a: Json<'_>, b: Json<'_>) -> bool {
     let (one, other) = (a.node(), b.node());
     if one.len == 0 && other.len == 0 {
-        return one.end - one.start == other.end - other.start && a.bytes(one) == b.bytes(other);
+        return one.end - one.start == other.end - other.start
+            && a.inner(one).as_bytes() == b.inner(other).as_bytes();
     }
     a.str() == b.str()
 }
