@@ -153,9 +153,9 @@ impl Exchange {
             Body::Passing(passing) => {
                 passing.feed(&self.job, bytes, &mut self.output, !self.content, self.committed)
             }
-            Body::Translating(machine) => machine.feed(&self.job, &self.headers, bytes),
+            Body::Translating(machine) => machine.feed(&self.job, &self.headers, self.status, bytes),
             Body::Folding(machine) => {
-                let seen = machine.feed(&self.job, &self.headers, bytes);
+                let seen = machine.feed(&self.job, &self.headers, self.status, bytes);
                 return self.folded(seen);
             }
         };
@@ -173,12 +173,12 @@ impl Exchange {
                 self.ended(seen)
             }
             Body::Translating(mut machine) => {
-                let seen = machine.eof(&self.job, &self.headers);
+                let seen = machine.eof(&self.job, &self.headers, self.status);
                 self.body = Body::Translating(machine);
                 self.ended(seen)
             }
             Body::Folding(mut machine) => {
-                let seen = machine.eof(&self.job, &self.headers);
+                let seen = machine.eof(&self.job, &self.headers, self.status);
                 self.body = Body::Folding(machine);
                 self.folded(seen)
             }
@@ -197,12 +197,12 @@ impl Exchange {
             }
             Body::Translating(mut machine) => {
                 // The end may have come already, and only the connection's end is untidy.
-                let is_good = machine.eof_is_good(&self.job, &self.headers);
+                let is_good = machine.eof_is_good(&self.job, &self.headers, self.status);
                 self.body = Body::Translating(machine);
                 if is_good { self.ended(Seen::Ended) } else { self.failed(failure) }
             }
             Body::Folding(mut machine) => {
-                let is_good = machine.eof_is_good(&self.job, &self.headers);
+                let is_good = machine.eof_is_good(&self.job, &self.headers, self.status);
                 self.body = Body::Folding(machine);
                 if is_good { self.folded(Seen::Ended) } else { self.failed(failure) }
             }
@@ -248,13 +248,13 @@ impl Exchange {
                 let message = "the provider streams although no stream was asked for";
                 return self.broke(Failure::new(FailureKind::Malformed, message));
             };
-            self.body = Body::Folding(Box::new(Translating::folding(fold, &self.job, self.status)));
+            self.body = Body::Folding(Box::new(Translating::folding(fold, self.job.limits.event)));
             return self.feed(&start);
         }
         self.body = match self.job.mapping.as_ref().map(|mapping| mapping.stream.clone()) {
             None => Body::Passing(Passing::new(self.job.limits.event)),
             Some(Some(program)) => {
-                Body::Translating(Box::new(Translating::new(program, &self.job, self.status)))
+                Body::Translating(Box::new(Translating::new(program, self.job.limits.event)))
             }
             Some(None) => {
                 let message = "the mapping says nothing of streams";

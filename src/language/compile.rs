@@ -100,11 +100,6 @@ impl<'c> Compiler<'c> {
         self.used.contains(&slot)
     }
 
-    /// The slots that anything compiled so far looks at.
-    pub(super) fn used(&self) -> BTreeSet<Slot> {
-        self.used.clone()
-    }
-
     /// Whether a branch has to be compiled. One that is never taken has to be where its mistakes are not known yet.
     pub(super) fn needs(&self, may_be_taken: bool) -> bool {
         may_be_taken || !self.scope.has_values()

@@ -7,9 +7,9 @@ use super::template::{Fail, Form, Source, Template};
 use super::value::{Turns, Val};
 use crate::text::json::Traces;
 
-/// One of these has to be: in the document behind that name, all that these traces have. `None`: nothing is known.
+/// One of these has to be: in the document behind that name, all that one of these traces has. `None`: nothing is known.
 #[derive(Clone, Debug, Default)]
-pub struct Needs(Option<Vec<(Slot, Traces)>>);
+pub struct Needs(Option<Vec<(Slot, Vec<Traces>)>>);
 
 impl Needs {
     /// It may be whatever is there.
@@ -24,7 +24,7 @@ impl Needs {
 
     fn of(source: &Source) -> Needs {
         match source {
-            Source::Slot(slot, path) => Needs(Some(vec![(*slot, *path.needs())])),
+            Source::Slot(slot, path) => Needs(Some(vec![(*slot, vec![*path.needs()])])),
             Source::Known(_) => Needs::unknown(),
         }
     }
@@ -32,11 +32,16 @@ impl Needs {
     /// What one or the other needs.
     pub(super) fn or(self, other: Needs) -> Needs {
         Needs(self.0.zip(other.0).map(|(mut either, other)| {
-            other.into_iter().for_each(|need| {
-                if !either.contains(&need) {
-                    either.push(need);
+            for (slot, traces) in other {
+                match either.iter_mut().find(|(known, _)| *known == slot) {
+                    Some((_, known)) => traces.into_iter().for_each(|it| {
+                        if !known.contains(&it) {
+                            known.push(it);
+                        }
+                    }),
+                    None => either.push((slot, traces)),
                 }
-            });
+            }
             either
         }))
     }
@@ -61,14 +66,14 @@ impl Needs {
     /// Whether it may be now. False is certain.
     #[inline]
     pub(super) fn may_be(&self, env: &Env<'_>) -> bool {
-        let has = |(slot, traces): &(Slot, Traces)| env.get(*slot).may_have(traces);
-        self.0.as_ref().is_none_or(|any| any.iter().any(has))
+        let has = |(slot, any): &(Slot, Vec<Traces>)| env.get(*slot).may_have(any);
+        self.0.as_ref().is_none_or(|names| names.iter().any(has))
     }
 
     /// The same where there is no environment so far: `value` gives what a name stands for.
     fn may_be_of<'a>(&self, value: impl Fn(Slot) -> Val<'a>) -> bool {
-        let has = |(slot, traces): &(Slot, Traces)| value(*slot).may_have(traces);
-        self.0.as_ref().is_none_or(|any| any.iter().any(has))
+        let has = |(slot, any): &(Slot, Vec<Traces>)| value(*slot).may_have(any);
+        self.0.as_ref().is_none_or(|names| names.iter().any(has))
     }
 }
 
@@ -102,6 +107,12 @@ impl Guarded<Condition> {
         Guarded { needs: inner.needs(), inner }
     }
 
+    /// The same for one that is often tested: what asks of one path alone finds out as quickly by itself.
+    pub(super) fn often(inner: Condition) -> Guarded<Condition> {
+        let is_one = matches!(inner, Condition::Something(_) | Condition::Match(..));
+        Guarded { needs: if is_one { Needs::unknown() } else { inner.needs() }, inner }
+    }
+
     /// Whether it holds.
     pub fn test(&self, env: &Env<'_>) -> bool {
         self.needs.may_be(env) && self.inner.test(env)
@@ -114,8 +125,10 @@ impl Guarded<Condition> {
 }
 
 impl Guarded<Template> {
+    /// Guards a template. A path finds out as quickly by itself.
     pub(super) fn template(inner: Template) -> Guarded<Template> {
-        Guarded { needs: inner.needs(), inner }
+        let is_hole = matches!(inner.0, Form::Hole(_));
+        Guarded { needs: if is_hole { Needs::unknown() } else { inner.needs() }, inner }
     }
 
     pub(super) fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
@@ -165,13 +178,13 @@ impl Condition {
 }
 
 impl Val<'_> {
-    /// Whether all that `traces` has may stand in the document that this value is of. False is certain.
+    /// Whether all that one of these traces has may stand in the document that this value is of. False is certain.
     #[inline]
-    fn may_have(&self, traces: &Traces) -> bool {
+    fn may_have(&self, any: &[Traces]) -> bool {
         match self {
             Val::Nothing => false,
-            Val::Json(node) => node.may_have(traces),
-            Val::Own(doc, _) => doc.root().may_have(traces),
+            Val::Json(node) => any.iter().any(|traces| node.may_have(traces)),
+            Val::Own(doc, _) => any.iter().any(|traces| doc.root().may_have(traces)),
             _ => true,
         }
     }

@@ -16,6 +16,9 @@ use crate::text::yaml::{Kind, Node};
 /// A name's place in an [`Env`].
 pub type Slot = usize;
 
+/// From here on slots hold values that own all their text, and last from one event of a stream to the next.
+const LASTING: Slot = 1 << 24;
+
 /// What is known of a root's value before anything runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Shape {
@@ -47,6 +50,7 @@ pub struct Scope {
     known: RefCell<Vec<(Shape, Origin)>>,
     spaces: BTreeMap<String, Vec<(String, Slot)>>,
     slots: usize,
+    lasting: usize,
     fragments: BTreeMap<String, Node>,
     values: Option<Values>,
     /// The roots without a value in the templates that compile now, and what part of the rules these are.
@@ -179,6 +183,29 @@ impl Scope {
         first
     }
 
+    /// Declares one more root, whose value lasts.
+    pub(super) fn declare_lasting(&mut self, name: &str) -> Slot {
+        let slot = self.next_lasting();
+        self.roots.push((name.to_owned(), slot));
+        slot
+    }
+
+    /// As [`Scope::space`], of values that last.
+    pub(super) fn lasting_space(&mut self, name: &str, members: impl IntoIterator<Item = String>) -> Slot {
+        let first = LASTING + self.lasting;
+        for member in members {
+            let slot = self.next_lasting();
+            self.spaces.entry(name.to_owned()).or_default().push((member, slot));
+        }
+        self.spaces.entry(name.to_owned()).or_default();
+        first
+    }
+
+    fn next_lasting(&mut self) -> Slot {
+        self.lasting += 1;
+        LASTING + self.lasting - 1
+    }
+
     /// Takes over the fragments of a file: a mapping of names to templates.
     pub fn fragments(&mut self, node: &Node, diags: &mut Diagnostics) {
         let Kind::Map(entries) = &node.kind else {
@@ -259,6 +286,7 @@ impl Scope {
 #[derive(Clone, Default)]
 pub struct Env<'a> {
     slots: Vec<Val<'a>>,
+    lasting: Vec<Val<'static>>,
 }
 
 impl<'a> Env<'a> {
@@ -267,30 +295,58 @@ impl<'a> Env<'a> {
         // Room for a few locals, so that the usual template never grows it.
         let mut slots = Vec::with_capacity(scope_len + 16);
         slots.resize_with(scope_len, Val::default);
-        Env { slots }
+        Env { slots, lasting: Vec::new() }
+    }
+
+    /// Room for values that borrow from one event, after those of the one before.
+    pub(super) fn begin(&mut self, len: usize) {
+        self.slots.resize_with(len, Val::default);
+    }
+
+    /// The same with the values that last alone. The memory of the others stays.
+    pub(super) fn end(self) -> Env<'static> {
+        let Env { mut slots, lasting } = self;
+        slots.clear();
+        Env { slots: slots.into_iter().map(|_| Val::Nothing).collect(), lasting }
     }
 
     /// Gives a name its value.
+    #[inline]
     pub fn set(&mut self, slot: Slot, value: Val<'a>) {
         match self.slots.get_mut(slot) {
             Some(place) => *place = value,
-            None => {
-                self.slots.resize_with(slot, Val::default);
-                self.slots.push(value);
-            }
+            None => self.grow(slot, value),
+        }
+    }
+
+    fn grow(&mut self, slot: Slot, value: Val<'a>) {
+        debug_assert!(slot < LASTING, "values that last are kept");
+        self.slots.resize_with(slot, Val::default);
+        self.slots.push(value);
+    }
+
+    /// Gives a name whose value lasts its value.
+    pub(super) fn keep(&mut self, slot: Slot, value: Val<'static>) {
+        let at = slot.saturating_sub(LASTING);
+        if self.lasting.len() <= at {
+            self.lasting.resize_with(at + 1, Val::default);
+        }
+        if let Some(place) = self.lasting.get_mut(at) {
+            *place = value;
+        }
+    }
+
+    /// Takes the value from a name whose value lasts.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        if !matches!(self.get(slot), Val::Nothing) {
+            self.keep(slot, Val::Nothing);
         }
     }
 
     /// A name's value.
+    #[inline]
     pub fn get(&self, slot: Slot) -> &Val<'a> {
-        self.slots.get(slot).unwrap_or(&Val::Nothing)
-    }
-
-    /// The first `len` names after what they borrowed from is gone: values that own their text stay, others are nothing.
-    pub(super) fn kept(self, len: usize) -> Env<'static> {
-        let mut slots = self.slots;
-        slots.truncate(len);
-        // In place: the memory stays where it is.
-        Env { slots: slots.into_iter().map(Val::kept).collect() }
+        let found = if slot < LASTING { self.slots.get(slot) } else { self.lasting.get(slot - LASTING) };
+        found.unwrap_or(&Val::Nothing)
     }
 }

@@ -244,7 +244,8 @@ impl Template {
                 for (name, value) in members {
                     items.item(|out| {
                         out.extend_from_slice(name);
-                        value.write(env, out)
+                        // What it leaves of nothing is cut off with its name.
+                        value.write_inner(env, out)
                     })?;
                 }
                 out.push(b'}');

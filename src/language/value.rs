@@ -284,20 +284,6 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// The same value if it owns all its text, else nothing.
-    #[inline]
-    pub(super) fn kept(self) -> Val<'static> {
-        match self {
-            Val::Own(doc, index) => Val::Own(doc, index),
-            Val::Made(made) => Val::Made(made),
-            Val::Kept(text) => Val::Kept(text),
-            Val::Num(number) => Val::Num(number),
-            Val::Bool(value) => Val::Bool(value),
-            Val::Str(Cow::Owned(text)) => Val::Str(Cow::Owned(text)),
-            Val::Nothing | Val::Json(_) | Val::Str(_) | Val::List(_) | Val::Headers(_) => Val::Nothing,
-        }
-    }
-
     /// The same value, owning all its text, so that it can be kept between events.
     pub fn into_owned(self) -> Val<'static> {
         match self {

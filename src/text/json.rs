@@ -24,6 +24,9 @@ pub use strings::{write_content, write_str};
 pub use traces::Traces;
 pub use value::{Children, Entries, Items, Json, JsonKind, RawEntries};
 
+/// The longest text, in bytes, the memory of whose tape is kept for the next one.
+const SPARE: usize = 16 << 10;
+
 /// A checked JSON document: its text and the tape over it. A clone shares both.
 #[derive(Clone)]
 pub struct Doc {
@@ -54,13 +57,30 @@ impl Doc {
         Doc::read(text.into())
     }
 
+    /// [`Doc::parse`] of a copy, with the tape in the memory of that of a document that is done with. Where somebody
+    /// still holds that one, or it was large, it gets memory of its own.
+    pub fn parse_over(old: Option<Doc>, bytes: &[u8]) -> Result<Doc, JsonError> {
+        let text = ByteString::try_from(bytes.to_vec()).map_err(|error| no_text(bytes, error))?;
+        let Some(mut doc) = old.filter(|old| old.text().len() <= SPARE) else {
+            return Doc::read(text);
+        };
+        match Arc::get_mut(&mut doc.inner) {
+            None => Doc::read(text),
+            Some(inner) => {
+                let (nodes, traces) = parse::tape(&text, std::mem::take(&mut inner.nodes))?;
+                *inner = Inner { text, nodes, traces };
+                Ok(doc)
+            }
+        }
+    }
+
     /// [`Doc::parse`] for text that is known to be UTF-8.
     pub fn from_string(text: String) -> Result<Doc, JsonError> {
         Doc::read(text.into())
     }
 
     fn read(text: ByteString) -> Result<Doc, JsonError> {
-        let (nodes, traces) = parse::tape(&text)?;
+        let (nodes, traces) = parse::tape(&text, Vec::new())?;
         Ok(Doc { inner: Arc::new(Inner { text, nodes, traces }) })
     }
 
@@ -211,7 +231,7 @@ impl std::error::Error for JsonError {}
 /// Whether `s` is one whole JSON object and nothing else, as a tool's arguments must be before they may end.
 pub fn is_complete_object(s: &str) -> bool {
     let trimmed = s.trim_matches([' ', '\t', '\r', '\n']);
-    trimmed.starts_with('{') && trimmed.ends_with('}') && parse::tape(trimmed).is_ok()
+    trimmed.starts_with('{') && trimmed.ends_with('}') && parse::tape(trimmed, Vec::new()).is_ok()
 }
 
 /// A string's content, given its text between the quotes: borrowed when there is nothing to decode.

@@ -193,17 +193,42 @@ impl Query {
     }
 
     fn first<'a>(&self, at: Json<'a>, root: Json<'a>) -> Option<Json<'a>> {
+        let from = if self.from_root { root } else { at };
         if self.single {
-            let from = if self.from_root { root } else { at };
             return self.segments.iter().try_fold(from, |at, segment| segment.step(at));
         }
-        let mut first = None;
-        let _ = self.visit(at, root, &mut |found| {
-            first = Some(found);
-            ControlFlow::Break(())
-        });
-        first
+        first(&self.segments, from, root)
     }
+}
+
+/// The first that [`visit`] would find. Most look for one child that a filter picks, which needs no more than a loop.
+fn first<'a>(segments: &[Segment], from: Json<'a>, root: Json<'a>) -> Option<Json<'a>> {
+    let mut at = from;
+    let mut rest = segments;
+    while let Some((segment, after)) = rest.split_first() {
+        at = match segment {
+            Segment::Children(selectors) => match selectors.as_slice() {
+                [Selector::Filter(filter)] => {
+                    let mut picked = at.children().filter(|child| filter.holds(*child, root));
+                    return picked.find_map(|child| first(after, child, root));
+                }
+                _ => return first_visited(rest, at, root),
+            },
+            Segment::Descendants(_) => return first_visited(rest, at, root),
+            one => one.step(at)?,
+        };
+        rest = after;
+    }
+    Some(at)
+}
+
+fn first_visited<'a>(segments: &[Segment], from: Json<'a>, root: Json<'a>) -> Option<Json<'a>> {
+    let mut first = None;
+    let _ = visit(segments, from, root, &mut |found| {
+        first = Some(found);
+        ControlFlow::Break(())
+    });
+    first
 }
 
 type Found<'f, 'a> = dyn FnMut(Json<'a>) -> ControlFlow<()> + 'f;

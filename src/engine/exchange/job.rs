@@ -77,46 +77,32 @@ impl Job {
         }
     }
 
-    /// The values that stay for a whole stream, of the names that its program looks at: all but the headers, which
-    /// [`Job::borrowed`] has. `own`: without what the mapping kept, for the stream programs of a protocol.
-    pub fn lasting(&self, program: &StreamProgram, status: u16, own: bool) -> Vec<(Slot, Val<'static>)> {
-        let none = HeaderMap::new();
-        let view = self.view(&none, status);
-        let whole = |doc: Option<&Doc>| doc.map_or(Val::Nothing, |doc| Val::own(doc.clone()));
-        let value = |name: Name| match name {
-            Name::Request => whole(view.request),
-            Name::Upstream => whole(view.upstream),
-            Name::Provider => whole(view.provider),
-            Name::Header => Val::Nothing,
-            name => view.value(name).into_owned(),
-        };
-        let roots = MAPPING.iter().enumerate().map(|(slot, name)| (slot, *name));
-        let roots = roots.filter(|(slot, _)| program.reads(*slot)).map(|(slot, name)| (slot, value(name)));
-        let kept = self.kept.iter().filter(|(slot, _)| !own && program.reads(*slot)).cloned();
-        roots.chain(kept).collect()
-    }
-
-    /// The headers, if a stream's program looks at them.
-    pub fn borrowed<'a>(&self, program: &StreamProgram, headers: &'a HeaderMap) -> Vec<(Slot, Val<'a>)> {
-        let slot = MAPPING.iter().position(|name| *name == Name::Header);
-        let slot = slot.filter(|slot| program.reads(*slot));
-        slot.map(|slot| (slot, Val::Headers(headers))).into_iter().collect()
-    }
-
-    /// The same values slot by slot, for the mapping's stream program.
-    pub fn base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
-        let mut base = self.protocols_base(headers, status);
-        base.extend(self.kept.iter().cloned());
+    /// The values that a mapping's stream program looks at, slot by slot.
+    pub fn base<'a>(
+        &'a self,
+        program: &StreamProgram,
+        headers: &'a HeaderMap,
+        status: u16,
+    ) -> Vec<(Slot, Val<'a>)> {
+        let mut base = self.protocols_base(program, headers, status);
+        base.extend(self.kept.iter().filter(|(slot, _)| program.reads(*slot)).cloned());
         base
     }
 
     /// The same without what the mapping kept, for the stream programs of a protocol.
-    pub fn protocols_base<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
+    pub fn protocols_base<'a>(
+        &'a self,
+        program: &StreamProgram,
+        headers: &'a HeaderMap,
+        status: u16,
+    ) -> Vec<(Slot, Val<'a>)> {
         let view = self.view(headers, status);
-        let given = |name: &Name| !matches!(name, Name::Doc | Name::Event | Name::Error);
         let mut base = Vec::with_capacity(MAPPING.len() + self.kept.len());
-        let roots = MAPPING.iter().enumerate().filter(|(_, name)| given(name));
-        base.extend(roots.map(|(slot, name)| (slot, view.value(*name))));
+        for (slot, name) in MAPPING.iter().enumerate() {
+            if program.reads(slot) && !matches!(name, Name::Doc | Name::Event | Name::Error) {
+                base.push((slot, view.value(*name)));
+            }
+        }
         base
     }
 }

@@ -8,7 +8,7 @@ impl Exchange {
     pub fn release(&mut self) -> Progress {
         match &mut self.body {
             Body::Passing(_) => {}
-            Body::Translating(machine) => machine.begin(&self.job, &self.headers),
+            Body::Translating(machine) => machine.begin(&self.job, &self.headers, self.status),
             _ => return Progress::More,
         }
         self.commit()
@@ -29,9 +29,9 @@ impl Exchange {
     pub fn quiet(&mut self) -> Progress {
         let seen = match &mut self.body {
             Body::Passing(passing) => passing.quiet(&self.job, &mut self.output),
-            Body::Translating(machine) => machine.quiet(&self.job, &self.headers),
+            Body::Translating(machine) => machine.quiet(&self.job, &self.headers, self.status),
             Body::Folding(machine) => {
-                let seen = machine.quiet(&self.job, &self.headers);
+                let seen = machine.quiet(&self.job, &self.headers, self.status);
                 return self.folded(seen);
             }
             _ => return Progress::More,

@@ -21,30 +21,36 @@ pub struct Translating {
     events: usize,
     output: Vec<u8>,
     failure: Option<Failure>,
+    /// The last event, whose memory the next one takes.
+    spare: Option<Doc>,
+    /// Is the program the provider's protocol's own, and not a mapping's?
+    folds: bool,
 }
 
 impl Translating {
-    /// For a mapping's program.
-    pub fn new(program: Arc<StreamProgram>, job: &Job, status: u16) -> Translating {
-        Translating::of(program, job, status, false)
-    }
-
-    /// For a protocol's `fold`: the output, after the end, is one body.
-    pub fn folding(program: Arc<StreamProgram>, job: &Job, status: u16) -> Translating {
-        Translating::of(program, job, status, true)
-    }
-
-    fn of(program: Arc<StreamProgram>, job: &Job, status: u16, folds: bool) -> Translating {
-        let lasting = job.lasting(&program, status, folds);
-        let mut machine = StreamMachine::new(program);
-        machine.know(lasting);
+    pub fn new(program: Arc<StreamProgram>, limit: usize) -> Translating {
         Translating {
-            decoder: SseDecoder::new(job.limits.event),
-            machine,
+            decoder: SseDecoder::new(limit),
+            machine: StreamMachine::new(program),
             taken_in: 0,
             events: 0,
             output: Vec::new(),
             failure: None,
+            spare: None,
+            folds: false,
+        }
+    }
+
+    /// For a protocol's `fold`: the output, after the end, is one body.
+    pub fn folding(program: Arc<StreamProgram>, limit: usize) -> Translating {
+        Translating { folds: true, ..Translating::new(program, limit) }
+    }
+
+    fn base<'a>(&self, job: &'a Job, headers: &'a HeaderMap, status: u16) -> Vec<(Slot, Val<'a>)> {
+        let program = self.machine.program();
+        match self.folds {
+            true => job.protocols_base(program, headers, status),
+            false => job.base(program, headers, status),
         }
     }
 
@@ -83,13 +89,13 @@ impl Translating {
     }
 
     /// Takes bytes in.
-    pub fn feed(&mut self, job: &Job, headers: &HeaderMap, bytes: &[u8]) -> Seen {
+    pub fn feed(&mut self, job: &Job, headers: &HeaderMap, status: u16, bytes: &[u8]) -> Seen {
         self.taken_in += bytes.len();
-        let base = job.borrowed(self.machine.program(), headers);
-        let Translating { decoder, machine, events, failure, .. } = self;
+        let base = self.base(job, headers, status);
+        let Translating { decoder, machine, events, failure, spare, .. } = self;
         let read = decoder.push(bytes, &mut |event| {
             *events += 1;
-            one(job, machine, &base, &event, failure);
+            one(job, machine, &base, &event, failure, spare);
         });
         if let Err(error) = read {
             self.failure.get_or_insert(Failure::new(FailureKind::Malformed, error.to_string()));
@@ -98,12 +104,12 @@ impl Translating {
     }
 
     /// The bytes are over.
-    pub fn eof(&mut self, job: &Job, headers: &HeaderMap) -> Seen {
-        let base = job.borrowed(self.machine.program(), headers);
-        let Translating { decoder, machine, events, failure, .. } = self;
+    pub fn eof(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
+        let base = self.base(job, headers, status);
+        let Translating { decoder, machine, events, failure, spare, .. } = self;
         let read = decoder.finish(&mut |event| {
             *events += 1;
-            one(job, machine, &base, &event, failure);
+            one(job, machine, &base, &event, failure, spare);
         });
         if let Err(error) = read {
             self.failure.get_or_insert(Failure::new(FailureKind::Malformed, error.to_string()));
@@ -117,8 +123,8 @@ impl Translating {
     }
 
     /// Lets the answer begin without content.
-    pub fn begin(&mut self, job: &Job, headers: &HeaderMap) {
-        let base = job.borrowed(self.machine.program(), headers);
+    pub fn begin(&mut self, job: &Job, headers: &HeaderMap, status: u16) {
+        let base = self.base(job, headers, status);
         self.machine.begin(&base);
         note(&self.machine, FailureKind::InStream, b"", &mut self.failure);
     }
@@ -129,9 +135,9 @@ impl Translating {
     }
 
     /// The provider has been silent for a while.
-    pub fn quiet(&mut self, job: &Job, headers: &HeaderMap) -> Seen {
+    pub fn quiet(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
         if self.failure.is_none() {
-            let base = job.borrowed(self.machine.program(), headers);
+            let base = self.base(job, headers, status);
             self.machine.timer(&base);
             note(&self.machine, FailureKind::CutOff, b"", &mut self.failure);
         }
@@ -139,10 +145,10 @@ impl Translating {
     }
 
     /// The connection broke. Would the end of the bytes here have been a good end?
-    pub fn eof_is_good(&mut self, job: &Job, headers: &HeaderMap) -> bool {
+    pub fn eof_is_good(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> bool {
         self.failure.is_none()
             && self.events > 0
-            && !matches!(self.eof(job, headers), Seen::Failed(_))
+            && !matches!(self.eof(job, headers, status), Seen::Failed(_))
             && self.machine.ended()
     }
 
@@ -172,6 +178,7 @@ fn one<'a>(
     base: &[(Slot, Val<'a>)],
     event: &SseEvent<'_>,
     failure: &mut Option<Failure>,
+    spare: &mut Option<Doc>,
 ) {
     if failure.is_some() || machine.ended() {
         return;
@@ -181,13 +188,14 @@ fn one<'a>(
         machine.done(base);
         return note(machine, FailureKind::Empty, b"", failure);
     }
-    match Doc::from_vec(event.data.to_vec()) {
+    match Doc::parse_over(spare.take(), event.data) {
         Ok(doc) if shape.is_some_and(|shape| shape.is_error(&doc, event.name)) => {
             *failure = Some(in_stream(doc.bytes()));
         }
         Ok(doc) => {
             machine.document(base, event.name, &doc);
             note(machine, FailureKind::InStream, event.data, failure);
+            *spare = Some(doc);
         }
         Err(_) => {
             machine.event(base, event.name, event.data);

@@ -48,14 +48,17 @@ pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Resul
 pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Box<Failure>> {
     let doc = document(job, status, headers, &body)?;
     let program = match &job.mapping {
-        Some(mapping) => mapping.stream.clone().map(|program| (program, job.base(headers, status))),
-        None => job.provider.unfold.clone().map(|program| (program, job.protocols_base(headers, status))),
+        Some(mapping) => mapping.stream.as_ref().map(|it| (it, job.base(it, headers, status))),
+        None => {
+            let unfold = job.provider.unfold.as_ref();
+            unfold.map(|it| (it, job.protocols_base(it, headers, status)))
+        }
     };
     let Some((program, base)) = program else {
         let message = "one whole answer came where a stream was asked for";
         return Err(malformed(message, headers, body));
     };
-    let mut machine = StreamMachine::new(program);
+    let mut machine = StreamMachine::new(program.clone());
     machine.document(&base, None, &doc);
     if !machine.ended() && machine.failure().is_none() {
         if machine.committed() {

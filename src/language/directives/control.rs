@@ -406,6 +406,9 @@ impl Op for First {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         for (template, written) in &self.choices {
             let value = template.first(env)?;
+            if matches!(value, Val::Nothing) && !written {
+                continue;
+            }
             // A null that the rules wrote themselves is an answer; one in the data is not.
             if *written || gives(&value, self.something) {
                 return Ok(value);

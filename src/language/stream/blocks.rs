@@ -22,6 +22,8 @@ pub(super) struct Blocks {
     records: Vec<Record>,
     /// How many of the first of them are closed.
     closed: usize,
+    /// The number of the plain block that `$block.*` speaks of.
+    described: Option<i64>,
     next_index: i64,
     /// The kinds that have begun, in order.
     kinds: Vec<usize>,
@@ -75,12 +77,12 @@ impl StreamMachine {
             self.begin_output(program, env)?;
             let index = self.blocks.number(kind);
             self.blocks.open = Some((kind, index));
-            self.describe(program, index, None, env);
+            self.describe_plain(program, index, env);
             self.note_begun(program, kind, env);
             self.emit_all(program, &shape.begin, env)?;
         }
         if let Some((_, index)) = self.blocks.open {
-            self.describe(program, index, None, env);
+            self.describe_plain(program, index, env);
         }
         env.set(program.places.part, part);
         self.emit_all(program, &shape.part, env)
@@ -214,9 +216,9 @@ impl StreamMachine {
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         record.state = State::Closed;
         let (kind, text) = (record.kind, std::mem::take(&mut record.text));
-        env.set(program.places.text, Val::Str(text.into()));
+        env.keep(program.places.text, Val::Str(text.into()));
         let emitted = program.kinds.get(kind).map_or(Ok(()), |kind| self.emit_all(program, &kind.end, env));
-        env.set(program.places.text, Val::Nothing);
+        env.keep(program.places.text, Val::Nothing);
         emitted
     }
 
@@ -240,29 +242,24 @@ impl StreamMachine {
 
     fn close_plain(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
         let Some((kind, index)) = self.blocks.open.take() else { return Ok(()) };
-        self.describe(program, index, None, env);
+        self.describe_plain(program, index, env);
         match program.kinds.get(kind) {
             Some(shape) => self.emit_all(program, &shape.end, env),
             None => Ok(()),
         }
     }
 
-    fn describe_record(&self, program: &StreamProgram, at: usize, env: &mut Env<'_>) {
+    fn describe_record(&mut self, program: &StreamProgram, at: usize, env: &mut Env<'_>) {
+        self.blocks.described = None;
         if let Some(record) = self.blocks.records.get(at) {
-            self.describe(program, record.index, Some(record), env);
+            describe(program, record.index, Some(record), env);
         }
     }
 
-    /// Gives `$block.*` its values.
-    fn describe(&self, program: &StreamProgram, index: i64, record: Option<&Record>, env: &mut Env<'_>) {
-        let places = &program.places;
-        env.set(places.index, Val::Num(Num::Int(index)));
-        env.set(places.twin, Val::Bool(record.is_some_and(|record| record.twin)));
-        let key = record.and_then(|record| record.key.clone());
-        env.set(places.key, key.map_or(Val::Nothing, |key| Val::Str(key.into())));
-        for (number, (_, slot)) in places.fields.iter().enumerate() {
-            let value = record.and_then(|record| record.fields.get(number)).cloned();
-            env.set(*slot, value.unwrap_or_default());
+    fn describe_plain(&mut self, program: &StreamProgram, index: i64, env: &mut Env<'_>) {
+        if self.blocks.described != Some(index) {
+            self.blocks.described = Some(index);
+            describe(program, index, None, env);
         }
     }
 
@@ -272,12 +269,25 @@ impl StreamMachine {
             self.blocks.kinds.push(kind);
             let names = self.blocks.kinds.iter().filter_map(|kind| program.kinds.get(*kind));
             let names: Vec<_> = names.map(|kind| kind.name.as_str()).collect();
-            env.set(program.places.blocks, Val::own(Doc::of_strs(&names)));
+            env.keep(program.places.blocks, Val::own(Doc::of_strs(&names)));
         }
-        env.set(program.places.begun + kind, Val::Num(Num::Int(count)));
+        env.keep(program.places.begun + kind, Val::Num(Num::Int(count)));
     }
 
     fn emit_all(&mut self, program: &StreamProgram, emits: &[Emit], env: &mut Env<'_>) -> Result<(), Fail> {
         emits.iter().try_for_each(|emit| self.emit(program, emit, env))
+    }
+}
+
+/// Gives `$block.*` its values.
+fn describe(program: &StreamProgram, index: i64, record: Option<&Record>, env: &mut Env<'_>) {
+    let places = &program.places;
+    env.keep(places.index, Val::Num(Num::Int(index)));
+    env.keep(places.twin, Val::Bool(record.is_some_and(|record| record.twin)));
+    let key = record.and_then(|record| record.key.clone());
+    env.keep(places.key, key.map_or(Val::Nothing, |key| Val::Str(key.into())));
+    for (number, (_, slot)) in places.fields.iter().enumerate() {
+        let value = record.and_then(|record| record.fields.get(number)).cloned();
+        env.keep(*slot, value.unwrap_or_default());
     }
 }

@@ -20,7 +20,7 @@ pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
 #[derive(Clone)]
 pub struct StreamMachine {
     pub(super) program: Arc<StreamProgram>,
-    /// What stays from one event to the next: the state, what is known of blocks, what the owner told.
+    /// What lasts from one event to the next: the state, and what is known of blocks.
     env: Env<'static>,
     pub(super) blocks: Blocks,
     out: Vec<u8>,
@@ -33,12 +33,12 @@ pub struct StreamMachine {
 impl StreamMachine {
     /// A machine at the beginning of a stream.
     pub fn new(program: Arc<StreamProgram>) -> StreamMachine {
-        let mut env = Env::new(program.slots);
+        let mut env = Env::default();
         for (at, (_, value)) in program.state.iter().enumerate() {
-            env.set(program.places.state + at, value.clone());
+            env.keep(program.places.state + at, value.clone());
         }
         for kind in 0..program.kinds.len() {
-            env.set(program.places.begun + kind, Val::Num(Num::Int(0)));
+            env.keep(program.places.begun + kind, Val::Num(Num::Int(0)));
         }
         let blocks = Blocks::new(program.kinds.len());
         StreamMachine {
@@ -56,11 +56,6 @@ impl StreamMachine {
     /// What it runs.
     pub fn program(&self) -> &StreamProgram {
         &self.program
-    }
-
-    /// Gives names values that stay for the whole stream, so that [`Base`] need not have them.
-    pub fn know(&mut self, values: impl IntoIterator<Item = (Slot, Val<'static>)>) {
-        values.into_iter().for_each(|(slot, value)| self.env.set(slot, value.into_owned()));
     }
 
     /// Whether content has begun: from here on the output may be given to the client.
@@ -192,6 +187,7 @@ impl StreamMachine {
             return;
         }
         let mut env: Env<'a> = std::mem::take(&mut self.env);
+        env.begin(program.slots);
         for (slot, value) in base {
             env.set(*slot, value.clone());
         }
@@ -200,7 +196,7 @@ impl StreamMachine {
         }
         env.set(program.places.event, name.map_or(Val::Nothing, Val::str));
         let ran = self.run(program, steps, &mut env);
-        self.env = env.kept(program.slots);
+        self.env = env.end();
         if let Err(fail) = ran {
             self.fail(fail);
         }
@@ -211,6 +207,9 @@ impl StreamMachine {
             match step {
                 Step::When { when, then, otherwise } => {
                     let branch = if when.test(env) { then } else { otherwise };
+                    if branch.is_empty() {
+                        continue;
+                    }
                     self.run(program, branch, env)?;
                 }
                 Step::For { over, slot, steps } => {
@@ -225,8 +224,10 @@ impl StreamMachine {
                 }
                 Step::Set { slot, value, keeps } => {
                     if !keeps.as_ref().is_some_and(|keeps| keeps.holds(env.get(*slot), env)) {
-                        let value = value.value(env)?.into_owned();
-                        env.set(*slot, value);
+                        match value.value(env)? {
+                            Val::Nothing => env.forget(*slot),
+                            value => env.keep(*slot, value.into_owned()),
+                        }
                     }
                 }
                 Step::Add { kind, part, key, once } => {

@@ -1,7 +1,5 @@
 //! The stream program: state, blocks, and a handler of steps for each kind of input, compiled from YAML.
 
-use std::collections::BTreeSet;
-
 use super::kinds::KindWords;
 use super::steps::{Parser, flip, known, map};
 use crate::language::compile::Compiler;
@@ -29,10 +27,10 @@ pub struct Framing {
 
 /// A compiled stream program. It never changes; a [`super::StreamMachine`] holds what one stream has so far.
 pub struct StreamProgram {
-    /// How many slots there are for names that stay; the handlers' own ones follow.
+    /// How many slots there are for names that the caller and the machine give; the handlers' own ones follow.
     pub(super) slots: usize,
-    /// The slots that something looks at.
-    reads: BTreeSet<Slot>,
+    /// Which of the caller's slots something looks at.
+    reads: Vec<bool>,
     pub(super) places: Places,
     pub(super) framing: Framing,
     /// The names of the state, and the values they begin with.
@@ -140,7 +138,7 @@ pub(super) enum Step {
 impl StreamProgram {
     /// Whether anything in it looks at the value in this slot.
     pub fn reads(&self, slot: Slot) -> bool {
-        self.reads.contains(&slot)
+        self.reads.get(slot).copied().unwrap_or(false)
     }
 
     /// Compiles the `stream:` section of a mapping. `scope` has the roots that the caller provides for every event;
@@ -167,15 +165,18 @@ impl StreamProgram {
                 None => scope.declare("event"),
             },
             part: scope.declare("part"),
-            blocks: scope.declare("blocks"),
-            state: scope.space("state", state.iter().map(|(name, _)| name.clone())),
-            begun: scope.space("begun", kinds.iter().map(|(key, _)| key.text.clone())),
-            index: scope.space("block", ["index".to_owned()]),
-            key: scope.space("block", ["key".to_owned()]),
-            text: scope.space("block", ["text".to_owned()]),
-            twin: scope.space("block", ["twin".to_owned()]),
+            blocks: scope.declare_lasting("blocks"),
+            state: scope.lasting_space("state", state.iter().map(|(name, _)| name.clone())),
+            begun: scope.lasting_space("begun", kinds.iter().map(|(key, _)| key.text.clone())),
+            index: scope.lasting_space("block", ["index".to_owned()]),
+            key: scope.lasting_space("block", ["key".to_owned()]),
+            text: scope.lasting_space("block", ["text".to_owned()]),
+            twin: scope.lasting_space("block", ["twin".to_owned()]),
             emitted: scope.declare("emitted"),
-            fields: fields.iter().map(|name| (name.clone(), scope.space("block", [name.clone()]))).collect(),
+            fields: fields
+                .iter()
+                .map(|name| (name.clone(), scope.lasting_space("block", [name.clone()])))
+                .collect(),
         };
         let mut parser = Parser {
             c: Compiler::new(&scope, diags),
@@ -199,7 +200,7 @@ impl StreamProgram {
         let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
         let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
         let whole = node.get("whole").map(|node| parser.c.template(node));
-        let reads = parser.c.used();
+        let reads = (0..scope.len()).map(|slot| parser.c.is_used(slot)).collect();
         let set = parser.set;
         let declared = node.get("state").and_then(Node::as_map).unwrap_or_default();
         for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set && !scope.has_values()) {

@@ -100,7 +100,7 @@ impl Parser<'_, '_> {
             match decided {
                 Some(true) => out.extend(then),
                 Some(false) => out.extend(otherwise),
-                None => out.push(Step::When { when: Guarded::condition(when), then, otherwise }),
+                None => out.push(Step::When { when: Guarded::often(when), then, otherwise }),
             }
             return Some(());
         }

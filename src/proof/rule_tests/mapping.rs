@@ -220,7 +220,7 @@ impl<'t> Fixture<'t> {
             wrong.push(Wrong::new(node.span, "a stream is a list, and the mapping must have a `stream`"));
             return;
         };
-        let base = self.job.base(&self.headers, self.status(200));
+        let base = self.job.base(program, &self.headers, self.status(200));
         let mut machine = StreamMachine::new(program.clone());
         let done = self.job.provider.stream.as_ref().and_then(|shape| shape.done.as_deref());
         for event in events {

@@ -55,6 +55,9 @@ pub(super) fn as_i64(raw: &str) -> Option<i64> {
 
 /// Compares two JSON numbers by value, exactly, whatever their size and spelling.
 pub fn compare(a: &str, b: &str) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
     if let (Ok(a), Ok(b)) = (a.parse::<i64>(), b.parse::<i64>()) {
         return a.cmp(&b);
     }

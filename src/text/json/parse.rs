@@ -27,13 +27,14 @@ pub(super) struct Flaw(pub usize, pub &'static str);
 /// The text is no JSON; [`Parser::flaw`] says why. (Of results with all that in them, each value would be a copy.)
 struct Failed;
 
-/// Checks `text`, lays out its tape, and notes what stands in it.
-pub(super) fn tape(text: &str) -> Result<(Vec<Node>, Traces), JsonError> {
+/// Checks `text`, lays out its tape in `nodes`, whatever was there, and gives what stands in it.
+pub(super) fn tape(text: &str, mut nodes: Vec<Node>) -> Result<(Vec<Node>, Traces), JsonError> {
     let bytes = text.as_bytes();
     if u32::try_from(bytes.len()).is_err() {
         return Err(JsonError::new(bytes, 0, "the text is longer than 4 GiB"));
     }
-    let nodes = Vec::with_capacity(room(bytes.len()));
+    nodes.clear();
+    nodes.reserve(room(bytes.len()));
     let flaw = Flaw(0, "");
     let mut parser = Parser { bytes, at: 0, nodes, traces: Traces::default(), flaw };
     match parser.run() {
@@ -143,7 +144,7 @@ impl Parser<'_> {
     }
 
     /// The next byte that is not white space, which `at` then points to.
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
@@ -154,7 +155,7 @@ impl Parser<'_> {
     }
 
     /// A key and its colon.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, expected: &'static str) -> Result<(), Failed> {
         match self.peek() {
             Some(b'"') => {
@@ -174,7 +175,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, first: Option<u8>, in_object: bool) -> Result<(), Failed> {
         let start = self.at;
         match first {
@@ -198,7 +199,8 @@ impl Parser<'_> {
         }
     }
 
-    #[cold]
+    /// Inlined, as is all of the loop: so the parser stays in registers.
+    #[inline(always)]
     fn fail(&mut self, at: usize, what: &'static str) -> Failed {
         self.flaw = Flaw(at, what);
         Failed
@@ -215,6 +217,7 @@ impl Parser<'_> {
         Ok(escaped)
     }
 
+    #[inline(always)]
     fn word(&mut self, word: &[u8], kind: JsonKind) -> Result<(), Failed> {
         let start = self.at;
         if !self.bytes.get(start..).is_some_and(|rest| rest.starts_with(word)) {

@@ -151,9 +151,10 @@ fn equal(left: Value<'_>, right: Value<'_>) -> bool {
 /// Only numbers and strings have an order, and only among themselves.
 fn order(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
     match (left, right) {
-        (Value::Json(a), Value::Json(b)) => match (a.str(), b.str()) {
-            (Some(a), Some(b)) => Some(a.cmp(&b)),
-            _ => a.compare_numbers(b),
+        (Value::Json(a), Value::Json(b)) => match (a.kind(), b.kind()) {
+            (JsonKind::Number, JsonKind::Number) => a.compare_numbers(b),
+            (JsonKind::String, JsonKind::String) => Some(a.str()?.cmp(&b.str()?)),
+            _ => None,
         },
         (Value::Count(a), Value::Count(b)) => Some(a.cmp(&b)),
         (Value::Count(count), Value::Json(json)) => order_count(json, count).map(Ordering::reverse),
