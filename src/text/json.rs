@@ -1,6 +1,7 @@
 //! JSON as bytes: one pass makes a tape of byte ranges, nothing is copied, and the text of every value is kept.
 
 mod cut;
+mod iterate;
 mod number;
 mod parse;
 mod strings;
@@ -17,12 +18,13 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 pub use cut::Cuts;
+pub use iterate::{Children, Entries, Items, RawEntries};
 pub use number::compare as compare_numbers;
 pub use parse::MAX_DEPTH;
 use parse::Node;
 pub use strings::{write_content, write_str};
 pub use traces::Traces;
-pub use value::{Children, Entries, Items, Json, JsonKind, RawEntries};
+pub use value::{Json, JsonKind};
 
 /// The longest text, in bytes, the memory of whose tape is kept for the next one.
 const SPARE: usize = 16 << 10;
@@ -144,11 +146,13 @@ impl Doc {
     }
 
     /// The whole value.
+    #[inline]
     pub fn root(&self) -> Json<'_> {
         self.node(0)
     }
 
     /// The value at tape index `idx`, as [`Json::index`] gave it. An index from elsewhere reads as null.
+    #[inline]
     pub fn node(&self, idx: u32) -> Json<'_> {
         // A foreign index is held just behind the tape, where counting on from it cannot overflow.
         Json::new(self, idx.min(self.inner.nodes.len() as u32))

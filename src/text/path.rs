@@ -1,6 +1,7 @@
 //! Paths into JSON: `$name` and RFC 9535 segments, parsed by a library, walked by us straight over the tape.
 
 mod filter;
+mod fits;
 mod lower;
 mod needs;
 mod never;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
+use super::iterate::{Children, Entries, Items, RawEntries};
 use super::parse::Node;
 use super::{Doc, content, number};
 
@@ -28,15 +29,18 @@ pub struct Json<'a> {
 }
 
 impl<'a> Json<'a> {
+    #[inline]
     pub(super) fn new(doc: &'a Doc, idx: u32) -> Json<'a> {
         Json { doc, idx }
     }
 
-    fn node(self) -> Node {
+    #[inline]
+    pub(super) fn node(self) -> Node {
         self.doc.tape(self.idx)
     }
 
     /// What the value is.
+    #[inline]
     pub fn kind(self) -> JsonKind {
         self.node().kind
     }
@@ -98,6 +102,7 @@ impl<'a> Json<'a> {
         }
     }
 
+    #[inline]
     fn inner(self, node: Node) -> &'a str {
         self.doc.text().get(node.start as usize + 1..node.end as usize - 1).unwrap_or("")
     }
@@ -190,6 +195,7 @@ impl<'a> Json<'a> {
     }
 
     /// The items of an array or the values of an object; none for a scalar.
+    #[inline]
     pub fn children(self) -> Children<'a> {
         let node = self.node();
         let (end, stride) = match node.kind {
@@ -211,86 +217,6 @@ impl<'a> Json<'a> {
     pub fn compare_numbers(self, other: Json<'_>) -> Option<Ordering> {
         let numbers = self.kind() == JsonKind::Number && other.kind() == JsonKind::Number;
         numbers.then(|| number::compare(self.raw(), other.raw()))
-    }
-}
-
-/// Items of an array: see [`Json::items`].
-#[derive(Clone)]
-pub struct Items<'a> {
-    doc: &'a Doc,
-    at: u32,
-    end: u32,
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Json<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Json<'a>> {
-        if self.at >= self.end {
-            return None;
-        }
-        let item = Json::new(self.doc, self.at);
-        self.at = item.node().next;
-        Some(item)
-    }
-}
-
-/// Children of an array or object: see [`Json::children`].
-#[derive(Clone)]
-pub struct Children<'a> {
-    doc: &'a Doc,
-    at: u32,
-    end: u32,
-    /// Entries before each value: an object's key, or none.
-    stride: u32,
-}
-
-impl<'a> Iterator for Children<'a> {
-    type Item = Json<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Json<'a>> {
-        if self.at >= self.end {
-            return None;
-        }
-        let child = Json::new(self.doc, self.at + self.stride);
-        self.at = child.node().next;
-        Some(child)
-    }
-}
-
-/// Entries of an object: see [`Json::entries_raw`].
-#[derive(Clone)]
-pub struct RawEntries<'a> {
-    doc: &'a Doc,
-    at: u32,
-    end: u32,
-}
-
-impl<'a> Iterator for RawEntries<'a> {
-    type Item = (Json<'a>, Json<'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<(Json<'a>, Json<'a>)> {
-        if self.at >= self.end {
-            return None;
-        }
-        let (key, value) = (Json::new(self.doc, self.at), Json::new(self.doc, self.at + 1));
-        self.at = value.node().next;
-        Some((key, value))
-    }
-}
-
-/// Entries of an object: see [`Json::entries`].
-#[derive(Clone)]
-pub struct Entries<'a>(RawEntries<'a>);
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = (Cow<'a, str>, Json<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|(key, value)| (key.str().unwrap_or_default(), value))
     }
 }
 

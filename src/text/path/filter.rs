@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
-use regex::Regex;
-
 use super::Query;
+use super::fits::Fits;
 use crate::text::json::{Doc, Json, JsonKind};
 
 /// A condition on a value, as in `[?@.type == 'text']`.
@@ -20,7 +19,7 @@ pub(super) enum Test {
     Exists(Query),
     Compare(Comparison, Operand, Operand),
     /// `match()` has its anchors in the pattern.
-    Pattern(Operand, Regex),
+    Pattern(Operand, Fits),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +73,8 @@ impl Test {
             Test::Compare(comparison, left, right) => {
                 comparison.holds(left.value(at, root), right.value(at, root))
             }
-            Test::Pattern(operand, regex) => match operand.value(at, root) {
-                Value::Json(json) => json.str().is_some_and(|text| regex.is_match(&text)),
+            Test::Pattern(operand, pattern) => match operand.value(at, root) {
+                Value::Json(json) => json.str().is_some_and(|text| pattern.fits(&text)),
                 Value::Nothing | Value::Count(_) => false,
             },
         }

@@ -3,9 +3,9 @@
 use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::{self as tree, FnArg, TestFunction};
 use jsonpath_rust::parser::parse_json_path;
-use regex::Regex;
 
 use super::filter::{Comparison, Filter, Operand, Test};
+use super::fits::Fits;
 use super::normal::Normal;
 use super::{PathError, Query, Segment, Selector};
 use crate::text::json::{Doc, write_str};
@@ -242,8 +242,8 @@ fn lower_pattern(text: &FnArg, pattern: &FnArg, whole: bool) -> Lowered<Test> {
     let FnArg::Literal(tree::Literal::String(pattern)) = pattern else {
         return refuse(function, "the pattern of match() and search() must be a quoted text", None);
     };
-    match Regex::new(&translate(pattern, whole)) {
-        Ok(regex) => Ok(Test::Pattern(lower_value(text, function)?, regex)),
+    match Fits::parse(&translate(pattern, whole)) {
+        Ok(fits) => Ok(Test::Pattern(lower_value(text, function)?, fits)),
         Err(why) => {
             refuse(function, format!("the pattern `{pattern}` is not a regular expression: {why}"), None)
         }
