@@ -80,6 +80,9 @@ fn compiled(
     }
     let Build { mut texts, repairs, parts, .. } = build;
     texts.seal();
+    if first.is_some() {
+        texts.finder();
+    }
     for provider in &mut providers {
         provider.rules.seal(&provider.name, &texts);
     }

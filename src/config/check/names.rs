@@ -99,6 +99,10 @@ pub fn uses<'n>(node: &'n Node, root: &str, found: &mut Vec<(String, &'n Node)>)
 }
 
 fn names_after(text: &str, root: &str, mut see: impl FnMut(String)) {
+    // Most texts have no name at all.
+    if !text.contains('$') {
+        return;
+    }
     for part in text.split(root).skip(1) {
         let end =
             part.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(part.len());

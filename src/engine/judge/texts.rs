@@ -6,16 +6,18 @@ use crate::text::pattern::{Pattern, is_odd};
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// All patterns of all rules, each once.
 #[derive(Default)]
 pub struct Texts {
     patterns: Vec<Pattern>,
     places: HashMap<String, u32>,
-    /// Finds the patterns' needles.
-    needles: Option<AhoCorasick>,
+    needles: Vec<String>,
     /// The patterns that have a needle, needle by needle.
     owners: Vec<Vec<u32>>,
+    /// Finds the needles; made when it is first needed.
+    finder: OnceLock<Option<AhoCorasick>>,
 }
 
 /// The patterns that might match a text.
@@ -39,24 +41,30 @@ impl Texts {
         place
     }
 
-    /// Makes ready for searching, when all have been added.
+    /// Collects what to search for, when all have been added.
     pub fn seal(&mut self) {
-        let mut needles: Vec<&str> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         for (pattern, place) in self.patterns.iter().zip(0u32..) {
             for needle in pattern.needles() {
                 let owner = *places.entry(needle).or_insert_with(|| {
-                    needles.push(needle);
+                    self.needles.push(needle.clone());
                     self.owners.push(Vec::new());
-                    needles.len() - 1
+                    self.owners.len() - 1
                 });
                 self.owners.get_mut(owner).into_iter().for_each(|owners| owners.push(place));
             }
         }
-        let mut builder = AhoCorasick::builder();
-        builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard).prefilter(false);
-        self.needles = if needles.is_empty() { None } else { builder.build(&needles).ok() };
         self.places = HashMap::new();
+    }
+
+    /// What finds the needles. Who calls it beforehand spares the first request the time.
+    pub fn finder(&self) -> Option<&AhoCorasick> {
+        let make = || {
+            let mut builder = AhoCorasick::builder();
+            builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard).prefilter(false);
+            if self.needles.is_empty() { None } else { builder.build(&self.needles).ok() }
+        };
+        self.finder.get_or_init(make).as_ref()
     }
 
     /// The pattern at a place.
@@ -66,17 +74,14 @@ impl Texts {
 
     /// Whether searching can tell anything of the pattern.
     pub fn has_needles(&self, at: u32) -> bool {
-        self.needles.is_some() && self.pattern(at).is_some_and(|pattern| !pattern.needles().is_empty())
+        self.pattern(at).is_some_and(|pattern| !pattern.needles().is_empty())
     }
 
     /// Finds the patterns that might match a text.
     pub fn search(&self, text: &str) -> Found {
-        let Some(needles) = &self.needles else {
+        let Some(needles) = self.finder().filter(|_| !is_odd(text)) else {
             return Found::Any;
         };
-        if is_odd(text) {
-            return Found::Any;
-        }
         let mut found = Vec::new();
         let Ok(matches) = needles.try_find_overlapping_iter(text) else {
             return Found::Any;

@@ -11,7 +11,7 @@ use super::{PathError, Query, Segment, Selector};
 use crate::text::json::{Doc, write_str};
 
 /// One recursion of the walk per segment that selects several.
-const MAX_SEGMENTS: usize = 64;
+pub(super) const MAX_SEGMENTS: usize = 64;
 
 /// What the library takes and we do not. Its tree has no places, so the word that is at fault is looked for.
 struct Refusal {

@@ -1,6 +1,7 @@
 //! `429`, `5xx`, `500-599`.
 
 use std::fmt;
+use std::iter::successors;
 
 const LOWEST: u16 = 100;
 const HIGHEST: u16 = 599;
@@ -42,11 +43,14 @@ impl StatusSet {
 
     /// All codes from `first` to `last`, both included.
     pub fn range(first: u16, last: u16) -> StatusSet {
+        // As many ones as there are codes of this word below `end`.
+        let below = |end: u16, place: u16| {
+            let ones = end.saturating_sub(place * 64).min(64);
+            u64::MAX.checked_shr(u32::from(64 - ones)).unwrap_or(0)
+        };
         let mut set = StatusSet::default();
-        for code in first..=last.min(HIGHEST) {
-            if let Some(word) = set.bits.get_mut(usize::from(code) / 64) {
-                *word |= 1 << (code % 64);
-            }
+        for (word, place) in set.bits.iter_mut().zip(0u16..) {
+            *word = below(last.min(HIGHEST) + 1, place) & !below(first, place);
         }
         set
     }
@@ -91,7 +95,8 @@ impl StatusSet {
     /// The codes, in order.
     pub fn codes(&self) -> impl Iterator<Item = u16> + use<> {
         self.bits.into_iter().zip(0u16..).flat_map(|(word, place)| {
-            (0..64u16).filter(move |bit| word >> bit & 1 == 1).map(move |bit| place * 64 + bit)
+            let rest = successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
+            rest.take_while(|word| *word != 0).map(move |word| place * 64 + word.trailing_zeros() as u16)
         })
     }
 
