@@ -292,8 +292,7 @@ pub struct Env<'a> {
 impl<'a> Env<'a> {
     /// An environment in which every name of `scope` is nothing.
     pub fn new(scope_len: usize) -> Env<'a> {
-        // Room for a few locals, so that the usual template never grows it.
-        let mut slots = Vec::with_capacity(scope_len + 16);
+        let mut slots = Vec::new();
         slots.resize_with(scope_len, Val::default);
         Env { slots, lasting: Vec::new() }
     }

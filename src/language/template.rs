@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::needs::{Keeps, Needs};
 use super::scope::{Env, Slot};
 use super::value::{Turns, Val, made, parse_produced};
-use crate::text::json::{self, Doc};
+use crate::text::json::{self, Doc, Json};
+use crate::text::path::Path;
 
 pub use fail::{Fail, Reason};
 pub use items::Items;
@@ -273,6 +274,14 @@ impl Template {
                 }
             }
             _ => items.item(|out| self.write(env, out)).map(drop),
+        }
+    }
+
+    /// The path and the node that it starts from, if the template selects what may be several nodes of the input.
+    pub(super) fn nodes<'a>(&self, env: &Env<'a>) -> Option<(&Path, Json<'a>)> {
+        match &self.0 {
+            Form::Hole(source) => source.nodes(env),
+            _ => None,
         }
     }
 

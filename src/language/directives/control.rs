@@ -192,7 +192,11 @@ fn switch(c: &mut Compiler<'_>, args: &Args<'_>) -> Option<Template> {
     Some(match (known, chosen) {
         (Some(_), Some(at)) => cases.swap_remove(at),
         (Some(_), None) => default,
-        (None, _) => Template::op(Switch { value, keys, cases, default }),
+        (None, _) => {
+            let mut keys: Vec<(String, usize)> = keys.into_iter().collect();
+            keys.sort_by_key(|(key, _)| key.len());
+            Template::op(Switch { value, keys, cases, default })
+        }
     })
 }
 
@@ -310,14 +314,23 @@ impl Op for If {
 
 struct Switch {
     value: Template,
-    keys: BTreeMap<String, usize>,
+    /// The keys, the short ones first, and each one's case.
+    keys: Vec<(String, usize)>,
     cases: Vec<Template>,
     default: Template,
 }
 
 impl Switch {
+    /// The case of a key.
+    fn place(&self, text: &str) -> Option<usize> {
+        let order =
+            |(key, _): &(String, usize)| key.len().cmp(&text.len()).then_with(|| key.as_str().cmp(text));
+        let found = self.keys.binary_search_by(order).ok()?;
+        self.keys.get(found).map(|(_, case)| *case)
+    }
+
     fn branch(&self, env: &mut Env<'_>) -> Result<&Template, Fail> {
-        let place = |value: &Val<'_>| value.to_text().and_then(|text| self.keys.get(&*text).copied());
+        let place = |value: &Val<'_>| value.to_text().and_then(|text| self.place(&text));
         let place = match &self.value.0 {
             Form::Hole(source) => source.look(env, place),
             _ => place(&self.value.value(env)?),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::language::scope::{Env, Slot};
 use crate::language::value::{Turns, Val};
+use crate::text::json::Json;
 use crate::text::path::Path;
 
 /// Room for a text, in bytes: most never need more.
@@ -54,6 +55,18 @@ impl Source {
     /// Whether the path may select several nodes.
     pub(in crate::language) fn is_plural(&self) -> bool {
         matches!(self, Source::Slot(_, path) if !path.is_single())
+    }
+
+    /// The path and the node that it starts from, where it may select several nodes of a document that outlives
+    /// the evaluation.
+    pub(in crate::language) fn nodes<'a>(&self, env: &Env<'a>) -> Option<(&Path, Json<'a>)> {
+        match self {
+            Source::Slot(slot, path) if !path.is_single() => match env.get(*slot) {
+                Val::Json(node) => Some((path, *node)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// What is selected now, for a loop.

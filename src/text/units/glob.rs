@@ -17,6 +17,7 @@ pub struct Glob {
 enum How {
     Same,
     Prefix,
+    Within,
     Any,
     Signs(Vec<char>),
     Regex(Regex),
@@ -33,6 +34,8 @@ impl Glob {
             How::Same
         } else if text.find(['*', '?']) == Some(text.len() - 1) && text.ends_with('*') {
             How::Prefix
+        } else if within(text).is_some_and(|part| !part.contains(['*', '?'])) {
+            How::Within
         } else {
             How::Signs(text.chars().collect())
         };
@@ -44,6 +47,10 @@ impl Glob {
         match &self.how {
             How::Same => name == self.text,
             How::Prefix => self.text.strip_suffix('*').is_some_and(|start| name.starts_with(start)),
+            How::Within => within(&self.text).is_some_and(|part| {
+                // Names are short: a search that prepares itself first would take longer.
+                part.is_empty() || name.as_bytes().windows(part.len()).any(|at| at == part.as_bytes())
+            }),
             How::Any => true,
             How::Signs(pattern) => signs_match(pattern, name),
             How::Regex(regex) => regex.is_match(name),
@@ -65,6 +72,11 @@ impl PartialEq for Glob {
     fn eq(&self, other: &Glob) -> bool {
         self.text == other.text
     }
+}
+
+/// What stands between the stars of `*part*`.
+fn within(text: &str) -> Option<&str> {
+    text.strip_prefix('*')?.strip_suffix('*')
 }
 
 fn between_slashes(text: &str) -> Option<&str> {

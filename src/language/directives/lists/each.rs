@@ -22,32 +22,56 @@ pub(super) struct For {
     pub emit: Vec<Template>,
 }
 
+/// How many values a loop has looked at, and how many of them were turns.
+#[derive(Default)]
+struct Counts {
+    values: usize,
+    turns: usize,
+}
+
 /// Takes what one turn gives.
 type Emit<'e, 'a> = &'e mut dyn FnMut(&Template, &mut Env<'a>) -> Result<(), Fail>;
 
 impl For {
     /// Runs the loop; each turn's templates go to `emit`.
     fn run<'a>(&self, env: &mut Env<'a>, emit: Emit<'_, 'a>) -> Result<(), Fail> {
-        let over = self.over.turns(env)?;
         if self.group.is_some() || self.beside.is_some() {
+            let over = self.over.turns(env)?;
             return self.run_together(over, env, emit);
         }
-        let mut turn = 0;
-        for (count, value) in over.enumerate() {
-            env.set(self.item, value);
-            if let Some(only) = &self.only {
-                env.set(self.at, number(count));
-                if !only.test(env) {
-                    continue;
-                }
-            }
-            env.set(self.at, number(turn));
-            turn += 1;
-            for template in &self.emit {
-                emit(template, env)?;
+        let mut counts = Counts::default();
+        if let Some((path, node)) = self.over.nodes(env) {
+            // The nodes come one by one: no list of them is needed.
+            let mut result = Ok(());
+            path.visit(node, node, |found| {
+                result = self.turn(Val::Json(found), &mut counts, env, emit);
+                result.is_ok()
+            });
+            return result;
+        }
+        let mut over = self.over.turns(env)?;
+        over.try_for_each(|value| self.turn(value, &mut counts, env, emit))
+    }
+
+    /// One turn, if `$where` lets it through.
+    fn turn<'a>(
+        &self,
+        value: Val<'a>,
+        counts: &mut Counts,
+        env: &mut Env<'a>,
+        emit: Emit<'_, 'a>,
+    ) -> Result<(), Fail> {
+        env.set(self.item, value);
+        if let Some(only) = &self.only {
+            env.set(self.at, number(counts.values));
+            counts.values += 1;
+            if !only.test(env) {
+                return Ok(());
             }
         }
-        Ok(())
+        env.set(self.at, number(counts.turns));
+        counts.turns += 1;
+        self.emit.iter().try_for_each(|template| emit(template, env))
     }
 
     /// The same where a turn has to do with its neighbours.
