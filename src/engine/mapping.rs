@@ -8,7 +8,7 @@ use crate::language::scope::{Env, Slot};
 use crate::language::stream::StreamProgram;
 use crate::language::template::Fail;
 use crate::language::value::Val;
-use crate::language::{Condition, Template};
+use crate::language::{Condition, Guarded, Template};
 use crate::text::json::{Doc, write_str};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -34,7 +34,7 @@ pub struct Mapping {
     /// From the provider's stream to the client's.
     pub stream: Option<Arc<StreamProgram>>,
     /// What of a request the provider does not get, and when.
-    pub losses: Vec<(String, Condition)>,
+    pub losses: Vec<(String, Guarded<Condition>)>,
     /// Further headers for the provider.
     pub headers: Headers,
     /// Headers of a good answer for the client.

@@ -7,7 +7,7 @@ mod source;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::needs::{Keeps, Needs};
+use super::needs::{Guarded, Keeps, Needs};
 use super::scope::{Env, Slot};
 use super::value::{Turns, Val, made, parse_produced};
 use crate::text::json::{self, Doc, Json};
@@ -76,7 +76,7 @@ pub(super) enum Form {
     Text(Vec<Piece>),
     List(Vec<Template>),
     /// Each member's name stands there as JSON, colon included.
-    Object(Vec<(Box<[u8]>, Template)>),
+    Object(Vec<(Box<[u8]>, Guarded<Template>)>),
     Op(Box<dyn Op>),
     /// A fold that came to nothing.
     Nothing,
@@ -151,13 +151,14 @@ impl Template {
     /// An object; if all its members are constant, so is it.
     pub(super) fn object(mut members: Vec<(Box<[u8]>, Template)>) -> Template {
         members.retain(|(_, value)| !value.is_never());
-        Template(Form::Object(members)).fold()
+        let guarded = |(name, value)| (name, Guarded::template(value));
+        Template(Form::Object(members.into_iter().map(guarded).collect())).fold()
     }
 
     fn fold(self) -> Template {
         let constant = match &self.0 {
             Form::List(items) => items.iter().all(Template::is_constant),
-            Form::Object(members) => members.iter().all(|(_, value)| value.is_constant()),
+            Form::Object(members) => members.iter().all(|(_, value)| value.inner.is_constant()),
             _ => false,
         };
         if !constant {
@@ -198,7 +199,7 @@ impl Template {
                 json::write_str(&mut key, name);
                 key.push(b':');
                 let (_, value) = members.iter().find(|(member, _)| **member == *key)?;
-                match &value.0 {
+                match &value.inner.0 {
                     Form::Const(_, doc) => doc.root().str().map(Cow::into_owned),
                     _ => None,
                 }
@@ -243,11 +244,13 @@ impl Template {
                 out.push(b'{');
                 let mut items = Items::new(out);
                 for (name, value) in members {
-                    items.item(|out| {
-                        out.extend_from_slice(name);
-                        // What it leaves of nothing is cut off with its name.
-                        value.write_inner(env, out)
-                    })?;
+                    if value.needs.may_be(env) {
+                        items.item(|out| {
+                            out.extend_from_slice(name);
+                            // What it leaves of nothing is cut off with its name.
+                            value.inner.write_inner(env, out)
+                        })?;
+                    }
                 }
                 out.push(b'}');
                 Ok(true)

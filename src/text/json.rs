@@ -114,14 +114,14 @@ impl Doc {
     }
 
     /// The same document with `s` in the place of the string at tape index `idx`; nothing is checked again. Where
-    /// no string stands, it is the same document altogether.
+    /// no string stands, or a member's name, it is the same document altogether.
     pub fn with_str(&self, idx: u32, s: &str) -> Doc {
         let old = self.tape(idx);
         let (from, to) = (old.start as usize, old.end as usize);
         let (Some(before), Some(after)) = (self.text().get(..from), self.text().get(to..)) else {
             return self.clone();
         };
-        if old.kind != JsonKind::String {
+        if old.kind != JsonKind::String || old.is_name() {
             return self.clone();
         }
         let mut text = Vec::with_capacity(before.len() + s.len() + after.len() + 2);

@@ -8,9 +8,9 @@ use crate::engine::names::{self, MAPPING, Name, Part};
 use crate::engine::protocol::Protocol;
 use crate::engine::provider::Provider;
 use crate::engine::route::Route;
-use crate::language::Condition;
 use crate::language::scope::{Parts, Scope};
 use crate::language::stream::{Framing, StreamProgram};
+use crate::language::{Condition, Guarded};
 use crate::text::diagnostic::{Diagnostics, did_you_mean};
 use crate::text::json::Doc;
 use crate::text::yaml::{Kind, Node};
@@ -96,7 +96,7 @@ impl Build<'_> {
         for (name, node) in from.losses.iter() {
             let condition = compile::condition(node, &scope, self.diags);
             let condition = condition.filter(|when| !matches!(when, Condition::Is(false)));
-            made.losses.extend(condition.map(|condition| (name.text.clone(), condition)));
+            made.losses.extend(condition.map(|it| (name.text.clone(), Guarded::condition(it))));
         }
         if let Some(entries) = from.keep.as_ref().and_then(Node::as_map) {
             let first = scope.len() - entries.len();

@@ -7,7 +7,7 @@ use super::giving_up::{Failing, fail, failure};
 use super::{Args, Directive, always, example, never, nothing};
 use crate::language::compile::{Compiler, Local, UNNAMED, is_word};
 use crate::language::condition::Condition;
-use crate::language::needs::{Keeps, Needs};
+use crate::language::needs::{Guarded, Keeps, Needs};
 use crate::language::scope::{Env, Origin, Slot};
 use crate::language::template::{Binding, Fail, Form, Items, Op, Template};
 use crate::language::value::{Turns, Val};
@@ -258,9 +258,11 @@ impl Names {
     /// The body with the names that it looks at.
     fn around(self, c: &Compiler<'_>, body: Template) -> Template {
         let is_needed = |named: &Named| named.may_fail || c.is_used(named.slot);
-        let names: Vec<_> =
-            self.0.into_iter().filter(is_needed).map(|named| (named.slot, named.value)).collect();
-        if names.is_empty() { body } else { Template::op(Let { names, body }) }
+        let names: Vec<Named> = self.0.into_iter().filter(is_needed).collect();
+        let may_fail = names.iter().any(|named| named.may_fail);
+        let guarded = |named: Named| (named.slot, Guarded::template(named.value));
+        let names: Vec<_> = names.into_iter().map(guarded).collect();
+        if names.is_empty() { body } else { Template::op(Let { names, may_fail, body }) }
     }
 }
 
@@ -444,7 +446,9 @@ impl Op for First {
 }
 
 struct Let {
-    names: Vec<(Slot, Template)>,
+    names: Vec<(Slot, Guarded<Template>)>,
+    /// Whether a name's value may.
+    may_fail: bool,
     body: Template,
 }
 
@@ -485,7 +489,11 @@ impl Op for Let {
     }
 
     fn needs(&self) -> Needs {
-        let name = |needs: Needs, (slot, value): &(Slot, Template)| needs.naming(*slot, &value.needs());
+        if self.may_fail {
+            return Needs::unknown();
+        }
+        let name =
+            |needs: Needs, (slot, value): &(Slot, Guarded<Template>)| needs.naming(*slot, &value.needs);
         self.names.iter().rev().fold(self.body.needs(), name)
     }
 }

@@ -1,5 +1,6 @@
 //! The tape: one pass over the text, one entry per value (and per key), in the order they stand.
 
+use super::traces::digest;
 use super::{JsonError, JsonKind, Traces, number, strings};
 
 /// How many arrays and objects may stand inside one another.
@@ -12,12 +13,30 @@ pub(super) struct Node {
     pub start: u32,
     pub end: u32,
     pub next: u32,
-    /// Items of an array, entries of an object; for a string, 1 when it has escapes.
+    /// Items of an array, entries of an object. The lowest bit of a string's says whether it has escapes, and the
+    /// others of a name's are those of its digest.
     pub len: u32,
     pub kind: JsonKind,
 }
 
+/// What [`Node::len`] is for a name without escapes.
+#[inline]
+pub(super) fn name_mark(digest: u32) -> u32 {
+    digest & !1
+}
+
 impl Node {
+    /// Whether a string has escapes.
+    #[inline]
+    pub fn is_escaped(self) -> bool {
+        self.len & 1 != 0
+    }
+
+    /// Whether it is a member's name: the digest of hardly any is nothing.
+    pub fn is_name(self) -> bool {
+        self.kind == JsonKind::String && self.len > 1
+    }
+
     pub const NULL: Node = Node { start: 0, end: 0, next: 1, len: 0, kind: JsonKind::Null };
 }
 
@@ -162,7 +181,11 @@ impl Parser<'_> {
                 let start = self.at + 1;
                 let escaped = self.string()?;
                 let raw = self.bytes.get(start..self.at - 1).unwrap_or_default();
-                self.traces.saw_name(raw, escaped);
+                let digest = digest(raw);
+                self.traces.saw_name(raw, digest, escaped);
+                if let Some(name) = self.nodes.last_mut() {
+                    name.len |= name_mark(digest);
+                }
             }
             None => return Err(self.fail(self.at, "the text ends too early")),
             Some(_) => return Err(self.fail(self.at, expected)),

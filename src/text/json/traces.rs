@@ -24,14 +24,14 @@ impl Traces {
     /// Needs a member of that name.
     pub fn need_name(&mut self, name: &str) {
         if is_plain(name) {
-            mark(&mut self.names, name.as_bytes());
+            mark(&mut self.names, digest(name.as_bytes()));
         }
     }
 
     /// Needs that string as a value.
     pub fn need_text(&mut self, text: &str) {
         if is_plain(text) && text.len() <= LONGEST {
-            mark(&mut self.texts, text.as_bytes());
+            mark(&mut self.texts, digest(text.as_bytes()));
         }
     }
 
@@ -49,13 +49,13 @@ impl Traces {
         missing(needs.names, self.names) | missing(needs.texts, self.texts) == 0
     }
 
-    /// Notes a member's name as the document writes it, between its quotes.
+    /// Notes a member's name, as the document writes it between its quotes, by its digest.
     #[inline]
-    pub(super) fn saw_name(&mut self, raw: &[u8], escaped: bool) {
+    pub(super) fn saw_name(&mut self, raw: &[u8], digest: u32, escaped: bool) {
         if escaped && has_code(raw) {
             self.names = [u64::MAX; 2];
         } else {
-            mark(&mut self.names, raw);
+            mark(&mut self.names, digest);
         }
     }
 
@@ -65,7 +65,7 @@ impl Traces {
         if escaped && raw.len() <= LONGEST * ESCAPED && has_code(raw) {
             self.texts = [u64::MAX; 2];
         } else if raw.len() <= LONGEST {
-            mark(&mut self.texts, raw);
+            mark(&mut self.texts, digest(raw));
         }
     }
 }
@@ -90,16 +90,16 @@ fn has_code(raw: &[u8]) -> bool {
 }
 
 #[inline]
-fn mark(bits: &mut Bits, text: &[u8]) {
-    let hash = hash(text);
-    if let Some(word) = bits.get_mut((hash >> 6) as usize) {
-        *word |= 1 << (hash & 63);
+fn mark(bits: &mut Bits, digest: u32) {
+    let place = digest >> 25;
+    if let Some(word) = bits.get_mut((place >> 6) as usize) {
+        *word |= 1 << (place & 63);
     }
 }
 
-/// Seven bits from the length, the first and the last bytes.
+/// What tells most texts apart at once: made of the length, the first and the last bytes.
 #[inline]
-fn hash(text: &[u8]) -> u64 {
+pub(super) fn digest(text: &[u8]) -> u32 {
     let word = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
         _ => match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
@@ -109,7 +109,7 @@ fn hash(text: &[u8]) -> u64 {
             _ => text.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
         },
     };
-    (word ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57
+    ((word ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::Range;
 
 use super::iterate::{Children, Entries, Items, RawEntries};
-use super::parse::Node;
+use super::parse::{Node, name_mark};
+use super::traces::digest;
 use super::{Doc, content, number};
 
 /// What a JSON value is.
@@ -77,7 +78,7 @@ impl<'a> Json<'a> {
     /// A string's content, borrowed when it has no escapes; nothing for any other kind.
     pub fn str(self) -> Option<Cow<'a, str>> {
         let node = self.node();
-        (node.kind == JsonKind::String).then(|| content(self.inner(node), node.len != 0))
+        (node.kind == JsonKind::String).then(|| content(self.inner(node), node.is_escaped()))
     }
 
     /// A string's text between its quotes, escapes not decoded; nothing for any other kind.
@@ -95,7 +96,7 @@ impl<'a> Json<'a> {
     fn content_is(self, node: Node, s: &str) -> bool {
         // Every escape is longer than what it stands for.
         let room = (node.end - node.start) as usize;
-        if node.len == 0 {
+        if !node.is_escaped() {
             room == s.len() + 2 && self.inner(node).as_bytes() == s.as_bytes()
         } else {
             room > s.len() + 2 && content(self.inner(node), true) == s
@@ -144,15 +145,15 @@ impl<'a> Json<'a> {
         }
         // This is where mappings spend their time: a loop over the tape, and for most keys no look at the text.
         let (nodes, text) = (self.doc.nodes(), self.doc.text().as_bytes());
-        let room = key.len() + 2;
+        let mark = name_mark(digest(key.as_bytes()));
         let mut at = self.idx + 1;
         while at < node.next {
             let [name, value] = nodes.get(at as usize..at as usize + 2)? else { return None };
-            if name.len != 0 {
+            if name.is_escaped() {
                 if Json::new(self.doc, at).is_str(key) {
                     return Some(Json::new(self.doc, at + 1));
                 }
-            } else if (name.end - name.start) as usize == room
+            } else if name.len == mark
                 && text.get(name.start as usize + 1..name.end as usize - 1) == Some(key.as_bytes())
             {
                 return Some(Json::new(self.doc, at + 1));
@@ -243,7 +244,7 @@ impl PartialEq for Json<'_> {
 #[inline]
 fn same_string(a: Json<'_>, b: Json<'_>) -> bool {
     let (one, other) = (a.node(), b.node());
-    if one.len == 0 && other.len == 0 {
+    if !one.is_escaped() && !other.is_escaped() {
         return one.end - one.start == other.end - other.start
             && a.inner(one).as_bytes() == b.inner(other).as_bytes();
     }
