@@ -19,9 +19,16 @@ pub fn holds(text: &str) -> bool {
     FILES.iter().any(|(_, known)| *known == text)
 }
 
+/// The text of a file inside the program without its tests, which stand last in it.
+pub fn without_tests(text: &str) -> &str {
+    text.find("\ntests:\n").and_then(|at| text.get(..=at)).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::diagnostic::FileId;
+    use crate::text::yaml;
     use std::fs;
     use std::path::Path;
 
@@ -47,6 +54,19 @@ mod tests {
         assert_eq!(table, found);
         for (name, text) in FILES {
             assert_eq!(*text, fs::read_to_string(root.join(name)).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn tests_stand_last_in_every_file() {
+        let entries = |text: &str| {
+            let node = yaml::parse(FileId(0), text).unwrap();
+            node.as_map().unwrap().to_vec()
+        };
+        for (name, text) in FILES {
+            let mut all = entries(text);
+            all.retain(|(key, _)| key.text != "tests");
+            assert_eq!(entries(without_tests(text)), all, "{name}");
         }
     }
 

@@ -38,6 +38,23 @@ pub struct Loaded {
 
 /// Reads the rules at `path` (`builtin:rules.yaml` for those inside the program).
 pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    read(files, path, env, false)
+}
+
+/// The same for a router: tests that need not be run, because they and all that they test are as inside the program, are
+/// not even read. They are the greater part of the files.
+pub fn load_to_run(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    let loaded = read(files, path, env, true);
+    let is_well = loaded.rules.as_ref().is_none_or(Rules::has_no_use_for_shipped_tests);
+    if is_well { loaded } else { read(files, path, env, false) }
+}
+
+fn read(
+    files: &dyn Files,
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    without_shipped_tests: bool,
+) -> Loaded {
     let mut loader = Loader {
         files,
         substitution: Substitution::new(env),
@@ -46,6 +63,7 @@ pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>
         places: Vec::new(),
         watched: Vec::new(),
         as_shipped: Vec::new(),
+        without_shipped_tests,
         hasher: Sha256::new(),
         keys: Vec::new(),
         incomplete: false,
@@ -67,6 +85,8 @@ struct Loader<'l> {
     places: Vec<(FileId, Place)>,
     watched: Vec<Seen>,
     as_shipped: Vec<FileId>,
+    /// Whether the tests in these are left out.
+    without_shipped_tests: bool,
     hasher: Sha256,
     /// The places of all keys: a key may be missing, its provider is left out then.
     keys: Vec<Span>,

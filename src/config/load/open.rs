@@ -47,19 +47,23 @@ impl Loader<'_> {
     /// Reads a YAML file. `Ok(None)` means that it is no YAML, which has been reported.
     pub(super) fn open(&mut self, place: &Place) -> io::Result<Option<(FileId, Node)>> {
         let (file, text) = self.text(place)?;
-        let parsed = yaml::parse(file, &text);
+        let parsed = yaml::parse(file, self.needed(file, &text));
         Ok(self.parsed(file, &text, parsed))
     }
 
     /// Reads YAML files that do not depend on one another, some at a time: it is the greater part of a start.
     pub(super) fn open_all(&mut self, places: &[Place]) -> Vec<io::Result<Option<(FileId, Node)>>> {
         let texts: Vec<io::Result<(FileId, String)>> = places.iter().map(|place| self.text(place)).collect();
-        let parse = |texts: &[io::Result<(FileId, String)>]| -> Vec<_> {
-            texts.iter().map(|text| text.as_ref().ok().map(|(file, text)| yaml::parse(*file, text))).collect()
+        let needed: Vec<Option<(FileId, &str)>> = texts
+            .iter()
+            .map(|text| text.as_ref().ok().map(|(file, text)| (*file, self.needed(*file, text))))
+            .collect();
+        let parse = |texts: &[Option<(FileId, &str)>]| -> Vec<_> {
+            texts.iter().map(|text| text.map(|(file, text)| yaml::parse(file, text))).collect()
         };
         let parsed: Vec<_> = thread::scope(|scope| {
-            let share = texts.len().div_ceil(AT_ONCE).max(1);
-            let jobs: Vec<_> = texts.chunks(share).map(|texts| scope.spawn(move || parse(texts))).collect();
+            let share = needed.len().div_ceil(AT_ONCE).max(1);
+            let jobs: Vec<_> = needed.chunks(share).map(|texts| scope.spawn(move || parse(texts))).collect();
             jobs.into_iter().flat_map(|job| job.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
         let opened = texts.into_iter().zip(parsed).map(|(text, parsed)| {
@@ -81,6 +85,12 @@ impl Loader<'_> {
             self.as_shipped.push(file);
         }
         Ok((file, text))
+    }
+
+    /// What has to be read of a file's text.
+    fn needed<'t>(&self, file: FileId, text: &'t str) -> &'t str {
+        let is_shipped = self.as_shipped.contains(&file);
+        if is_shipped && self.without_shipped_tests { builtin::without_tests(text) } else { text }
     }
 
     fn parsed(

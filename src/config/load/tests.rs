@@ -148,3 +148,38 @@ fn the_hash_follows_every_file() {
     assert_eq!(hash("A=1"), hash("A=1"));
     assert_ne!(hash("A=1"), hash("A=2"));
 }
+
+#[test]
+fn tests_that_need_not_be_run_are_not_read_for_a_router() {
+    let builtin = |name: &str| builtin::text(name).unwrap();
+    let tests = |files: &Memory, path: &str| {
+        let (all, some) =
+            (load(files, Path::new(path), &|_| None), load_to_run(files, Path::new(path), &|_| None));
+        assert_eq!((all.hash, &all.files), (some.hash, &some.files));
+        let count = |rules: &Rules| {
+            let of_mappings = rules.mappings.iter().map(|mapping| mapping.tests.len()).sum::<usize>();
+            (
+                rules.tests.len(),
+                of_mappings,
+                rules.catalog.iter().map(|catalog| catalog.tests.len()).sum::<usize>(),
+            )
+        };
+        let (all, some) = (count(&all.rules.unwrap()), count(&some.rules.unwrap()));
+        (all, some, all == some)
+    };
+    let (all, some, _) = tests(&Memory::default(), builtin::MAIN);
+    assert!(all.0 > 0 && all.1 > 0 && all.2 > 0, "{all:?}");
+    assert_eq!(some, (0, 0, 0));
+    // Other rules over files as they are inside the program.
+    let main = builtin("rules.yaml").replacen("providers:", "# mine\nproviders:", 1);
+    let (all, some, _) = tests(&Memory::new([("rules.yaml", main.as_str())]), "rules.yaml");
+    assert_eq!(some, (all.0, 0, 0));
+    // A protocol that all else stands on.
+    let of_protocols = builtin::FILES.iter().filter(|(name, _)| name.starts_with("protocols/"));
+    let mut files: Vec<(&str, String)> = of_protocols.map(|(name, text)| (*name, text.to_string())).collect();
+    files[0].1.insert_str(0, "# mine\n");
+    files.push(("rules.yaml", builtin("rules.yaml").to_owned()));
+    let files = files.iter().map(|(name, text)| (*name, text.as_str()));
+    let (all, some, same) = tests(&Memory::new(files), "rules.yaml");
+    assert!(same && all.1 > 0, "{all:?} {some:?}");
+}

@@ -268,6 +268,20 @@ impl Rules {
             && self.catalog.iter().all(|catalog| self.is_shipped_catalog(catalog))
     }
 
+    /// Do the tests in files that are as inside the program need no running? Then all that they test is so, too.
+    pub fn has_no_use_for_shipped_tests(&self) -> bool {
+        let is_proved = |file: &FileId| {
+            let of_protocol = self.protocols.iter().any(|it| it.protocol.span.file == *file);
+            let mapping = self.mappings.iter().find(|it| it.mapping.from.span.file == *file);
+            let catalog = self.catalog.iter().find(|it| it.catalog.span.file == *file);
+            of_protocol
+                || mapping.is_some_and(|mapping| self.is_shipped_mapping(mapping))
+                || catalog.is_some_and(|catalog| self.is_shipped_catalog(catalog))
+                || self.is_shipped_main()
+        };
+        self.as_shipped.iter().all(is_proved)
+    }
+
     fn is_shipped(&self, at: Span) -> bool {
         self.as_shipped.contains(&at.file)
     }

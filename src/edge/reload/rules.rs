@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::config::check::check;
 use crate::config::files::{Disk, Seen};
-use crate::config::load::{Loaded, load};
+use crate::config::load::{Loaded, load_to_run};
 use crate::config::model::Rules;
 use crate::edge::access::Access;
 use crate::engine::{self, Engine};
@@ -85,13 +85,13 @@ impl Checked {
 /// Reads, checks, builds and tests the rules for a router that listens, or is to listen, at `bound` (`None`:
 /// where the rules say). Blocks on the disk.
 pub fn read(source: &Source, bound: Option<SocketAddr>) -> Checked {
-    judge(source, load(&Disk, &source.path, &*source.variables), bound)
+    judge(source, load_to_run(&Disk, &source.path, &*source.variables), bound)
 }
 
 /// The same, but if the files hold what is known by its hash already, that is all that is done: the files are
 /// given back.
 pub fn read_unless(source: &Source, bound: Option<SocketAddr>, known: &str) -> Result<Checked, Vec<Seen>> {
-    let loaded = load(&Disk, &source.path, &*source.variables);
+    let loaded = load_to_run(&Disk, &source.path, &*source.variables);
     if loaded.hash == known { Err(loaded.files) } else { Ok(judge(source, loaded, bound)) }
 }
 
