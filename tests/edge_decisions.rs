@@ -134,6 +134,25 @@ async fn the_document_names_every_key() {
 }
 
 #[tokio::test]
+async fn what_no_provider_was_asked_says_why() {
+    let scene = Scene::set("").await;
+    let client = scene.router.client();
+    let long = format!("/v1/{}", "x".repeat(3000));
+    assert_eq!(client.post(&long, ask()).await.status, 404);
+    assert_eq!(client.get("/v1/messages").await.status, 405);
+    assert_eq!(client.post("/v1/messages", "{").await.status, 400);
+    assert_eq!(client.post("/v1/messages", "").await.status, 400);
+    let page = scene.get("/-/decisions").await;
+    let why: Vec<_> =
+        page["decisions"].as_array().unwrap().iter().map(|it| it["refused"].as_str().unwrap_or("")).collect();
+    let parts = ["no body", "no JSON", "GET is not a method of /v1/messages", "there is no /v1/xxx"];
+    assert_eq!(why.len(), parts.len(), "{page:#}");
+    for (why, part) in why.iter().zip(parts) {
+        assert!(why.contains(part) && why.len() < 400, "{part}: {why}");
+    }
+}
+
+#[tokio::test]
 async fn the_newest_come_first_and_can_be_filtered() {
     let scene = Scene::set("").await;
     let client = scene.router.client();

@@ -31,6 +31,8 @@ use waiting::Waiting;
 const LONGEST_PATH: usize = 200;
 /// The same of a method.
 const LONGEST_METHOD: usize = 20;
+/// The same of why it was refused, in which the path may stand.
+const LONGEST_REASON: usize = 300;
 
 /// What every request needs and no reload replaces.
 #[derive(Default)]
@@ -55,7 +57,8 @@ pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) 
     match Plan::begin(engine.clone(), incoming) {
         Err(answer) => {
             let decision = unplanned(&engine, &id, &method, &path, &answer, now);
-            tracing::info!("[{id}] {} for {method} {}: nobody was asked", answer.status, OneLine(path));
+            let why = decision.refused.as_deref().unwrap_or("nobody was asked");
+            tracing::info!("[{id}] {} for {method} {}: {}", answer.status, OneLine(path), OneLine(why));
             world.metrics.answered(&decision);
             world.decisions.push(decision, engine.keeping);
             respond(&id, answer)
@@ -102,7 +105,6 @@ pub fn refuse(
     let answer = engine.error_answer(path, status, &message, &id);
     let decision = unplanned(engine, &id, method, path, &answer, world.clock.now());
     world.metrics.answered(&decision);
-    let decision = Decision { refused: Some(message), ..decision };
     world.decisions.push_refused(decision, engine.keeping);
     respond(&id, answer)
 }
@@ -115,6 +117,7 @@ fn unplanned(engine: &Engine, id: &str, method: &Method, path: &str, answer: &An
         rules_version: engine.version.clone(),
         method: method.as_str().chars().take(LONGEST_METHOD).collect(),
         path: path.chars().take(LONGEST_PATH).collect(),
+        refused: answer.reason.as_ref().map(|why| why.chars().take(LONGEST_REASON).collect()),
         ..Decision::default()
     };
     decision.given(answer, now);

@@ -192,6 +192,7 @@ impl Engine {
         if let Some(protocol) = protocol {
             protocol.error_headers(&wording, &mut answer.headers);
         }
+        answer.reason = Some(message.to_owned());
         answer
     }
 }
@@ -207,6 +208,7 @@ impl Answer {
     pub(crate) fn by_router(status: StatusCode, body: Bytes) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Answer { status, headers, body: AnswerBody::Whole(body), provider: None, attempts: 0, rule: None }
+        let body = AnswerBody::Whole(body);
+        Answer { status, headers, body, provider: None, attempts: 0, rule: None, reason: None }
     }
 }

@@ -154,6 +154,8 @@ pub struct Answer {
     pub attempts: u32,
     /// The last rule that decided something.
     pub rule: Option<String>,
+    /// What the router says by itself where no provider could be asked.
+    pub reason: Option<String>,
 }
 
 /// An answer's body.

@@ -55,7 +55,7 @@ impl Plan {
     }
 
     fn provided(&mut self, way: usize, status: StatusCode, headers: HeaderMap, body: AnswerBody) -> Answer {
-        let answer = Answer { status, headers, body, provider: None, attempts: 0, rule: None };
+        let answer = Answer { status, headers, body, provider: None, attempts: 0, rule: None, reason: None };
         let answer = self.signed(answer, Some(self.provider_name(way)));
         self.answered(answer)
     }
