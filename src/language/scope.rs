@@ -1,17 +1,18 @@
 //! Names: which ones a template may use, and the slots that hold their values while it runs.
 
+mod parts;
 mod uses;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::value::Val;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::json::Doc;
-use crate::text::path::{self, Path, PathError, Segment};
-use crate::text::pattern::Pattern;
+use crate::text::path::{Path, Segment};
 use crate::text::yaml::{Kind, Node};
+
+pub use parts::Parts;
 
 /// A name's place in an [`Env`].
 pub type Slot = usize;
@@ -57,51 +58,6 @@ pub struct Scope {
     absent: RefCell<(Vec<Slot>, &'static str)>,
     pub(super) parts: Parts,
     uses: RefCell<uses::Uses>,
-}
-
-/// Paths and regular expressions that have been read, by their text: the same ones stand in many templates, and in a
-/// fragment once for each use. A clone shares them.
-#[derive(Clone, Default)]
-pub struct Parts(Arc<Mutex<Texts>>);
-
-#[derive(Default)]
-struct Texts {
-    paths: BTreeMap<String, Arc<Path>>,
-    patterns: BTreeMap<String, Pattern>,
-}
-
-impl Parts {
-    fn texts(&self) -> MutexGuard<'_, Texts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A path.
-    pub(super) fn path(&self, text: &str) -> Result<Arc<Path>, PathError> {
-        if let Some(path) = self.texts().paths.get(text) {
-            return Ok(path.clone());
-        }
-        let path = Arc::new(path::parse(text)?);
-        self.texts().paths.insert(text.to_owned(), path.clone());
-        Ok(path)
-    }
-
-    /// A regular expression. The error is one sentence.
-    pub(super) fn pattern(&self, text: &str) -> Result<Pattern, String> {
-        if let Some(pattern) = self.texts().patterns.get(text) {
-            return Ok(pattern.clone());
-        }
-        let pattern = Pattern::parse(text)?;
-        self.texts().patterns.insert(text.to_owned(), pattern.clone());
-        Ok(pattern)
-    }
-
-    /// Compiles the regular expressions that have not been needed yet, so that no request has to wait for it.
-    pub fn compile_patterns(&self) {
-        let patterns: Vec<Pattern> = self.texts().patterns.values().cloned().collect();
-        for pattern in patterns {
-            pattern.regex();
-        }
-    }
 }
 
 /// A root whose value is known when templates compile.
