@@ -385,9 +385,9 @@ impl Matcher {
             Matcher::Matches(regex) => value.as_str().is_some_and(|text| regex.is_match(&text)),
             Matcher::StartsWith(start) => value.as_str().is_some_and(|text| text.starts_with(start)),
             Matcher::EndsWith(end) => value.as_str().is_some_and(|text| text.ends_with(end)),
-            Matcher::Contains(part) => match (value.as_str(), part.to_text()) {
-                (Some(text), Some(part)) => text.contains(&*part),
-                _ => value.kind() == Type::List && value.has_item(part),
+            Matcher::Contains(part) => match value.as_str() {
+                Some(text) => part.to_text().is_some_and(|part| text.contains(&*part)),
+                None => value.kind() == Type::List && value.has_item(part),
             },
             Matcher::Compared(orders, Operand::Constant(other)) => {
                 value.compare(other).is_some_and(|order| orders.contains(&order))

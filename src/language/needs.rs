@@ -7,9 +7,9 @@ use super::template::{Fail, Form, Source, Template};
 use super::value::{Turns, Val};
 use crate::text::json::Traces;
 
-/// One of these has to be: in the document behind that name, all that one of these traces has. `None`: nothing is known.
+/// One of these has to be: in the document behind that name, all that these traces have. `None`: nothing is known.
 #[derive(Clone, Debug, Default)]
-pub struct Needs(Option<Vec<(Slot, Vec<Traces>)>>);
+pub struct Needs(Option<Vec<(Slot, Traces)>>);
 
 impl Needs {
     /// It may be whatever is there.
@@ -24,7 +24,7 @@ impl Needs {
 
     fn of(source: &Source) -> Needs {
         match source {
-            Source::Slot(slot, path) => Needs(Some(vec![(*slot, vec![*path.needs()])])),
+            Source::Slot(slot, path) => Needs(Some(vec![(*slot, *path.needs())])),
             Source::Known(_) => Needs::unknown(),
         }
     }
@@ -32,14 +32,9 @@ impl Needs {
     /// What one or the other needs.
     pub(super) fn or(self, other: Needs) -> Needs {
         Needs(self.0.zip(other.0).map(|(mut either, other)| {
-            for (slot, traces) in other {
-                match either.iter_mut().find(|(known, _)| *known == slot) {
-                    Some((_, known)) => traces.into_iter().for_each(|it| {
-                        if !known.contains(&it) {
-                            known.push(it);
-                        }
-                    }),
-                    None => either.push((slot, traces)),
+            for need in other {
+                if !either.contains(&need) {
+                    either.push(need);
                 }
             }
             either
@@ -66,14 +61,20 @@ impl Needs {
     /// Whether it may be now. False is certain.
     #[inline]
     pub(super) fn may_be(&self, env: &Env<'_>) -> bool {
-        let has = |(slot, any): &(Slot, Vec<Traces>)| env.get(*slot).may_have(any);
-        self.0.as_ref().is_none_or(|names| names.iter().any(has))
+        let has = |(slot, traces): &(Slot, Traces)| env.get(*slot).may_have(traces);
+        match &self.0 {
+            None => true,
+            Some(any) => match any.as_slice() {
+                [one] => has(one),
+                any => any.iter().any(has),
+            },
+        }
     }
 
     /// The same where there is no environment so far: `value` gives what a name stands for.
     fn may_be_of<'a>(&self, value: impl Fn(Slot) -> Val<'a>) -> bool {
-        let has = |(slot, any): &(Slot, Vec<Traces>)| value(*slot).may_have(any);
-        self.0.as_ref().is_none_or(|names| names.iter().any(has))
+        let has = |(slot, traces): &(Slot, Traces)| value(*slot).may_have(traces);
+        self.0.as_ref().is_none_or(|any| any.iter().any(has))
     }
 }
 
@@ -105,12 +106,6 @@ impl Guarded<Condition> {
     /// Guards a condition.
     pub fn condition(inner: Condition) -> Guarded<Condition> {
         Guarded { needs: inner.needs(), inner }
-    }
-
-    /// The same for one that is often tested: what asks of one path alone finds out as quickly by itself.
-    pub(super) fn often(inner: Condition) -> Guarded<Condition> {
-        let is_one = matches!(inner, Condition::Something(_) | Condition::Match(..));
-        Guarded { needs: if is_one { Needs::unknown() } else { inner.needs() }, inner }
     }
 
     /// Whether it holds.
@@ -161,6 +156,17 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Whether that is seen at once; a `false` is no promise.
+    #[inline]
+    pub(super) fn is_sure_to_give_nothing(&self, env: &Env<'_>) -> bool {
+        match &self.0 {
+            Form::Hole(Source::Slot(slot, path)) => !env.get(*slot).may_have(path.needs()),
+            _ => false,
+        }
+    }
+}
+
 impl Condition {
     /// What must be there if it is to hold.
     pub(super) fn needs(&self) -> Needs {
@@ -178,13 +184,13 @@ impl Condition {
 }
 
 impl Val<'_> {
-    /// Whether all that one of these traces has may stand in the document that this value is of. False is certain.
+    /// Whether all that `traces` has may stand in the document that this value is of. False is certain.
     #[inline]
-    fn may_have(&self, any: &[Traces]) -> bool {
+    fn may_have(&self, traces: &Traces) -> bool {
         match self {
             Val::Nothing => false,
-            Val::Json(node) => any.iter().any(|traces| node.may_have(traces)),
-            Val::Own(doc, _) => any.iter().any(|traces| doc.root().may_have(traces)),
+            Val::Json(node) => node.may_have(traces),
+            Val::Own(doc, _) => doc.root().may_have(traces),
             _ => true,
         }
     }

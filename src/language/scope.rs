@@ -253,16 +253,10 @@ impl<'a> Env<'a> {
         Env { slots, lasting: Vec::new() }
     }
 
-    /// Room for values that borrow from one event, after those of the one before.
-    pub(super) fn begin(&mut self, len: usize) {
-        self.slots.resize_with(len, Val::default);
-    }
-
-    /// The same with the values that last alone. The memory of the others stays.
+    /// The same after an event, with the values that last alone. The memory of the others stays.
     pub(super) fn end(self) -> Env<'static> {
-        let Env { mut slots, lasting } = self;
-        slots.clear();
-        Env { slots: slots.into_iter().map(|_| Val::Nothing).collect(), lasting }
+        let Env { slots, lasting } = self;
+        Env { slots: slots.into_iter().map(Val::end).collect(), lasting }
     }
 
     /// Gives a name its value.

@@ -7,6 +7,7 @@ mod select;
 mod turns;
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -284,6 +285,17 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// Lets the value go, and gives nothing in its place.
+    #[inline]
+    pub(super) fn end(self) -> Val<'static> {
+        match self {
+            // These own nothing: there is nothing to do for them.
+            Val::Nothing | Val::Json(_) | Val::Num(_) | Val::Bool(_) | Val::Headers(_) => mem::forget(self),
+            owner => drop(owner),
+        }
+        Val::Nothing
+    }
+
     /// The same value, owning all its text, so that it can be kept between events.
     pub fn into_owned(self) -> Val<'static> {
         match self {
@@ -327,7 +339,7 @@ fn type_of(node: Json<'_>) -> Type {
 fn is_empty_node(node: Json<'_>) -> bool {
     match node.kind() {
         JsonKind::Null => true,
-        JsonKind::String => node.raw().len() == 2,
+        JsonKind::String => node.range().len() == 2,
         JsonKind::Array | JsonKind::Object => node.is_empty(),
         JsonKind::Bool | JsonKind::Number => false,
     }
@@ -337,13 +349,18 @@ fn write_node(node: Json<'_>, out: &mut Vec<u8>) -> bool {
     if node.kind() == JsonKind::Null {
         return false;
     }
-    out.extend_from_slice(node.raw().as_bytes());
+    out.extend_from_slice(node.bytes());
     true
 }
 
 fn write_num(number: Num, out: &mut Vec<u8>) -> bool {
     use std::io::Write;
     match number {
+        // Places of blocks and the like.
+        Num::Int(n @ 0..=9) => {
+            out.push(b'0' + n as u8);
+            true
+        }
         Num::Int(n) => write!(out, "{n}").is_ok(),
         Num::Float(n) if n.is_finite() => write!(out, "{n}").is_ok(),
         Num::Float(_) => false,

@@ -85,7 +85,11 @@ impl SseDecoder {
                 rest = after;
                 continue;
             }
-            let end = memchr::memchr2(b'\n', b'\r', rest);
+            // A blank line, as every event ends with, need not be looked for.
+            let end = match rest.first() {
+                Some(b'\n' | b'\r') => Some(0),
+                _ => memchr::memchr2(b'\n', b'\r', rest),
+            };
             let (part, after) = rest.split_at(end.unwrap_or(rest.len()));
             if self.line.len() + part.len() > self.limit {
                 self.too_long = true;

@@ -85,7 +85,7 @@ impl Job {
         status: u16,
     ) -> Vec<(Slot, Val<'a>)> {
         let mut base = self.protocols_base(program, headers, status);
-        base.extend(self.kept.iter().filter(|(slot, _)| program.reads(*slot)).cloned());
+        base.extend(self.kept.iter().filter(|(slot, _)| program.reads().contains(slot)).cloned());
         base
     }
 
@@ -97,10 +97,11 @@ impl Job {
         status: u16,
     ) -> Vec<(Slot, Val<'a>)> {
         let view = self.view(headers, status);
-        let mut base = Vec::with_capacity(MAPPING.len() + self.kept.len());
-        for (slot, name) in MAPPING.iter().enumerate() {
-            if program.reads(slot) && !matches!(name, Name::Doc | Name::Event | Name::Error) {
-                base.push((slot, view.value(*name)));
+        let mut base = Vec::with_capacity(program.reads().len());
+        for slot in program.reads() {
+            match MAPPING.get(*slot) {
+                None | Some(Name::Doc | Name::Event | Name::Error) => {}
+                Some(name) => base.push((*slot, view.value(*name))),
             }
         }
         base

@@ -420,10 +420,10 @@ impl Op for First {
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         for (template, written) in &self.choices {
-            let value = template.first(env)?;
-            if matches!(value, Val::Nothing) && !written {
+            if template.is_sure_to_give_nothing(env) {
                 continue;
             }
+            let value = template.first(env)?;
             // A null that the rules wrote themselves is an answer; one in the data is not.
             if *written || gives(&value, self.something) {
                 return Ok(value);

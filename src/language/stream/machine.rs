@@ -1,5 +1,6 @@
 //! The machine that runs a stream program over the events of one stream.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::blocks::Blocks;
@@ -11,6 +12,9 @@ use crate::text::json::Doc;
 
 /// Room for what one event of input usually makes, in bytes.
 const USUAL_OUTPUT: usize = 256;
+
+/// What stands before an event's data.
+pub(super) const DATA: &[u8] = b"data: ";
 
 /// The values that the caller provides for the names it declared, as they are now.
 pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
@@ -33,7 +37,7 @@ pub struct StreamMachine {
 impl StreamMachine {
     /// A machine at the beginning of a stream.
     pub fn new(program: Arc<StreamProgram>) -> StreamMachine {
-        let mut env = Env::default();
+        let mut env = Env::new(program.slots);
         for (at, (_, value)) in program.state.iter().enumerate() {
             env.keep(program.places.state + at, value.clone());
         }
@@ -85,7 +89,7 @@ impl StreamMachine {
         if self.program.framing.folds && !self.ended {
             return Vec::new();
         }
-        std::mem::take(&mut self.out)
+        mem::take(&mut self.out)
     }
 
     /// How many bytes wait to be taken.
@@ -186,8 +190,7 @@ impl StreamMachine {
         if self.over() {
             return;
         }
-        let mut env: Env<'a> = std::mem::take(&mut self.env);
-        env.begin(program.slots);
+        let mut env: Env<'a> = mem::take(&mut self.env);
         for (slot, value) in base {
             env.set(*slot, value.clone());
         }
@@ -267,7 +270,7 @@ impl StreamMachine {
             self.fold(program, whole, env)?;
         }
         if let Some(done) = &program.framing.done {
-            self.out.extend_from_slice(b"data: ");
+            self.out.extend_from_slice(DATA);
             self.out.extend_from_slice(done.as_bytes());
             self.out.extend_from_slice(b"\n\n");
         }
@@ -278,7 +281,7 @@ impl StreamMachine {
 
     /// Makes one body of all that was emitted.
     fn fold(&mut self, program: &StreamProgram, whole: &Template, env: &mut Env<'_>) -> Result<(), Fail> {
-        let mut emitted = std::mem::take(&mut self.out);
+        let mut emitted = mem::take(&mut self.out);
         emitted.insert(0, b'[');
         emitted.push(b']');
         env.set(program.places.emitted, parse_produced(emitted));
@@ -287,7 +290,7 @@ impl StreamMachine {
 
     /// Runs `before` once, ahead of everything else that leaves.
     pub(super) fn begin_output(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
-        if !std::mem::replace(&mut self.started, true) {
+        if !mem::replace(&mut self.started, true) {
             self.run(program, &program.before, env)?;
         }
         self.committed = true;
@@ -315,8 +318,8 @@ impl StreamMachine {
             }
             return Ok(());
         }
-        match (&emit.name, &program.framing.event) {
-            (Some(line), _) => out.extend_from_slice(line),
+        match (&emit.head, &program.framing.event) {
+            (Some(head), _) => out.extend_from_slice(head),
             (None, Some(member)) => {
                 // The name is only known from the data.
                 let data = emit.data.value(env)?;
@@ -324,10 +327,10 @@ impl StreamMachine {
                 {
                     out.extend_from_slice(&name_line(&name));
                 }
+                out.extend_from_slice(DATA);
             }
-            (None, None) => {}
+            (None, None) => out.extend_from_slice(DATA),
         }
-        out.extend_from_slice(b"data: ");
         let start = out.len();
         if !emit.data.write(env, out)? {
             out.truncate(mark);

@@ -29,8 +29,8 @@ pub struct Framing {
 pub struct StreamProgram {
     /// How many slots there are for names that the caller and the machine give; the handlers' own ones follow.
     pub(super) slots: usize,
-    /// Which of the caller's slots something looks at.
-    reads: Vec<bool>,
+    /// Those of the caller's slots that something looks at.
+    reads: Vec<Slot>,
     pub(super) places: Places,
     pub(super) framing: Framing,
     /// The names of the state, and the values they begin with.
@@ -93,8 +93,8 @@ pub(super) struct BlockKind {
 
 /// One event to be written.
 pub(super) struct Emit {
-    /// The line `event: name`, where the name is known beforehand.
-    pub name: Option<Vec<u8>>,
+    /// What stands before the data, where the event's name is known beforehand.
+    pub head: Option<Vec<u8>>,
     pub data: Template,
 }
 
@@ -136,9 +136,9 @@ pub(super) enum Step {
 }
 
 impl StreamProgram {
-    /// Whether anything in it looks at the value in this slot.
-    pub fn reads(&self, slot: Slot) -> bool {
-        self.reads.get(slot).copied().unwrap_or(false)
+    /// The slots of the scope's own names that anything in it looks at.
+    pub fn reads(&self) -> &[Slot] {
+        &self.reads
     }
 
     /// Compiles the `stream:` section of a mapping. `scope` has the roots that the caller provides for every event;
@@ -200,7 +200,7 @@ impl StreamProgram {
         let kinds: Vec<_> = kinds.iter().map(|(key, node)| parser.kind(&key.text, node)).collect();
         let (before, end) = (handler(&mut parser, "before"), handler(&mut parser, "end"));
         let whole = node.get("whole").map(|node| parser.c.template(node));
-        let reads = (0..scope.len()).map(|slot| parser.c.is_used(slot)).collect();
+        let reads = (0..scope.len()).filter(|slot| parser.c.is_used(*slot)).collect();
         let set = parser.set;
         let declared = node.get("state").and_then(Node::as_map).unwrap_or_default();
         for ((key, _), _) in declared.iter().zip(set).filter(|(_, set)| !set && !scope.has_values()) {

@@ -1,7 +1,7 @@
 //! The steps and blocks of a stream program, from YAML.
 
 use super::kinds::KindWords;
-use super::machine::name_line;
+use super::machine::{DATA, name_line};
 use super::program::{Emit, Framing, Step};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
@@ -36,8 +36,8 @@ impl Parser<'_, '_> {
     fn emit(&mut self, node: &Node) -> Option<Emit> {
         let data = self.c.template(node)?;
         let name = self.framing.event.as_ref().and_then(|member| data.constant_member(member));
-        let name = name.map(|name| name_line(&name));
-        Some(Emit { name, data })
+        let head = name.map(|name| [&name_line(&name), DATA].concat());
+        Some(Emit { head, data })
     }
 
     /// One step or a list of them. Names that a `let` gives are in sight until the list ends.
@@ -100,7 +100,7 @@ impl Parser<'_, '_> {
             match decided {
                 Some(true) => out.extend(then),
                 Some(false) => out.extend(otherwise),
-                None => out.push(Step::When { when: Guarded::often(when), then, otherwise }),
+                None => out.push(Step::When { when: Guarded::condition(when), then, otherwise }),
             }
             return Some(());
         }

@@ -13,6 +13,7 @@ impl Val<'_> {
             (Val::Json(node), Val::Str(text)) => return node.is_str(text),
             (Val::Own(doc, index), Val::Str(text)) => return doc.node(*index).is_str(text),
             (Val::Kept(kept), Val::Str(text)) => return **kept == **text,
+            (Val::Nothing, Val::Str(_)) => return false,
             _ => {}
         }
         let (a, b) = (self.kind(), other.kind());

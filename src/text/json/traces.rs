@@ -50,7 +50,7 @@ impl Traces {
     }
 
     /// Notes a member's name, as the document writes it between its quotes, by its digest.
-    #[inline]
+    #[inline(always)]
     pub(super) fn saw_name(&mut self, raw: &[u8], digest: u32, escaped: bool) {
         if escaped && has_code(raw) {
             self.names = [u64::MAX; 2];
@@ -60,7 +60,7 @@ impl Traces {
     }
 
     /// The same for a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn saw_text(&mut self, raw: &[u8], escaped: bool) {
         if escaped && raw.len() <= LONGEST * ESCAPED && has_code(raw) {
             self.texts = [u64::MAX; 2];

@@ -70,6 +70,14 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// [`Json::raw`] as bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        match self.doc.text().as_bytes().get(self.range()) {
+            Some([]) | None => b"null",
+            Some(text) => text,
+        }
+    }
+
     /// Whether this is null.
     pub fn is_null(self) -> bool {
         self.kind() == JsonKind::Null
@@ -97,7 +105,8 @@ impl<'a> Json<'a> {
         // Every escape is longer than what it stands for.
         let room = (node.end - node.start) as usize;
         if !node.is_escaped() {
-            room == s.len() + 2 && self.inner(node).as_bytes() == s.as_bytes()
+            let content = node.start as usize + 1..node.end as usize - 1;
+            room == s.len() + 2 && self.doc.text().as_bytes().get(content) == Some(s.as_bytes())
         } else {
             room > s.len() + 2 && content(self.inner(node), true) == s
         }
