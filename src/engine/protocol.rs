@@ -5,7 +5,7 @@ mod errors;
 pub use errors::{ErrorText, Wording, plain_error};
 
 use super::Timeouts;
-use super::names::{INCOMING, View, WORDING};
+use super::names::{INCOMING, Name, View, WORDING};
 use crate::language::stream::StreamProgram;
 use crate::language::value::Type;
 use crate::language::{Condition, Guarded, Patch, Template, Val};
@@ -213,9 +213,13 @@ impl StreamShape {
         let Some(error) = &self.error else {
             return false;
         };
-        let view = View { doc: Some(doc), event, ..View::default() };
-        let value = |slot: usize| INCOMING.get(slot).map_or(Val::Nothing, |name| view.value(*name));
-        error.may_hold(value) && error.test(&view.env(INCOMING, INCOMING.len()))
+        let value = |slot: usize| match INCOMING.get(slot) {
+            Some(Name::Doc) => Val::Json(doc.root()),
+            Some(Name::Event) => event.map_or(Val::Nothing, Val::str),
+            _ => Val::Nothing,
+        };
+        let view = || View { doc: Some(doc), event, ..View::default() };
+        error.may_hold(value) && error.test(&view().env(INCOMING, INCOMING.len()))
     }
 
     /// Writes one event as the protocol frames it. `data` is JSON without line breaks.

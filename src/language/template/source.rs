@@ -24,7 +24,11 @@ impl Source {
     /// The value selected now.
     pub fn value<'a>(&self, env: &Env<'a>) -> Val<'a> {
         match self {
-            Source::Slot(slot, path) => env.get(*slot).select(path),
+            Source::Slot(slot, path) => match env.get(*slot) {
+                // The usual case: one node below another.
+                Val::Json(node) if path.is_single() => path.walk(*node).map_or(Val::Nothing, Val::Json),
+                value => value.select(path),
+            },
             Source::Known(value) => value.clone(),
         }
     }
