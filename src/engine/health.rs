@@ -275,7 +275,10 @@ impl Health {
 
     /// How many providers other than this one are put aside for being out of order.
     pub fn guessed_out(&self, other_than: &str, now: Ms) -> usize {
-        self.pauses.guessed_out(other_than, now)
+        let paused: Vec<&str> = self.pauses.guessed_out(now).collect();
+        let down = self.providers.iter().filter(|(_, known)| known.down.is_some());
+        let down = down.map(|(name, _)| name.as_str()).filter(|name| !paused.contains(name));
+        down.chain(paused.iter().copied()).filter(|name| *name != other_than).count()
     }
 
     /// The pause that has run out on this way, while as many requests as may are finding out what follows.

@@ -82,8 +82,8 @@ record! {
         /// the next provider until one of them was answered. 0: all at once.
         trials: u32 = 1,
         /// No more than this share of the providers, but always one, is put aside at once for being out of order:
-        /// by cool downs of a provider whose length the rule says, be it because the answer says none. Limits of
-        /// keys, and what the answer says itself, always hold and are not counted.
+        /// by cool downs of a provider whose length the rule says, be it because the answer says none, and by
+        /// `down`. Limits of keys, and what the answer says itself, always hold and are not counted.
         at_most_out: Option<Percent>,
     }
 

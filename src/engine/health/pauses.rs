@@ -208,13 +208,12 @@ impl Pauses {
         self.all.iter().filter(move |(_, pause)| pause.holds(now))
     }
 
-    /// The providers, other than this one, that are put aside for being out of order.
-    pub fn guessed_out(&self, other_than: &str, now: Ms) -> usize {
-        let is_out = |(aside, pause): &(&Aside, &Pause)| {
-            let whole = matches!(&aside.whose, Whose::Provider(name) if name != other_than);
-            whole && aside.model.is_none() && pause.is_guess
-        };
-        self.in_force(now).filter(is_out).count()
+    /// The providers that are put aside for being out of order.
+    pub fn guessed_out(&self, now: Ms) -> impl Iterator<Item = &str> {
+        self.in_force(now).filter_map(|(aside, pause)| match &aside.whose {
+            Whose::Provider(name) if aside.model.is_none() && pause.is_guess => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// The one that keeps a way closed longest.

@@ -222,11 +222,22 @@ impl Plan {
             self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
             self.cool_down(case, rule, cooling, (until, is_stated), health);
         }
-        if rule.down {
+        if rule.down && !self.is_spared(provider.name.as_str(), rule, case.now, health) {
             health.down(&provider.name, &rule.name, case.now);
             let (provider, rule) = (provider.name.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule });
         }
+    }
+
+    /// Are as many out already as may be? Then the rule's guess that this one is, too, counts for nothing.
+    fn is_spared(&mut self, provider: &str, rule: &Rule, now: Ms, health: &Health) -> bool {
+        let most = self.engine.recovery.most_out;
+        let is_spared = health.guessed_out(provider, now) >= most;
+        if is_spared {
+            let (provider, rule) = (provider.to_owned(), rule.name.clone());
+            self.events.push(Event::Spared { provider, rule, most });
+        }
+        is_spared
     }
 
     /// Puts aside what the scope says, and tells it of all providers that this concerns. `until`: the end, and whether
@@ -246,11 +257,11 @@ impl Plan {
         let aside = if scope.is_of_key() { Aside::key(lane.key) } else { Aside::provider(lane.provider) };
         let aside = if scope.is_of_model() { aside.with_model(&lane.model) } else { aside };
         let is_guess = cooling.is_guess(is_stated) && aside.model.is_none();
-        if is_guess && health.guessed_out(lane.provider, case.now) >= engine.recovery.most_out {
-            let (provider, rule) = (lane.provider.to_owned(), rule.name.clone());
-            self.events.push(Event::Spared { provider, rule, most: engine.recovery.most_out });
+        let name = lane.provider.to_owned();
+        if is_guess && self.is_spared(&name, rule, case.now, health) {
             return;
         }
+        let lane = self.lane(case.way);
         // What the answer says is not for guessing.
         let repeats = if is_stated { 0 } else { health.repeats(&aside, case.now) };
         let until = cooling.grown(until, repeats, case.now);
