@@ -26,7 +26,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     routes::check(rules, &mut found);
     failover::check(rules, &mut found);
     health::check(rules, &mut found);
-    rule_tests::check(rules, &mut found);
+    rule_tests::check(rules, diags, &mut found);
     for catalog in rules.catalog.iter().filter(|catalog| !rules.is_shipped_catalog(catalog)) {
         if let Some(alone) = catalog.alone(rules, false, &mut Diagnostics::new()) {
             rule_tests::names(&alone, &mut found);

@@ -2,7 +2,7 @@
 
 use super::failover;
 use super::providers::{self, known};
-use crate::config::model::{Expect, Given, RuleTest, Rules, Several, Table};
+use crate::config::model::{Expect, Given, MappingTest, RuleTest, Rules, Several, Table};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::Key;
@@ -10,20 +10,30 @@ use crate::text::yaml::Key;
 /// What a provider can be found to be.
 const STATES: &[&str] = &["available", "unknown", "cooling", "down"];
 
-pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+/// `said` is what was found while the rules were read.
+pub fn check(rules: &Rules, said: &Diagnostics, diags: &mut Diagnostics) {
     names(rules, diags);
     for mapping in &rules.mappings {
         let names = mapping.tests.iter().map(|test| (test.name.value.as_str(), test.name.span));
         super::twice("the test", names, diags);
-        for test in &mapping.tests {
+        for (place, test) in mapping.tests.iter().enumerate() {
             let parts = [&test.request, &test.response, &test.error, &test.stream];
-            if parts.iter().all(|part| part.is_none()) {
+            let next = mapping.tests.get(place + 1);
+            if parts.iter().all(|part| part.is_none()) && !is_misspelt(test, next, said) {
                 let message = "a test of a mapping has one of `request`, `response`, `error` and `stream`";
                 let diagnostic = Diagnostic::error("bad-test", message).at(test.name.span);
                 diags.push(diagnostic.label("this one has none"));
             }
         }
     }
+}
+
+/// Has the test a key that is none? Then that may be the one that it seems to lack.
+fn is_misspelt(test: &MappingTest, next: Option<&MappingTest>, said: &Diagnostics) -> bool {
+    let end = next.map_or(u32::MAX, |next| next.span.start);
+    said.iter().filter(|found| found.code == "unknown-key").any(|found| {
+        found.span.is_some_and(|at| at.file == test.span.file && (test.span.start..end).contains(&at.start))
+    })
 }
 
 /// The tests of the rules themselves.
