@@ -80,7 +80,8 @@ impl Needs {
 
 /// A condition or a template that is not run where it comes to nothing.
 pub struct Guarded<T> {
-    pub(super) needs: Needs,
+    /// What is asked first; less than `inner` needs where that would find out as quickly by itself.
+    pub(super) guard: Needs,
     pub(super) inner: T,
 }
 
@@ -105,17 +106,17 @@ impl Keeps {
 impl Guarded<Condition> {
     /// Guards a condition.
     pub fn condition(inner: Condition) -> Guarded<Condition> {
-        Guarded { needs: inner.needs(), inner }
+        Guarded { guard: inner.needs(), inner }
     }
 
     /// Whether it holds.
     pub fn test(&self, env: &Env<'_>) -> bool {
-        self.needs.may_be(env) && self.inner.test(env)
+        self.guard.may_be(env) && self.inner.test(env)
     }
 
     /// Whether it may hold, seen before an environment is made: `value` gives what a name stands for. False is certain.
     pub fn may_hold<'a>(&self, value: impl Fn(Slot) -> Val<'a>) -> bool {
-        self.needs.may_be_of(value)
+        self.guard.may_be_of(value)
     }
 }
 
@@ -123,16 +124,16 @@ impl Guarded<Template> {
     /// Guards a template. A path finds out as quickly by itself.
     pub(super) fn template(inner: Template) -> Guarded<Template> {
         let is_hole = matches!(inner.0, Form::Hole(_));
-        Guarded { needs: if is_hole { Needs::unknown() } else { inner.needs() }, inner }
+        Guarded { guard: if is_hole { Needs::unknown() } else { inner.needs() }, inner }
     }
 
     pub(super) fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        if self.needs.may_be(env) { self.inner.value(env) } else { Ok(Val::Nothing) }
+        if self.guard.may_be(env) { self.inner.value(env) } else { Ok(Val::Nothing) }
     }
 
     /// What a loop over its value runs over.
     pub(super) fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
-        if self.needs.may_be(env) { self.inner.turns(env) } else { Ok(Val::Nothing.turns()) }
+        if self.guard.may_be(env) { self.inner.turns(env) } else { Ok(Val::Nothing.turns()) }
     }
 }
 

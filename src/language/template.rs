@@ -244,7 +244,7 @@ impl Template {
                 out.push(b'{');
                 let mut items = Items::new(out);
                 for (name, value) in members {
-                    if value.needs.may_be(env) {
+                    if value.guard.may_be(env) {
                         items.item(|out| {
                             out.extend_from_slice(name);
                             // What it leaves of nothing is cut off with its name.

@@ -492,8 +492,9 @@ impl Op for Let {
         if self.may_fail {
             return Needs::unknown();
         }
-        let name =
-            |needs: Needs, (slot, value): &(Slot, Guarded<Template>)| needs.naming(*slot, &value.needs);
+        let name = |needs: Needs, (slot, value): &(Slot, Guarded<Template>)| {
+            needs.naming(*slot, &value.inner.needs())
+        };
         self.names.iter().rev().fold(self.body.needs(), name)
     }
 }

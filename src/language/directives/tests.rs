@@ -91,6 +91,28 @@ fn every_directive_but_those_with_a_fragment_or_a_failure_has_an_example() {
 }
 
 #[test]
+fn needs_are_known_through_names_and_choices() {
+    let doc = Doc::parse(r#"{"a":1}"#).unwrap();
+    let mut env = Env::new(1);
+    env.set(0, Val::Json(doc.root()));
+    for (template, may_be) in [
+        ("$.b.c", false),
+        ("{ $first: [ $.b, $.c ] }", false),
+        ("{ $first: [ $.b, $.a ] }", true),
+        ("{ $first: [ $.b, x ] }", true),
+        ("{ $if: $.b, $then: x }", false),
+        ("{ $if: { $.b: nothing }, $then: $.c }", false),
+        ("{ $if: { not: $.b }, $then: x }", true),
+        ("{ $let: { x: $.b }, $in: { $if: { $x: { is: string } }, $then: $x } }", false),
+        ("{ $let: { x: $.b, y: { $first: [ $x.c, $.c ] } }, $in: { $join: '$y[*].d', $by: '' } }", false),
+        ("{ $let: { x: $.a }, $in: { $first: [ $x.b ] } }", true),
+        ("{ $join: { $for: '$.b[*]', $as: x, $emit: $x.c }, $by: '' }", false),
+    ] {
+        assert_eq!(compile(template).unwrap().needs().may_be(&env), may_be, "{template}");
+    }
+}
+
+#[test]
 fn conditions_hold_only_where_what_they_need_is() {
     let values = || MATCHERS.iter().flat_map(|entry| entry.holds.iter().chain(entry.fails));
     let documents: Vec<String> = values().map(|value| format!(r#"{{"a":{value}}}"#)).collect();
