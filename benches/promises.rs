@@ -15,6 +15,10 @@ use rulegate::proof::rule_tests;
 use rulegate::text::json::Doc;
 use world::{CHUNK, DELTA, MODEL, World, headers, huge_request, large_request, many_calls, small_request};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A client's request, from its bytes to the bytes for the provider: route, model, mapping, headers, key.
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("request");
@@ -28,6 +32,10 @@ fn requests(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(format!("parse {name}"), |bench| {
             bench.iter(|| Doc::parse(black_box(body.clone())));
+        });
+        let mapper = World::translating().mapper(body.clone());
+        group.bench_function(format!("mapping alone {name}"), |bench| {
+            bench.iter(|| mapper.map(black_box(body.clone())));
         });
         for (what, world) in [("map", World::translating()), ("pass on", World::shipped())] {
             group.bench_function(format!("{what} {name}"), |bench| {

@@ -10,8 +10,11 @@ use rulegate::config::files::{Disk, Memory};
 use rulegate::config::load::{self, Loaded};
 use rulegate::engine::exchange::{Exchange, Progress};
 use rulegate::engine::health::Health;
+use rulegate::engine::mapping::{self, Mapping};
+use rulegate::engine::names::View;
 use rulegate::engine::plan::{Answer, AnswerBody, Attempt, Incoming, Outcome, Plan, Step};
 use rulegate::engine::{self, Engine};
+use rulegate::text::json::Doc;
 use serde_json::{Value, json};
 
 /// When everything happens.
@@ -99,6 +102,14 @@ impl World {
         }
     }
 
+    /// The mapping that this body goes through, and what it sees beside the body.
+    pub fn mapper(&self, body: Bytes) -> Mapper {
+        let attempt = self.attempt(self.incoming(body));
+        let job = attempt.exchange.job();
+        let mapping = job.mapping.clone().expect("another protocol");
+        Mapper { mapping, provider: job.provider_doc.clone(), headers: self.incoming(Bytes::new()).headers }
+    }
+
     fn begun(&self, incoming: Incoming) -> (Plan, Step) {
         let mut plan = Plan::begin(self.engine.clone(), incoming).expect("a plan");
         let step = plan.next(&mut Health::new(), NOW);
@@ -123,6 +134,33 @@ impl World {
             }
             other => panic!("no stream: {other:?}"),
         }
+    }
+}
+
+/// A mapping by itself.
+pub struct Mapper {
+    mapping: Arc<Mapping>,
+    provider: Doc,
+    headers: HeaderMap,
+}
+
+impl Mapper {
+    /// From the client's bytes to the provider's.
+    pub fn map(&self, body: Bytes) -> Vec<u8> {
+        let doc = Doc::parse(body).expect("JSON");
+        let view = View {
+            doc: Some(&doc),
+            request: Some(&doc),
+            provider: Some(&self.provider),
+            header: Some(&self.headers),
+            model: Some(MODEL),
+            now: Some(NOW),
+            id: Some("bench0bench0bench0bench0"),
+            ..View::default()
+        };
+        let (mut env, _kept) = self.mapping.prepare(&view);
+        let template = self.mapping.request.as_ref().expect("a request template");
+        mapping::body(template, &mut env).expect("a body")
     }
 }
 

@@ -21,6 +21,8 @@ const UNUSED: &str = "unused-fragment";
 
 /// What of `$provider` is not the same for all requests to a provider.
 const OPEN: &[&str] = &["model"];
+/// Room for the names inside a mapping's templates, so that the usual one never grows it.
+const LOCALS: usize = 24;
 
 impl Build<'_> {
     /// Gives each way of the routes its mapping as it is for the way's provider.
@@ -86,7 +88,7 @@ impl Build<'_> {
             to: from.mapping.to.value.clone(),
             parameters: parameters(from),
             reads_upstream: parts(from).any(|node| mentions(node, "$upstream")),
-            slots: scope.len(),
+            slots: scope.len() + LOCALS,
             ..Mapping::default()
         };
         let outer = std::mem::take(self.diags);
