@@ -244,6 +244,19 @@ impl<'c> Compiler<'c> {
         compiled
     }
 
+    /// Looks for mistakes in a fragment that nothing uses. Whatever it names may be a parameter.
+    pub fn unused_fragment(&mut self, name: &str, body: &Node) {
+        let mut found = Diagnostics::new();
+        let mut apart = Compiler::new(self.scope, &mut found);
+        apart.fragments.push(name.to_owned());
+        apart.template(body);
+        for one in found.into_vec() {
+            if one.code != "unknown-name" {
+                self.diags.push(one);
+            }
+        }
+    }
+
     /// A constant written in the rules, as a value.
     pub(super) fn constant(&mut self, node: &Node) -> Val<'static> {
         if let Kind::String(text) = &node.kind {

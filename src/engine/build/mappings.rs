@@ -10,7 +10,7 @@ use crate::engine::provider::Provider;
 use crate::engine::route::Route;
 use crate::language::scope::{Parts, Scope};
 use crate::language::stream::{Framing, StreamProgram};
-use crate::language::{Condition, Guarded};
+use crate::language::{Compiler, Condition, Guarded};
 use crate::text::diagnostic::{Diagnostics, did_you_mean};
 use crate::text::json::Doc;
 use crate::text::yaml::{Kind, Node};
@@ -135,14 +135,21 @@ impl Build<'_> {
                     in_other: &[crate::text::diagnostic::Diagnostic]| {
             in_other.iter().any(|other| other.code == UNUSED && other.span == one.span)
         };
+        let mut unused = Vec::new();
         for found in &templates {
             if found.code != UNUSED || !both || same(found, &streams) {
                 self.diags.push(found.clone());
+                unused.extend(found.span.filter(|_| found.code == UNUSED));
             }
         }
         for found in streams {
             if found.code != UNUSED {
                 self.diags.push(found);
+            }
+        }
+        for (name, body) in from.fragments.as_ref().and_then(Node::as_map).unwrap_or_default() {
+            if unused.contains(&body.span) {
+                Compiler::new(&scope, self.diags).unused_fragment(&name.text, body);
             }
         }
         made
