@@ -108,6 +108,9 @@ impl<'r> Earlier<'r> {
     fn add(&mut self, rule: &'r FailoverRule) {
         let entry = (self.count, rule);
         self.count += 1;
+        if !may_cover(rule) {
+            return;
+        }
         let mut patterns = patterns(rule).peekable();
         if patterns.peek().is_none() {
             self.others.push(entry);
@@ -134,23 +137,28 @@ fn patterns(rule: &FailoverRule) -> impl Iterator<Item = &str> {
     })
 }
 
+/// May [`covers`] hold of the rule and a later one? Not if it lets others have their turn, or looks at more than
+/// [`implies`] knows of.
+fn may_cover(rule: &FailoverRule) -> bool {
+    let passes_on = matches!(&rule.action, Action::Repair(repair) if repair.otherwise.is_none());
+    let is_known =
+        |fact: &Fact| matches!(fact, Fact::Status(_) | Fact::Failure(_) | Fact::Text(_) | Fact::Message(_));
+    let facts = rule.when.as_ref().map(|when| &*when.facts).unwrap_or_default();
+    !rule.shadow && !passes_on && !facts.is_empty() && facts.iter().all(is_known)
+}
+
 /// Does the first rule fire whenever the later one would? Only what is plain to see is seen.
 fn covers(first: &FailoverRule, later: &FailoverRule) -> bool {
     let (Some(wide), Some(narrow)) = (&first.when, &later.when) else {
         return false;
     };
-    let passes_on =
-        first.shadow || matches!(&first.action, Action::Repair(repair) if repair.otherwise.is_none());
     let is_status = |fact: &Fact| matches!(fact, Fact::Status(_));
-    let good = StatusSet::range(200, 299);
-    let sees_good = |fact: &Fact| matches!(fact, Fact::Status(set) if !set.and(good).is_empty());
-    let is_plain = |fact: &Fact| !matches!(fact, Fact::Constant(_));
-    !passes_on
-        && !wide.facts.is_empty()
-        && wide.facts.iter().chain(&narrow.facts).all(is_plain)
+    let sees_good =
+        |fact: &Fact| matches!(fact, Fact::Status(set) if !set.and(StatusSet::range(200, 299)).is_empty());
+    wide.facts.iter().all(|wide| narrow.facts.iter().any(|narrow| implies(narrow, wide)))
+        && !narrow.facts.iter().any(|fact| matches!(fact, Fact::Constant(_)))
         // A condition without a status does not see good answers.
         && (wide.facts.iter().any(is_status) || !narrow.facts.iter().any(sees_good))
-        && wide.facts.iter().all(|wide| narrow.facts.iter().any(|narrow| implies(narrow, wide)))
 }
 
 /// Does the wide fact hold whenever the narrow one does?
