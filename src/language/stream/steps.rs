@@ -1,7 +1,7 @@
 //! The steps and blocks of a stream program, from YAML.
 
+use super::emit::{DATA, name_line};
 use super::kinds::KindWords;
-use super::machine::{DATA, name_line};
 use super::program::{Emit, Framing, Step};
 use crate::language::compile::Compiler;
 use crate::language::condition::Condition;
