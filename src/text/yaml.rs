@@ -1,4 +1,4 @@
-//! YAML read into [`Node`]s. The only file that names the YAML crate, which reads what [`usual`] does not.
+//! YAML read into [`Node`]s. The only file that names the YAML crate.
 //!
 //! The events of `granit-parser` are taken as they come, and not through the serde layer above it
 //! (`serde-saphyr`): serde knows neither where a mapping ends nor how a number was written, takes no
@@ -14,7 +14,6 @@ mod node;
 mod scalar;
 mod shared;
 mod traps;
-mod usual;
 
 use build::{Builder, Word};
 pub use node::{Key, Kind, Node};
@@ -32,11 +31,6 @@ const KEY_LENGTH: usize = 8192;
 /// keys (`<<`) work, within bounds. A key that stands twice in a mapping is an error, and so is a tag
 /// other than YAML's own. An empty document is an empty mapping.
 pub fn parse(file: FileId, text: &str) -> Result<Node, Diagnostic> {
-    usual::parse(file, text).map_or_else(|| parse_any(file, text), Ok)
-}
-
-/// Reads any document, by the library.
-fn parse_any(file: FileId, text: &str) -> Result<Node, Diagnostic> {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_unresolved_aliases: true,

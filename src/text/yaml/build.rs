@@ -22,11 +22,14 @@ enum Items {
     List(Vec<Node>),
     /// The entries, and the key that waits for its value.
     Map {
-        entries: Vec<(Key, Node)>,
-        key: Option<Key>,
-        /// Which of the entries is `<<` without quotes.
-        merge: Option<usize>,
+        entries: Vec<Entry>,
+        key: Option<Word>,
     },
+}
+
+struct Entry {
+    key: Word,
+    value: Node,
 }
 
 /// A scalar where a key stands or may stand: there its text counts, not what the text means.
@@ -35,6 +38,16 @@ pub(super) struct Word {
     pub(super) span: Span,
     /// Without quotes.
     pub(super) plain: bool,
+}
+
+impl Word {
+    fn merges(&self) -> bool {
+        self.plain && self.text == "<<"
+    }
+
+    fn into_key(self) -> Key {
+        Key { text: self.text, span: self.span }
+    }
 }
 
 /// A value that an alias may repeat.
@@ -77,7 +90,7 @@ impl<'t> Builder<'t> {
     pub(super) fn scalar(&mut self, word: Word, kind: Kind, anchor: usize) -> Result<(), Diagnostic> {
         let node = Node { span: word.span, kind };
         if !self.awaits_key() {
-            return self.value(node, anchor);
+            return self.add(node, anchor);
         }
         self.remember(anchor, &node);
         self.key(word)
@@ -88,12 +101,7 @@ impl<'t> Builder<'t> {
     }
 
     pub(super) fn begin_map(&mut self, start: Span, flow: bool, anchor: usize) -> Result<(), Diagnostic> {
-        self.begin(Open {
-            start,
-            flow,
-            anchor,
-            items: Items::Map { entries: Vec::new(), key: None, merge: None },
-        })
+        self.begin(Open { start, flow, anchor, items: Items::Map { entries: Vec::new(), key: None } })
     }
 
     fn begin(&mut self, open: Open) -> Result<(), Diagnostic> {
@@ -112,16 +120,15 @@ impl<'t> Builder<'t> {
         // Without brackets, a value ends with the last one in it: the parser knows only where the next begins.
         let last = match &items {
             Items::List(items) => items.last().map(|last| last.span),
-            Items::Map { entries, .. } => entries.last().map(|(key, value)| later(key.span, value.span)),
+            Items::Map { entries, .. } => entries.last().map(|last| later(last.key.span, last.value.span)),
         };
         let end = if flow { end } else { last.map_or(start, |last| later(start, last)) };
         let span = Span { end: end.end, ..start };
         let kind = match items {
             Items::List(items) => Kind::List(items.into()),
-            Items::Map { entries, merge: None, .. } => Kind::Map(entries.into()),
-            Items::Map { entries, merge: Some(at), .. } => Kind::Map(merged(entries, at)?.into()),
+            Items::Map { entries, .. } => Kind::Map(merged(entries)?.into()),
         };
-        self.value(Node { span, kind }, anchor)
+        self.add(Node { span, kind }, anchor)
     }
 
     pub(super) fn alias(&mut self, id: usize, span: Span) -> Result<(), Diagnostic> {
@@ -138,7 +145,7 @@ impl<'t> Builder<'t> {
             return Err(self.too_deep(span));
         }
         let node = anchored.node.clone();
-        self.value(node, 0)
+        self.add(node, 0)
     }
 
     fn awaits_key(&self) -> bool {
@@ -149,21 +156,17 @@ impl<'t> Builder<'t> {
         traps::syntax(self.file, self.text, span.start as usize, &Trouble::Deep)
     }
 
-    /// A key, where one may stand.
-    pub(super) fn key(&mut self, word: Word) -> Result<(), Diagnostic> {
-        let Some(Open { items: Items::Map { entries, key, merge }, .. }) = self.open.last_mut() else {
+    fn key(&mut self, word: Word) -> Result<(), Diagnostic> {
+        let Some(Open { items: Items::Map { entries, key }, .. }) = self.open.last_mut() else {
             return Ok(());
         };
         if word.span.start == word.span.end {
             return Err(traps::empty_key(word.span));
         }
-        if let Some(first) = entries.iter().find(|(key, _)| key.text == word.text) {
-            return Err(traps::duplicate_key(&word.text, word.span, first.0.span));
+        if let Some(first) = entries.iter().find(|entry| entry.key.text == word.text) {
+            return Err(traps::duplicate_key(&word.text, word.span, first.key.span));
         }
-        if word.plain && word.text == "<<" {
-            *merge = Some(entries.len());
-        }
-        *key = Some(Key { text: word.text, span: word.span });
+        *key = Some(word);
         Ok(())
     }
 
@@ -175,8 +178,8 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// Puts a finished value where it belongs: what no key stands for.
-    pub(super) fn value(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
+    /// Puts a finished value where it belongs.
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
         self.remember(anchor, &node);
         match self.open.last_mut() {
             None => {
@@ -185,13 +188,13 @@ impl<'t> Builder<'t> {
                 self.root = Some(Node { span: node.span, kind });
             }
             Some(Open { items: Items::List(items), .. }) => items.push(node),
-            Some(Open { items: Items::Map { entries, key, .. }, flow, .. }) => {
+            Some(Open { items: Items::Map { entries, key }, flow, .. }) => {
                 let Some(key) = key.take() else { return Ok(()) };
                 let nothing = node.is_null() && node.span.start == node.span.end;
                 if *flow && nothing && traps::has_no_colon(self.text, key.span) {
                     return Err(traps::key_without_value(&key.text, key.span));
                 }
-                entries.push((key, node));
+                entries.push(Entry { key, value: node });
             }
         }
         Ok(())
@@ -204,15 +207,18 @@ fn later(a: Span, b: Span) -> Span {
     if b.end > a.end { b } else { a }
 }
 
-/// Entries with the mappings under the `<<` at `merge` put in its place; a key written out beats a merged one, and
+/// Entries with the mappings under `<<` put in its place; a key written out beats a merged one, and
 /// among merged ones the first wins.
-fn merged(entries: Vec<(Key, Node)>, merge: usize) -> Result<Vec<(Key, Node)>, Diagnostic> {
-    let written = entries.iter().enumerate().filter(|(at, _)| *at != merge);
-    let mut seen: HashSet<String> = written.map(|(_, (key, _))| key.text.clone()).collect();
+fn merged(entries: Vec<Entry>) -> Result<Vec<(Key, Node)>, Diagnostic> {
+    if !entries.iter().any(|entry| entry.key.merges()) {
+        return Ok(entries.into_iter().map(|entry| (entry.key.into_key(), entry.value)).collect());
+    }
+    let written = entries.iter().filter(|entry| !entry.key.merges());
+    let mut seen: HashSet<String> = written.map(|entry| entry.key.text.clone()).collect();
     let mut merged = Vec::new();
-    for (at, (key, value)) in entries.into_iter().enumerate() {
-        if at != merge {
-            merged.push((key, value));
+    for Entry { key, value } in entries {
+        if !key.merges() {
+            merged.push((key.into_key(), value));
             continue;
         }
         let sources = match value.kind {

@@ -3,8 +3,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::text::diagnostic::{Diagnostics, Sources};
 
-mod usual;
-
 fn json(text: &str) -> String {
     let mut out = Vec::new();
     parse(FileId(0), text).unwrap_or_else(|found| panic!("{text:?}: {found:?}")).to_json_bytes(&mut out);
