@@ -61,9 +61,10 @@ pub(super) const TABLE: &[Directive] = &[
             let (at, before, after) = (named("$at"), named("$before"), named("$after"));
             let (over, item, at, before, after) = (over?, item?, at?, before?, after?);
             c.with_locals(&[item, at, before, after], |c, slots| {
-                let &[item, at, left, right] = slots else { return None };
+                let &[item, place, left, right] = slots else { return None };
                 c.local_is(item, origin);
                 let beside = (before != UNNAMED || after != UNNAMED).then_some((left, right));
+                let at = (at != UNNAMED).then_some(place);
                 let only = args.get("$where").map(|node| c.condition(node));
                 let group = one_of(c, args, "$group", "$gather").map(|node| c.template(node));
                 let gathers = args.get("$gather").is_some();

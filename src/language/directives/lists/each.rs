@@ -12,7 +12,8 @@ use crate::language::value::{LookupKey, Turns, Val};
 pub(super) struct For {
     pub over: Template,
     pub item: Slot,
-    pub at: Slot,
+    /// The slot of the turn's number, if it has a name.
+    pub at: Option<Slot>,
     /// The slots of the turns before and after this one, if either has a name.
     pub beside: Option<(Slot, Slot)>,
     pub only: Option<Condition>,
@@ -63,13 +64,13 @@ impl For {
     ) -> Result<(), Fail> {
         env.set(self.item, value);
         if let Some(only) = &self.only {
-            env.set(self.at, number(counts.values));
+            self.set_at(env, counts.values);
             counts.values += 1;
             if !only.test(env) {
                 return Ok(());
             }
         }
-        env.set(self.at, number(counts.turns));
+        self.set_at(env, counts.turns);
         counts.turns += 1;
         self.emit.iter().try_for_each(|template| emit(template, env))
     }
@@ -80,13 +81,19 @@ impl For {
         let values = self.turns(env, over)?;
         for (count, value) in values.iter().enumerate() {
             env.set(self.item, value.clone());
-            env.set(self.at, number(count));
+            self.set_at(env, count);
             self.set_beside(env, &values, count);
             for template in &self.emit {
                 emit(template, env)?;
             }
         }
         Ok(())
+    }
+
+    fn set_at(&self, env: &mut Env<'_>, at: usize) {
+        if let Some(slot) = self.at {
+            env.set(slot, number(at));
+        }
     }
 
     /// Gives the names of the neighbours of turn `at` their values.
@@ -104,7 +111,7 @@ impl For {
         let mut groups = Groups::default();
         for (count, value) in values.enumerate() {
             env.set(self.item, value.clone());
-            env.set(self.at, number(count));
+            self.set_at(env, count);
             if self.only.as_ref().is_some_and(|only| !only.test(env)) {
                 continue;
             }
