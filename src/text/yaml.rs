@@ -58,6 +58,10 @@ fn take(builder: &mut Builder<'_>, event: Event<'_>, span: Span) -> Result<(), D
         Event::DocumentStart(..) => builder.document(span),
         Event::Scalar(value, style, anchor, tag) => {
             let plain = style == ScalarStyle::Plain;
+            // What a key would mean as a value is of no use, unless it is to be repeated as one.
+            if builder.awaits_key() && anchor == 0 && tag.is_none() {
+                return builder.key(Word { text: value.into_owned(), span, plain });
+            }
             let kind = match tag.as_deref() {
                 Some(tag) => tagged(tag, &value, span)?,
                 // What is not there at all arrives as `~`.

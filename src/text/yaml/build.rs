@@ -148,7 +148,8 @@ impl<'t> Builder<'t> {
         self.add(node, 0)
     }
 
-    fn awaits_key(&self) -> bool {
+    /// Whether a key is what comes next, or the end of its mapping.
+    pub(super) fn awaits_key(&self) -> bool {
         matches!(self.open.last(), Some(Open { items: Items::Map { key: None, .. }, .. }))
     }
 
@@ -156,7 +157,8 @@ impl<'t> Builder<'t> {
         traps::syntax(self.file, self.text, span.start as usize, &Trouble::Deep)
     }
 
-    fn key(&mut self, word: Word) -> Result<(), Diagnostic> {
+    /// A key, where one may stand.
+    pub(super) fn key(&mut self, word: Word) -> Result<(), Diagnostic> {
         let Some(Open { items: Items::Map { entries, key }, .. }) = self.open.last_mut() else {
             return Ok(());
         };

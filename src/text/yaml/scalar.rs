@@ -11,6 +11,10 @@ pub(super) fn plain(text: &str) -> Kind {
         "" | "~" | "null" | "Null" | "NULL" => Kind::Null,
         "true" | "True" | "TRUE" => Kind::Bool(true),
         "false" | "False" | "FALSE" => Kind::Bool(false),
+        // Most words begin as no number does.
+        _ if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
+            Kind::String(text.to_owned())
+        }
         _ => number(text).map_or_else(|| Kind::String(text.to_owned()), Kind::Number),
     }
 }
