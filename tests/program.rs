@@ -142,6 +142,17 @@ fn init_writes_rules_that_check_and_never_overwrites() {
 }
 
 #[test]
+fn init_writes_all_rules_though_nobody_reads_what_it_says() {
+    let folder = Folder::new();
+    let (nobody, stdout) = std::io::pipe().unwrap();
+    drop(nobody);
+    let status = program(folder.path()).arg("init").stdout(stdout).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(run(&folder, &["check"]).0, 0);
+    assert!(folder.read("rules/rules.yaml").contains("providers:"));
+}
+
+#[test]
 fn rules_that_do_not_check_are_not_run() {
     let folder = Folder::new();
     folder.write("rules.yaml", "providers: [ 1\n");

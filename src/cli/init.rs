@@ -12,11 +12,15 @@ use crate::config::builtin;
 pub(super) fn init(arguments: &InitArguments) -> Outcome {
     let folder = &arguments.folder;
     let style = Style::stdout();
+    // Whoever reads along may stop, as `head` does; the rules are written all the same.
+    let mut said = io::stdout();
     for (name, text) in builtin::FILES {
         let path = folder.join(name);
         match write_new(&path, text) {
-            Ok(true) => println!("{} {}", style.good("written"), path.display()),
-            Ok(false) => println!("{} {}", style.faint("is there already"), path.display()),
+            Ok(is_new) => {
+                let what = if is_new { style.good("written") } else { style.faint("is there already") };
+                let _ = writeln!(said, "{what} {}", path.display());
+            }
             Err(error) => {
                 eprintln!("rulegate init: {}: {error}", path.display());
                 return Outcome::Unusable;
@@ -24,7 +28,8 @@ pub(super) fn init(arguments: &InitArguments) -> Outcome {
         }
     }
     let rules = folder.join("rules.yaml");
-    println!("\nEdit {0}, then:\n  rulegate check {0}\n  rulegate run --rules {0}", rules.display());
+    let rules = rules.display();
+    let _ = writeln!(said, "\nEdit {rules}, then:\n  rulegate check {rules}\n  rulegate run --rules {rules}");
     Outcome::Well
 }
 
