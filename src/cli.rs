@@ -1,5 +1,8 @@
 //! The command line: what `rulegate`, `rulegate check` and their sisters take and answer.
 
+#[macro_use]
+mod out;
+
 mod check;
 mod clear;
 mod demo;

@@ -1,6 +1,6 @@
 //! What the program does when people type: check, test, init, demo, health, and what it exits with.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::json;
 
@@ -142,13 +142,17 @@ fn init_writes_rules_that_check_and_never_overwrites() {
 }
 
 #[test]
-fn init_writes_all_rules_though_nobody_reads_what_it_says() {
+fn a_reader_that_goes_away_stops_no_command() {
     let folder = Folder::new();
-    let (nobody, stdout) = std::io::pipe().unwrap();
-    drop(nobody);
-    let status = program(folder.path()).arg("init").stdout(stdout).status().unwrap();
-    assert_eq!(status.code(), Some(0));
-    assert_eq!(run(&folder, &["check"]).0, 0);
+    let commands: [&[&str]; 4] =
+        [&["init"], &["check"], &["test"], &["explain", "--provider", "deepseek", "--status", "429"]];
+    for arguments in commands {
+        let (nobody, stdout) = std::io::pipe().unwrap();
+        drop(nobody);
+        let status =
+            program(folder.path()).args(arguments).stdout(stdout).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+    }
     assert!(folder.read("rules/rules.yaml").contains("providers:"));
 }
 

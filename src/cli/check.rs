@@ -12,7 +12,7 @@ pub(super) fn check(arguments: &FilesArguments) -> Outcome {
         let shown = path.display();
         match examine(&path) {
             Err(error) => {
-                eprintln!("rulegate check: {shown}: {error}");
+                complain!("rulegate check: {shown}: {error}");
                 outcome = Outcome::Unusable;
             }
             Ok(mut examined) => {
@@ -25,10 +25,10 @@ pub(super) fn check(arguments: &FilesArguments) -> Outcome {
                     .map(|(count, thing)| several(*count, thing))
                     .collect();
                 match (examined.ready.is_some(), said.is_empty()) {
-                    (true, true) => println!("{} {shown}", style.good("ok")),
-                    (true, false) => println!("{} {shown} ({})", style.good("ok"), said.join(", ")),
+                    (true, true) => say!("{} {shown}", style.good("ok")),
+                    (true, false) => say!("{} {shown} ({})", style.good("ok"), said.join(", ")),
                     (false, _) => {
-                        println!("{} {shown}: {}", style.bad("wrong"), said.join(", "));
+                        say!("{} {shown}: {}", style.bad("wrong"), said.join(", "));
                         outcome = outcome.max(Outcome::Wrong);
                     }
                 }

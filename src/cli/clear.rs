@@ -7,22 +7,22 @@ use super::{ClearArguments, Outcome};
 pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
     let (name, address) = (&arguments.name, router(arguments.address));
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) {
-        eprintln!("rulegate clear: {name:?} cannot be the name of a provider");
+        complain!("rulegate clear: {name:?} cannot be the name of a provider");
         return Outcome::Unusable;
     }
     let key = std::env::var("RULEGATE_ADMIN_KEY").ok().filter(|key| !key.is_empty());
     let line = format!("POST /-/providers/{name}/clear");
     match ask(address, &line, key.as_deref()) {
         Ok((200, body)) => {
-            println!("{}", body.trim_end());
+            say!("{}", body.trim_end());
             Outcome::Well
         }
         Ok((status, body)) => {
-            eprintln!("rulegate clear: {address} answers {status}: {}", body.trim_end());
+            complain!("rulegate clear: {address} answers {status}: {}", body.trim_end());
             Outcome::Wrong
         }
         Err(error) => {
-            eprintln!("rulegate clear: no answer from {address}: {error}");
+            complain!("rulegate clear: no answer from {address}: {error}");
             Outcome::Wrong
         }
     }

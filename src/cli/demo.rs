@@ -23,7 +23,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
     log::start(arguments.log);
     let reset = reset(SystemTime::now());
     let Some(script) = Script::read(reset) else {
-        eprintln!("rulegate demo: its data file is broken; please report it");
+        complain!("rulegate demo: its data file is broken; please report it");
         return Outcome::Wrong;
     };
     // Only what stands here: the demo must not send anything with the keys of whoever tries it.
@@ -33,7 +33,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
         let address = match provider::start(provider.clone(), Arc::new(tell)) {
             Ok(address) => address,
             Err(error) => {
-                eprintln!("rulegate demo: {error}");
+                complain!("rulegate demo: {error}");
                 return Outcome::Wrong;
             }
         };
@@ -66,18 +66,15 @@ fn reset(now: SystemTime) -> i64 {
 /// Says what there is and what to try.
 fn introduce(script: &Script, providers: &str, reset: i64, address: SocketAddr) {
     let style = Style::stdout();
-    println!("\n{}\n{providers}", style.strong("Three simulated providers"));
-    println!("{}", style.strong("The router, with the shipped rules"));
-    println!("  http://{address}\n");
-    println!(
-        "The limit of the first provider ends at {}.\n",
-        units::instant_text(reset.saturating_mul(1000))
-    );
+    say!("\n{}\n{providers}", style.strong("Three simulated providers"));
+    say!("{}", style.strong("The router, with the shipped rules"));
+    say!("  http://{address}\n");
+    say!("The limit of the first provider ends at {}.\n", units::instant_text(reset.saturating_mul(1000)));
     for (title, command) in &script.tries {
-        println!("{}", style.strong(title));
-        println!("  {}\n", command.replace("%url%", &format!("http://{address}")));
+        say!("{}", style.strong(title));
+        say!("  {}\n", command.replace("%url%", &format!("http://{address}")));
     }
-    println!("{}\n", style.faint("What is decided appears here. Ctrl-C ends the demo."));
+    say!("{}\n", style.faint("What is decided appears here. Ctrl-C ends the demo."));
 }
 
 /// One line for each request that reached a simulated provider.
@@ -85,7 +82,7 @@ fn tell(provider: &Provider, status: u16) {
     let style = Style::stdout();
     let status = status.to_string();
     let shown = if status.starts_with('2') { style.good(&status) } else { style.bad(&status) };
-    println!("  {} was asked and answers {shown}", style.strong(&provider.name));
+    say!("  {} was asked and answers {shown}", style.strong(&provider.name));
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl Examined {
             return;
         }
         self.diagnostics.sort();
-        eprintln!("{}\n", self.diagnostics.render(&self.sources, style.colours()).trim_end());
+        complain!("{}\n", self.diagnostics.render(&self.sources, style.colours()).trim_end());
     }
 
     /// How many errors and warnings there are.

@@ -112,7 +112,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
         Ok(()) => Outcome::Well,
         Err(Problem::Told(outcome)) => outcome,
         Err(Problem::Say(outcome, text)) => {
-            eprintln!("rulegate explain: {text}");
+            complain!("rulegate explain: {text}");
             outcome
         }
     }
@@ -122,9 +122,9 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
 fn past(arguments: &ExplainArguments, text: &str) -> Result<(), Problem> {
     let page = record::read(text).map_err(|text| Problem::Say(Outcome::Unusable, text))?;
     if arguments.json {
-        println!("{page:#}");
+        say!("{page:#}");
     } else {
-        print!("{}", show::record(&page, Style::stdout()));
+        say_as_is!("{}", show::record(&page, Style::stdout()));
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ fn by_rules(arguments: &ExplainArguments) -> Result<(), Problem> {
     let Some((rules, engine)) = examined.ready.take() else {
         examined.report(Style::stderr());
         let (errors, _) = examined.counts();
-        eprintln!("rulegate explain: {shown}: {}", several(errors, "error"));
+        complain!("rulegate explain: {shown}: {}", several(errors, "error"));
         return Err(Problem::Told(Outcome::Wrong));
     };
     let (sources, style) = (&examined.sources, Style::stdout());
@@ -154,18 +154,18 @@ fn by_rules(arguments: &ExplainArguments) -> Result<(), Problem> {
         let mut all = order(&engine, &rules);
         all.retain(|order| provider.is_none_or(|wanted| wanted == order.provider));
         if arguments.json {
-            println!("{:#}", show::order_json(&all, sources));
+            say!("{:#}", show::order_json(&all, sources));
         } else {
-            print!("{}", show::order(&all, sources, style));
+            say_as_is!("{}", show::order(&all, sources, style));
         }
         return Ok(());
     }
     let question = question(arguments, engine.models.first().map(String::as_str))?;
     let explained = ask(&engine, &question).map_err(|text| Problem::Say(Outcome::Unusable, text))?;
     if arguments.json {
-        println!("{:#}", show::explained_json(&explained, sources));
+        say!("{:#}", show::explained_json(&explained, sources));
     } else {
-        print!("{}", show::explained(&question, &explained, sources, style));
+        say_as_is!("{}", show::explained(&question, &explained, sources, style));
     }
     Ok(())
 }

@@ -14,15 +14,15 @@ pub(super) fn health(arguments: &HealthArguments) -> Outcome {
     let address = router(arguments.address);
     match get(address, "/v1/health", None) {
         Ok((200, body)) => {
-            println!("{body}");
+            say!("{body}");
             Outcome::Well
         }
         Ok((status, body)) => {
-            eprintln!("rulegate health: {address} answers {status}: {body}");
+            complain!("rulegate health: {address} answers {status}: {body}");
             Outcome::Wrong
         }
         Err(error) => {
-            eprintln!("rulegate health: no answer from {address}: {error}");
+            complain!("rulegate health: no answer from {address}: {error}");
             Outcome::Wrong
         }
     }

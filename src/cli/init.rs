@@ -12,24 +12,22 @@ use crate::config::builtin;
 pub(super) fn init(arguments: &InitArguments) -> Outcome {
     let folder = &arguments.folder;
     let style = Style::stdout();
-    // Whoever reads along may stop, as `head` does; the rules are written all the same.
-    let mut said = io::stdout();
     for (name, text) in builtin::FILES {
         let path = folder.join(name);
         match write_new(&path, text) {
             Ok(is_new) => {
                 let what = if is_new { style.good("written") } else { style.faint("is there already") };
-                let _ = writeln!(said, "{what} {}", path.display());
+                say!("{what} {}", path.display());
             }
             Err(error) => {
-                eprintln!("rulegate init: {}: {error}", path.display());
+                complain!("rulegate init: {}: {error}", path.display());
                 return Outcome::Unusable;
             }
         }
     }
     let rules = folder.join("rules.yaml");
     let rules = rules.display();
-    let _ = writeln!(said, "\nEdit {rules}, then:\n  rulegate check {rules}\n  rulegate run --rules {rules}");
+    say!("\nEdit {rules}, then:\n  rulegate check {rules}\n  rulegate run --rules {rules}");
     Outcome::Well
 }
 

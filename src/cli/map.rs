@@ -119,9 +119,9 @@ fn run(arguments: &MapArguments, page: &mut Page) -> Result<Exit, Problem> {
 
 /// A request that the mapping does not put into the provider's words; `given`: the user's own.
 fn refused(page: &mut Page, answer: Answer, given: bool) -> Exit {
-    eprintln!("rulegate map: the mapping refuses the request");
+    complain!("rulegate map: the mapping refuses the request");
     if !given {
-        eprintln!("rulegate map: it was an empty one; name the request that went before with --request FILE");
+        complain!("rulegate map: it was an empty one; name the request that went before with --request FILE");
     }
     page.answer(answer);
     Exit::Wrong
@@ -145,7 +145,7 @@ fn whole(page: &mut Page, asked: Asked, status: u16, body: &Bytes) -> Exit {
     if let Outcome::Failed(failure) = &outcome
         && status < 400
     {
-        eprintln!("rulegate map: this is no answer: {}", told(failure));
+        complain!("rulegate map: this is no answer: {}", told(failure));
         exit = Exit::Wrong;
     }
     plan.observe(outcome, &mut health, world::NOW);
@@ -181,7 +181,7 @@ fn stream(page: &mut Page, asked: Asked, status: u16, bytes: &Bytes) -> Exit {
             }
             Progress::Done(outcome) => {
                 if let Outcome::Failed(failure) = &outcome {
-                    eprintln!("rulegate map: the stream failed before any content: {}", told(failure));
+                    complain!("rulegate map: the stream failed before any content: {}", told(failure));
                 }
                 plan.observe(outcome, &mut health, world::NOW);
                 if let Step::Answer(answer) = plan.next(&mut health, world::NOW) {
@@ -206,7 +206,7 @@ fn stream(page: &mut Page, asked: Asked, status: u16, bytes: &Bytes) -> Exit {
     match exchange.failure() {
         None => Exit::Well,
         Some(failure) => {
-            eprintln!("rulegate map: the stream failed: {}", told(failure));
+            complain!("rulegate map: the stream failed: {}", told(failure));
             Exit::Wrong
         }
     }

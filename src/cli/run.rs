@@ -14,7 +14,7 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     let variable = std::env::var_os("RULEGATE_RULES").filter(|path| !path.is_empty()).map(PathBuf::from);
     let rules = arguments.rules.clone().or(variable).unwrap_or_else(usual);
     if let Err(error) = readable(&rules) {
-        eprintln!("rulegate: {}: {error}", rules.display());
+        complain!("rulegate: {}: {error}", rules.display());
         return Outcome::Unusable;
     }
     let mut options = Options::new(&rules);
@@ -31,18 +31,18 @@ pub(super) fn serve(mut options: Options, started: impl FnOnce(std::net::SocketA
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("rulegate: {error}");
+            complain!("rulegate: {error}");
             return Outcome::Wrong;
         }
     };
     let running = match runtime.block_on(edge::serve(options)) {
         Ok(running) => running,
         Err(StartError::Rules(text)) => {
-            eprintln!("{}\n\nrulegate: these rules are not run", text.trim_end());
+            complain!("{}\n\nrulegate: these rules are not run", text.trim_end());
             return Outcome::Wrong;
         }
         Err(error) => {
-            eprintln!("rulegate: {error}");
+            complain!("rulegate: {error}");
             return Outcome::Wrong;
         }
     };

@@ -19,26 +19,26 @@ fn test_one(path: &Path) -> Outcome {
     let mut examined = match examine(path) {
         Ok(examined) => examined,
         Err(error) => {
-            eprintln!("rulegate test: {shown}: {error}");
+            complain!("rulegate test: {shown}: {error}");
             return Outcome::Unusable;
         }
     };
     let Some((rules, engine)) = examined.ready.take() else {
         examined.report(Style::stderr());
         let (errors, _) = examined.counts();
-        println!("{} {shown}: {}, so its tests cannot run", style.bad("wrong"), several(errors, "error"));
+        say!("{} {shown}: {}, so its tests cannot run", style.bad("wrong"), several(errors, "error"));
         return Outcome::Wrong;
     };
     let report = rule_tests::run(&engine, &rules);
     let count = several(report.total(), "test");
     if report.is_good() {
-        println!("{} {shown}: {count}", style.good("ok"));
+        say!("{} {shown}: {count}", style.good("ok"));
         return Outcome::Well;
     }
     // What is only a warning was no reason to ask for tests.
     examined.diagnostics = Default::default();
     report.tell(&mut examined.diagnostics);
     examined.report(Style::stderr());
-    println!("{} {shown}: {} of {count} failed", style.bad("failed"), report.failed.len());
+    say!("{} {shown}: {} of {count} failed", style.bad("failed"), report.failed.len());
     Outcome::Wrong
 }

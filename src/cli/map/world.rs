@@ -51,12 +51,12 @@ impl Problem {
     pub fn tell(self) -> Exit {
         match self {
             Problem::Unusable(message) => {
-                eprintln!("rulegate map: {message}");
+                complain!("rulegate map: {message}");
                 Exit::Unusable
             }
             Problem::Wrong(mut found, sources) => {
                 found.sort();
-                eprintln!("{}", found.render(&sources, Style::stderr().colours()).trim_end());
+                complain!("{}", found.render(&sources, Style::stderr().colours()).trim_end());
                 Exit::Wrong
             }
         }
