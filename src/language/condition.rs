@@ -18,6 +18,8 @@ pub enum Condition {
     Something(Source),
     /// The matcher holds for what the path selects.
     Match(Source, Matcher),
+    /// The same, where the matcher is known not to hold for nothing, and the path selects one value.
+    MatchSome(Source, Matcher),
     /// Every part holds.
     All(Vec<Condition>),
     /// Some part holds.
@@ -61,7 +63,11 @@ impl Condition {
     /// rules up by what an outcome says.
     pub fn texts(&self) -> Option<(&Source, Vec<&str>)> {
         match self {
-            Condition::Match(source, matcher) if !source.is_plural() => Some((source, matcher.texts()?)),
+            Condition::Match(source, matcher) | Condition::MatchSome(source, matcher)
+                if !source.is_plural() =>
+            {
+                Some((source, matcher.texts()?))
+            }
             _ => None,
         }
     }
@@ -81,6 +87,9 @@ impl Condition {
                 matcher.test(&found, env)
             }
             Condition::Match(source, matcher) => source.look(env, |value| matcher.test(value, env)),
+            Condition::MatchSome(source, matcher) => {
+                source.look(env, |value| !matches!(value, Val::Nothing) && matcher.test(value, env))
+            }
             Condition::All(parts) => parts.iter().all(|part| part.test(env)),
             Condition::Any(parts) => parts.iter().any(|part| part.test(env)),
             Condition::Not(part) => !part.test(env),
@@ -101,7 +110,8 @@ impl Condition {
     fn matching(source: Source, matcher: Matcher) -> Condition {
         match &source {
             Source::Known(value) if matcher.is_constant() => Condition::Is(matcher.test(value, &Env::new(0))),
-            _ => Condition::Match(source, matcher),
+            _ if source.is_plural() || matcher.may_fit_nothing() => Condition::Match(source, matcher),
+            _ => Condition::MatchSome(source, matcher),
         }
     }
 

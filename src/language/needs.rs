@@ -175,6 +175,7 @@ impl Condition {
             Condition::Is(false) => Needs::never(),
             Condition::Something(source) => Needs::of(source),
             Condition::Match(source, matcher) if !matcher.may_fit_nothing() => Needs::of(source),
+            Condition::MatchSome(source, _) => Needs::of(source),
             Condition::All(parts) => parts.iter().map(Condition::needs).fold(Needs::unknown(), Needs::and),
             Condition::Any(parts) => parts.iter().map(Condition::needs).fold(Needs::never(), Needs::or),
             Condition::Is(true) | Condition::Match(..) | Condition::Not(_) | Condition::Fact(_) => {

@@ -1,5 +1,6 @@
 //! JSON as bytes: one pass makes a tape of byte ranges, nothing is copied, and the text of every value is kept.
 
+mod compact;
 mod cut;
 mod iterate;
 mod number;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+pub use compact::write_compact;
 pub use cut::Cuts;
 pub use iterate::{Children, Entries, Items, RawEntries};
 pub use number::compare as compare_numbers;

@@ -1,10 +1,14 @@
 //! Regular expressions: read and checked at once, compiled when they are first needed.
 
+mod letters;
+
 use std::sync::{Arc, OnceLock};
 
 use regex::{Captures, Regex};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
+
+use letters::Letters;
 
 /// Needles shorter than this, in bytes, are found everywhere and tell nothing.
 const SHORTEST: usize = 3;
@@ -22,6 +26,7 @@ struct Inner {
     count: usize,
     groups: Vec<String>,
     needles: Vec<String>,
+    letters: Option<Letters>,
     regex: OnceLock<Option<Regex>>,
 }
 
@@ -45,7 +50,8 @@ impl Pattern {
         group_names(&parsed, &mut groups);
         let needles = told(known(&parsed));
         let count = parsed.properties().explicit_captures_len();
-        Ok(Pattern(Arc::new(Inner { text: text.to_owned(), count, groups, needles, regex })))
+        let letters = Letters::of(&parsed);
+        Ok(Pattern(Arc::new(Inner { text: text.to_owned(), count, groups, needles, letters, regex })))
     }
 
     /// As it is written.
@@ -72,7 +78,8 @@ impl Pattern {
 
     /// Whether it matches somewhere.
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex().is_some_and(|regex| regex.is_match(text))
+        let told = self.0.letters.as_ref().and_then(|letters| letters.fit(text));
+        told.unwrap_or_else(|| self.regex().is_some_and(|regex| regex.is_match(text)))
     }
 
     /// What its groups have where it first matches.

@@ -13,7 +13,7 @@ use crate::language::scope::Env;
 use crate::language::template::{Fail, Op, Template};
 use crate::language::tokens;
 use crate::language::value::{Num, Val, parse_produced};
-use crate::text::json::Doc;
+use crate::text::json::{self, Doc};
 use crate::text::pattern::Pattern;
 use crate::text::yaml::Node;
 
@@ -183,8 +183,20 @@ struct Stringify(Template);
 
 impl Op for Stringify {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        let value = self.0.value(env)?;
+        let node = match &value {
+            Val::Json(node) => Some(*node),
+            Val::Own(doc, index) => Some(doc.node(*index)),
+            _ => None,
+        };
+        if let Some(node) = node.filter(|node| !node.is_null()) {
+            out.push(b'"');
+            json::write_compact(node, out, json::write_content);
+            out.push(b'"');
+            return Ok(true);
+        }
         let mut text = Vec::new();
-        if !self.0.value(env)?.write(&mut text) {
+        if !value.write(&mut text) {
             return Ok(false);
         }
         // Input is kept as it came, white space included, so it is written compactly here.

@@ -6,7 +6,7 @@ use crate::language::condition::Condition;
 use crate::language::matchers;
 use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Source, Template};
-use crate::language::value::{Val, parse_produced};
+use crate::language::value::{Val, made, parse_produced};
 use crate::text::json::{self, Json, JsonKind};
 use crate::text::yaml::{Kind, Node};
 
@@ -110,17 +110,16 @@ struct Walk {
 impl Op for Walk {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         let value = self.value.value(env)?;
-        match &value {
-            Val::Json(node) => self.walk(*node, &Val::Json, env, out),
-            // Held by itself, so that its nodes can be named while it is walked.
-            _ => match value.document() {
-                Some((doc, index)) => {
-                    let wrap = |node: Json<'_>| Val::Own(doc.clone(), node.index());
-                    self.walk(doc.node(index), &wrap, env, out)
-                }
-                None => Ok(value.write(out)),
-            },
+        Ok(self.edit(&value, env, out)? || value.write(out))
+    }
+
+    fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        let value = self.value.value(env)?;
+        let mut out = Vec::new();
+        if self.edit(&value, env, &mut out)? {
+            return Ok(made(out));
         }
+        Ok(if value.is_nothing() { Val::Nothing } else { value })
     }
 }
 
@@ -128,22 +127,23 @@ impl Op for Walk {
 type Wrap<'w, 'n, 'a> = &'w dyn Fn(Json<'n>) -> Val<'a>;
 
 impl Walk {
-    fn walk<'n, 'a>(
-        &self,
-        node: Json<'n>,
-        wrap: Wrap<'_, 'n, 'a>,
-        env: &mut Env<'a>,
-        out: &mut Vec<u8>,
-    ) -> Result<bool, Fail> {
-        let gives = node.kind() != JsonKind::Null;
-        if gives {
-            self.visit(node, None, wrap, env, out)?;
+    /// Writes the value with its edits, or nothing if there are none; whether there were any.
+    fn edit<'a>(&self, value: &Val<'a>, env: &mut Env<'a>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        match value {
+            Val::Json(node) => self.visit(*node, None, &Val::Json, env, out),
+            // Held by itself, so that its nodes can be named while it is walked.
+            _ => match value.document() {
+                Some((doc, index)) => {
+                    let wrap = |node: Json<'_>| Val::Own(doc.clone(), node.index());
+                    self.visit(doc.node(index), None, &wrap, env, out)
+                }
+                None => Ok(false),
+            },
         }
-        Ok(gives)
     }
 
-    /// Writes `node`, which the member `key` holds, with its edits, and says whether there were any. It recurs as
-    /// deep as the document, which the reader bounds.
+    /// Writes `node`, which the member `key` holds, with its edits, or nothing if there are none; whether there were
+    /// any. It recurs as deep as the document, which the reader bounds.
     fn visit<'n, 'a>(
         &self,
         node: Json<'n>,
@@ -152,48 +152,71 @@ impl Walk {
         env: &mut Env<'a>,
         out: &mut Vec<u8>,
     ) -> Result<bool, Fail> {
-        let mut edited = false;
+        let start = out.len();
+        let mut inside = Inside { text: node.doc().text(), from: node.range().start, edited: false };
         match node.kind() {
             JsonKind::Array => {
-                out.push(b'[');
-                for (count, item) in node.items().enumerate() {
-                    if count > 0 {
-                        out.push(b',');
+                for item in node.items() {
+                    let mark = out.len();
+                    if self.visit(item, key, wrap, env, out)? {
+                        inside.replaced(item, mark, out);
                     }
-                    edited |= self.visit(item, key, wrap, env, out)?;
                 }
-                out.push(b']');
             }
             JsonKind::Object => {
-                let start = out.len();
-                out.push(b'{');
-                for (count, (name, value)) in node.entries_raw().enumerate() {
-                    if count > 0 {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(name.raw().as_bytes());
-                    out.push(b':');
-                    edited |= self.visit(value, Some(name), wrap, env, out)?;
-                }
-                out.push(b'}');
-                // What no edit has touched can be looked at where it stands.
-                let mut stale = edited;
-                if !stale {
-                    env.set(self.slot, wrap(node));
-                }
-                env.set(self.key, key.map(wrap).unwrap_or_default());
-                for edit in &self.edits {
-                    if std::mem::take(&mut stale) {
-                        env.set(self.slot, produced(out, start));
-                    }
-                    if edit.when.test(env) && edit.apply(self.slot, start, env, out)? {
-                        (edited, stale) = (true, true);
+                for (name, value) in node.entries_raw() {
+                    let mark = out.len();
+                    if self.visit(value, Some(name), wrap, env, out)? {
+                        inside.replaced(value, mark, out);
                     }
                 }
             }
-            _ => out.extend_from_slice(node.raw().as_bytes()),
+            _ => return Ok(false),
+        }
+        if inside.edited {
+            inside.write_rest(node.range().end, out);
+        }
+        if node.kind() == JsonKind::Array {
+            return Ok(inside.edited);
+        }
+        // What no edit has touched can be looked at where it stands.
+        let mut edited = inside.edited;
+        let mut stale = edited;
+        if !stale {
+            env.set(self.slot, wrap(node));
+        }
+        env.set(self.key, key.map(wrap).unwrap_or_default());
+        for edit in &self.edits {
+            if std::mem::take(&mut stale) {
+                env.set(self.slot, produced(out, start));
+            }
+            if edit.when.test(env) && edit.apply(self.slot, start, env, out)? {
+                (edited, stale) = (true, true);
+            }
         }
         Ok(edited)
+    }
+}
+
+/// What is inside a list or an object, of which only what was edited has been written so far.
+struct Inside<'n> {
+    text: &'n str,
+    /// Up to where in the text all has been written.
+    from: usize,
+    edited: bool,
+}
+
+impl Inside<'_> {
+    /// Puts what stands before `child` in front of what was written instead of it, which begins at `mark`.
+    fn replaced(&mut self, child: Json<'_>, mark: usize, out: &mut Vec<u8>) {
+        let range = child.range();
+        let before = self.text.get(self.from..range.start).unwrap_or_default();
+        out.splice(mark..mark, before.bytes());
+        (self.from, self.edited) = (range.end, true);
+    }
+
+    fn write_rest(&self, end: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.text.get(self.from..end).unwrap_or_default().as_bytes());
     }
 }
 
