@@ -288,7 +288,7 @@ fn last_child_end(container: Json<'_>) -> Option<usize> {
 
 fn step<'a>(from: Json<'a>, segment: &Segment) -> Option<Json<'a>> {
     match segment {
-        Segment::Name(name) => from.get(name),
+        Segment::Name(name) => from.get_named(name),
         Segment::Index(index) => from.at(*index),
         _ => None,
     }

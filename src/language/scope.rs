@@ -195,7 +195,7 @@ impl Scope {
     pub(super) fn value(&self, slot: Slot, path: &Path) -> Option<Val<'static>> {
         let known = self.values.as_ref().filter(|known| known.slot == slot)?;
         match path.segments().first()? {
-            Segment::Name(name) if !known.open.contains(&name.as_str()) => Some(known.value.select(path)),
+            Segment::Name(name) if !known.open.contains(&&**name) => Some(known.value.select(path)),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 mod compact;
 mod cut;
 mod iterate;
+mod name;
 mod number;
 mod parse;
 mod strings;
@@ -21,6 +22,7 @@ use bytestring::ByteString;
 pub use compact::write_compact;
 pub use cut::Cuts;
 pub use iterate::{Children, Entries, Items, RawEntries};
+pub use name::Name;
 pub use number::compare as compare_numbers;
 pub use parse::MAX_DEPTH;
 use parse::Node;

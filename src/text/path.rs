@@ -13,7 +13,7 @@ mod tests;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::json::{Json, JsonKind, Traces};
+use super::json::{Json, JsonKind, Name, Traces};
 pub use filter::Filter;
 
 /// A path as compiled. Two paths are equal when they are written alike.
@@ -31,7 +31,7 @@ pub struct Path {
 #[derive(Clone, Debug)]
 pub enum Segment {
     /// The member of that name.
-    Name(String),
+    Name(Name),
     /// The item at that position; negative counts from the end.
     Index(i64),
     /// What any of the selectors picks among the children, in the order of the selectors.
@@ -44,7 +44,7 @@ pub enum Segment {
 #[derive(Clone, Debug)]
 pub enum Selector {
     /// The member of that name.
-    Name(String),
+    Name(Name),
     /// The item at that position; negative counts from the end.
     Index(i64),
     /// All of them.
@@ -168,7 +168,7 @@ impl Segment {
     #[inline]
     fn step<'a>(&self, at: Json<'a>) -> Option<Json<'a>> {
         match self {
-            Segment::Name(name) => at.get(name),
+            Segment::Name(name) => at.get_named(name),
             Segment::Index(index) => at.at(*index),
             Segment::Children(_) | Segment::Descendants(_) => None,
         }
@@ -273,7 +273,7 @@ fn children<'a>(
 ) -> ControlFlow<()> {
     for selector in selectors {
         match selector {
-            Selector::Name(name) => at.get(name).map_or(ControlFlow::Continue(()), &mut *found)?,
+            Selector::Name(name) => at.get_named(name).map_or(ControlFlow::Continue(()), &mut *found)?,
             Selector::Index(index) => at.at(*index).map_or(ControlFlow::Continue(()), &mut *found)?,
             Selector::Wildcard => at.children().try_for_each(&mut *found)?,
             Selector::Filter(filter) => {

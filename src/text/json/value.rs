@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::iterate::{Children, Entries, Items, RawEntries};
 use super::parse::{Node, name_mark};
 use super::traces::digest;
-use super::{Doc, content, number};
+use super::{Doc, Name, content, number};
 
 /// What a JSON value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,23 +148,32 @@ impl<'a> Json<'a> {
 
     /// The value of `key` in an object. When a key stands twice, the first counts.
     pub fn get(self, key: &str) -> Option<Json<'a>> {
+        self.find(key, name_mark(digest(key.as_bytes())))
+    }
+
+    /// The same for a name that is looked for often.
+    pub fn get_named(self, name: &Name) -> Option<Json<'a>> {
+        self.find(name, name.mark)
+    }
+
+    fn find(self, key: &str, mark: u32) -> Option<Json<'a>> {
         let node = self.node();
         if node.kind != JsonKind::Object {
             return None;
         }
         // This is where mappings spend their time: a loop over the tape, and for most keys no look at the text.
         let (nodes, text) = (self.doc.nodes(), self.doc.text().as_bytes());
-        let mark = name_mark(digest(key.as_bytes()));
         let mut at = self.idx + 1;
         while at < node.next {
             let [name, value] = nodes.get(at as usize..at as usize + 2)? else { return None };
-            if name.is_escaped() {
-                if Json::new(self.doc, at).is_str(key) {
-                    return Some(Json::new(self.doc, at + 1));
+            let is_it = match name.is_escaped() {
+                true => Json::new(self.doc, at).is_str(key),
+                false => {
+                    name.len == mark
+                        && text.get(name.start as usize + 1..name.end as usize - 1) == Some(key.as_bytes())
                 }
-            } else if name.len == mark
-                && text.get(name.start as usize + 1..name.end as usize - 1) == Some(key.as_bytes())
-            {
+            };
+            if is_it {
                 return Some(Json::new(self.doc, at + 1));
             }
             at = value.next;

@@ -8,7 +8,7 @@ use super::filter::{Comparison, Filter, Operand, Test};
 use super::fits::Fits;
 use super::normal::Normal;
 use super::{PathError, Query, Segment, Selector};
-use crate::text::json::{Doc, write_str};
+use crate::text::json::{Doc, Name, write_str};
 
 /// One recursion of the walk per segment that selects several.
 pub(super) const MAX_SEGMENTS: usize = 64;
@@ -82,7 +82,7 @@ fn lower_segments(from: &[tree::Segment]) -> Lowered<Vec<Segment>> {
 
 fn lower_segment(from: &tree::Segment) -> Lowered<Segment> {
     Ok(match from {
-        tree::Segment::Selector(tree::Selector::Name(name)) => Segment::Name(name.clone()),
+        tree::Segment::Selector(tree::Selector::Name(name)) => Segment::Name(Name::new(name)),
         tree::Segment::Selector(tree::Selector::Index(index)) => Segment::Index(*index),
         tree::Segment::Descendant(inner) => Segment::Descendants(lower_selectors(inner)?),
         other => Segment::Children(lower_selectors(other)?),
@@ -99,7 +99,7 @@ fn lower_selectors(from: &tree::Segment) -> Lowered<Vec<Selector>> {
 
 fn lower_selector(from: &tree::Selector) -> Lowered<Selector> {
     Ok(match from {
-        tree::Selector::Name(name) => Selector::Name(name.clone()),
+        tree::Selector::Name(name) => Selector::Name(Name::new(name)),
         tree::Selector::Index(index) => Selector::Index(*index),
         tree::Selector::Wildcard => Selector::Wildcard,
         tree::Selector::Slice(start, end, step) => {
@@ -178,7 +178,7 @@ fn lower_comparable(from: &tree::Comparable) -> Lowered<Operand> {
             };
             let segments = segments.iter().map(|segment| match segment {
                 tree::SingularQuerySegment::Index(index) => Segment::Index(*index),
-                tree::SingularQuerySegment::Name(name) => Segment::Name(name.clone()),
+                tree::SingularQuerySegment::Name(name) => Segment::Name(Name::new(name)),
             });
             Ok(Operand::Single(Query::new(from_root, segments.collect())))
         }

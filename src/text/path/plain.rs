@@ -5,7 +5,7 @@ use super::filter::{Comparison, Filter, Operand, Test};
 use super::lower::MAX_SEGMENTS;
 use super::normal::name_length;
 use super::{Query, Segment, Selector};
-use crate::text::json::{Doc, write_str};
+use crate::text::json::{Doc, Name, write_str};
 
 /// Longer ones are the library's business, as are their mistakes.
 const MAX_BYTES: usize = 400;
@@ -52,7 +52,7 @@ impl<'t> Reader<'t> {
             if self.takes(".") {
                 let (name, rest) = self.rest.split_at_checked(name_length(self.rest))?;
                 self.rest = rest;
-                segments.push(Segment::Name((!name.is_empty()).then(|| name.to_owned())?));
+                segments.push(Segment::Name((!name.is_empty()).then(|| Name::new(name))?));
             } else if several && self.takes("[*]") {
                 segments.push(Segment::Children(vec![Selector::Wildcard]));
             } else if several && self.takes("[?") {

@@ -83,7 +83,7 @@ fn paths_say_what_they_are() {
         );
         assert_eq!(path.to_string(), text);
     }
-    assert!(matches!(path("$.a[1]").segments(), [Segment::Name(name), Segment::Index(1)] if name == "a"));
+    assert!(matches!(path("$.a[1]").segments(), [Segment::Name(name), Segment::Index(1)] if **name == *"a"));
 }
 
 #[test]
