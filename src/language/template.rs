@@ -10,8 +10,7 @@ use std::sync::Arc;
 use super::needs::{Guarded, Keeps, Needs};
 use super::scope::{Env, Slot};
 use super::value::{Turns, Val, made, parse_produced};
-use crate::text::json::{self, Doc, Json};
-use crate::text::path::Path;
+use crate::text::json::{self, Doc};
 
 pub use fail::{Fail, Reason};
 pub use items::Items;
@@ -228,7 +227,13 @@ impl Template {
             }
             Form::Hole(source) => Ok(source.look(env, |value| value.write(out))),
             Form::Text(pieces) => {
-                json::write_str(out, &text(pieces, env));
+                match source::as_it_stands(pieces, env) {
+                    Some(value) => value.write(out),
+                    None => {
+                        json::write_str(out, &text(pieces, env));
+                        true
+                    }
+                };
                 Ok(true)
             }
             Form::List(list) => {
@@ -277,14 +282,6 @@ impl Template {
                 }
             }
             _ => items.item(|out| self.write(env, out)).map(drop),
-        }
-    }
-
-    /// The path and the node that it starts from, if the template selects what may be several nodes of the input.
-    pub(super) fn nodes<'a>(&self, env: &Env<'a>) -> Option<(&Path, Json<'a>)> {
-        match &self.0 {
-            Form::Hole(source) => source.nodes(env),
-            _ => None,
         }
     }
 
@@ -338,7 +335,10 @@ impl Template {
         match &self.0 {
             Form::Const(_, doc) => Ok(Val::Own(doc.clone(), 0)),
             Form::Hole(source) => Ok(source.value(env)),
-            Form::Text(pieces) => Ok(Val::Str(Cow::Owned(text(pieces, env)))),
+            Form::Text(pieces) => {
+                Ok(source::as_it_stands(pieces, env)
+                    .unwrap_or_else(|| Val::Str(Cow::Owned(text(pieces, env)))))
+            }
             Form::Op(op) => op.value(env),
             Form::Nothing => Ok(Val::Nothing),
             Form::List(_) | Form::Object(_) => {

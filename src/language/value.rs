@@ -209,6 +209,14 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// The same as a string; what has no text is nothing. A string stays as it is.
+    pub fn into_text(self) -> Val<'a> {
+        if self.kind() == Type::String {
+            return self;
+        }
+        self.to_text().map_or(Val::Nothing, |text| Val::Str(text.into_owned().into()))
+    }
+
     /// Writes the value as JSON. Nothing and null write nothing and give `false`.
     pub fn write(&self, out: &mut Vec<u8>) -> bool {
         match self {

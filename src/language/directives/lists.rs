@@ -236,18 +236,18 @@ impl Op for Join {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        let mut text = String::new();
-        let mut gave = false;
-        for value in self.list.turns(env)? {
-            if let Some(part) = value.to_text() {
-                if gave {
-                    text.push_str(&self.by);
-                }
-                text.push_str(&part);
-                gave = true;
-            }
+        let mut parts = self.list.turns(env)?.filter(|value| !value.is_nothing());
+        let Some(first) = parts.next() else { return Ok(Val::Nothing) };
+        let Some(second) = parts.next() else {
+            // Most texts are one part: it is the text, as it stands.
+            return Ok(first.into_text());
+        };
+        let mut text = first.to_text().unwrap_or_default().into_owned();
+        for part in std::iter::once(second).chain(parts) {
+            text.push_str(&self.by);
+            text.push_str(&part.to_text().unwrap_or_default());
         }
-        Ok(if gave { Val::Str(text.into()) } else { Val::Nothing })
+        Ok(Val::Str(text.into()))
     }
 
     fn needs(&self) -> Needs {

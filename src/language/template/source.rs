@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::{Form, Template};
 use crate::language::scope::{Env, Slot};
-use crate::language::value::{Turns, Val};
+use crate::language::value::{Turns, Type, Val};
 use crate::text::json::Json;
 use crate::text::path::Path;
 
@@ -90,6 +91,16 @@ impl Source {
     }
 }
 
+impl Template {
+    /// The path and the node that it starts from, if the template selects what may be several nodes of the input.
+    pub(in crate::language) fn nodes<'a>(&self, env: &Env<'a>) -> Option<(&Path, Json<'a>)> {
+        match &self.0 {
+            Form::Hole(source) => source.nodes(env),
+            _ => None,
+        }
+    }
+}
+
 /// What a local name stands for.
 #[derive(Clone)]
 pub(in crate::language) enum Binding {
@@ -103,6 +114,14 @@ pub(in crate::language) enum Binding {
 pub(in crate::language) enum Piece {
     Plain(String),
     Hole(Source),
+}
+
+/// The string that the only piece of a text gives now, if it is one.
+pub(super) fn as_it_stands<'a>(pieces: &[Piece], env: &Env<'a>) -> Option<Val<'a>> {
+    match pieces {
+        [Piece::Hole(source)] => Some(source.value(env)).filter(|value| value.kind() == Type::String),
+        _ => None,
+    }
 }
 
 /// The text, with what its holes give now.
