@@ -36,8 +36,8 @@ pub fn build(rules: &model::Rules, hash: &str, diags: &mut Diagnostics) -> Optio
 }
 
 /// The same once more, with a mapping of its own for each provider: what the provider's parameters decide is
-/// decided, and all regular expressions are compiled. It answers the same, sooner, and takes longer to build. `first` is what [`build`] made of these rules; what
-/// can be is shared with it.
+/// decided, and all regular expressions are compiled. It answers the same, sooner, and takes longer to build. `first` is
+/// what [`build`] made of these rules; what can be is shared with it.
 pub fn build_for_providers(rules: &model::Rules, first: &Engine) -> Option<Engine> {
     compiled(rules, &first.version, Some(first), &mut Diagnostics::new())
 }

@@ -41,7 +41,7 @@ pub struct Mapping {
     pub returned: Headers,
     /// Whether any template reads the body that was sent.
     pub reads_upstream: bool,
-    /// How many names the templates see.
+    /// How many names the templates see, with room for their own.
     pub slots: usize,
 }
 

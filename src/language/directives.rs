@@ -10,6 +10,7 @@ pub(super) use giving_up::{Failing, fail as compile_failing};
 mod control;
 mod giving_up;
 mod lists;
+mod naming;
 mod numbers;
 mod objects;
 mod strings;

@@ -183,43 +183,26 @@ struct Stringify(Template);
 
 impl Op for Stringify {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
-        let value = self.0.value(env)?;
-        let node = match &value {
-            Val::Json(node) => Some(*node),
-            Val::Own(doc, index) => Some(doc.node(*index)),
-            _ => None,
+        let value = match self.0.value(env)? {
+            // Without a document of their own so far.
+            several @ (Val::List(_) | Val::Headers(_)) => several.into_owned(),
+            value => value,
         };
-        if let Some(node) = node.filter(|node| !node.is_null()) {
-            out.push(b'"');
-            json::write_compact(node, out, json::write_content);
-            out.push(b'"');
-            return Ok(true);
+        match value.json() {
+            Some(node) if node.is_null() => Ok(false),
+            // Input is kept as it came, white space included, so it is written compactly here.
+            Some(node) => {
+                out.push(b'"');
+                json::write_compact(node, out, json::write_content);
+                out.push(b'"');
+                Ok(true)
+            }
+            None => {
+                let mut text = Vec::new();
+                Ok(value.write(&mut text) && write_text(&String::from_utf8_lossy(&text), out)?)
+            }
         }
-        let mut text = Vec::new();
-        if !value.write(&mut text) {
-            return Ok(false);
-        }
-        // Input is kept as it came, white space included, so it is written compactly here.
-        write_text(&compact(&String::from_utf8_lossy(&text)), out)
     }
-}
-
-/// JSON text without white space between its tokens.
-pub(crate) fn compact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        out.push(c);
-    }
-    out
 }
 
 struct Parse {
