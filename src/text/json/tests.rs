@@ -272,3 +272,19 @@ fn a_string_in_another_place_is_as_if_read_anew() {
     let list = doc.root().get("a").unwrap().index();
     assert_eq!(doc.with_str(list, "z").text(), doc.text());
 }
+
+#[test]
+fn a_member_is_found_by_its_name_and_by_no_other_as_long() {
+    let names: Vec<String> = (0..40).map(|len| "abcdefghij".chars().cycle().take(len).collect()).collect();
+    for name in &names {
+        let doc = Doc::parse(format!("{{\"{name}\":1}}")).unwrap();
+        let found = |name: &str| doc.root().get_named(&Name::new(name)).is_some();
+        let is_text = |text: &str| doc.root().entries_raw().all(|(name, _)| name.is_str(text));
+        assert!(found(name) && is_text(name), "{name}");
+        for at in 0..name.len() {
+            let other = format!("{}X{}", &name[..at], &name[at + 1..]);
+            assert!(!found(&other) && !is_text(&other), "{name} for {other}");
+        }
+        assert!(!found(&format!("{name}a")) && !is_text(&format!("{name}a")), "{name}");
+    }
+}

@@ -10,8 +10,18 @@ pub const LONGEST: usize = 24;
 /// No character is written with more bytes than this, in an escape.
 const ESCAPED: usize = 6;
 
+/// How large a filter is, in words of 64 bits: of the names and words of a usual request it lets one in eight through by
+/// mistake. (Each document has two of them, and each path.)
+const WORDS: usize = 4;
+/// Their names are the first bits of a digest.
+const PLACE_BITS: u32 = (WORDS * 64).ilog2();
+
+/// Spreads texts over digests. Of thousands of odd numbers tried it is the one with which the words of usual requests and
+/// answers hide the fewest of those that the shipped mappings ask for.
+const SPREAD: u64 = 0x81F8_A67E_B1A1_D2EB;
+
 /// One filter.
-type Bits = [u64; 2];
+type Bits = [u64; WORDS];
 
 /// The names and the short strings that may stand in a document, or that a path needs there.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,15 +55,15 @@ impl Traces {
     /// Whether all that `needs` has may be here. False is certain.
     #[inline]
     pub fn may_have(&self, needs: &Traces) -> bool {
-        let missing = |needs: Bits, has: Bits| (needs[0] & !has[0]) | (needs[1] & !has[1]);
-        missing(needs.names, self.names) | missing(needs.texts, self.texts) == 0
+        let missing = |needs: &Bits, has: &Bits| needs.iter().zip(has).fold(0, |sum, (n, h)| sum | (n & !h));
+        missing(&needs.names, &self.names) | missing(&needs.texts, &self.texts) == 0
     }
 
     /// Notes a member's name, as the document writes it between its quotes, by its digest.
     #[inline(always)]
     pub(super) fn saw_name(&mut self, raw: &[u8], digest: u32, escaped: bool) {
         if escaped && has_code(raw) {
-            self.names = [u64::MAX; 2];
+            self.names = [u64::MAX; WORDS];
         } else {
             mark(&mut self.names, digest);
         }
@@ -63,7 +73,7 @@ impl Traces {
     #[inline(always)]
     pub(super) fn saw_text(&mut self, raw: &[u8], escaped: bool) {
         if escaped && raw.len() <= LONGEST * ESCAPED && has_code(raw) {
-            self.texts = [u64::MAX; 2];
+            self.texts = [u64::MAX; WORDS];
         } else if raw.len() <= LONGEST {
             mark(&mut self.texts, digest(raw));
         }
@@ -91,7 +101,7 @@ fn has_code(raw: &[u8]) -> bool {
 
 #[inline]
 fn mark(bits: &mut Bits, digest: u32) {
-    let place = digest >> 25;
+    let place = digest >> (32 - PLACE_BITS);
     if let Some(word) = bits.get_mut((place >> 6) as usize) {
         *word |= 1 << (place & 63);
     }
@@ -109,7 +119,7 @@ pub(super) fn digest(text: &[u8]) -> u32 {
             _ => text.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
         },
     };
-    ((word ^ text.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+    ((word ^ text.len() as u64).wrapping_mul(SPREAD) >> 32) as u32
 }
 
 #[cfg(test)]

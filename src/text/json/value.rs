@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::iterate::{Children, Entries, Items, RawEntries};
 use super::parse::{Node, name_mark};
+use super::strings::same;
 use super::traces::digest;
 use super::{Doc, Name, content, number};
 
@@ -101,12 +102,26 @@ impl<'a> Json<'a> {
         node.kind == JsonKind::String && self.content_is(node, s)
     }
 
+    /// [`Json::is_str`], where that hardly ever happens and nothing else should have to make room for it.
+    #[cold]
+    #[inline(never)]
+    fn is_escaped_str(self, s: &str) -> bool {
+        self.is_str(s)
+    }
+
+    /// Whether this, a member's name, is that one.
+    pub fn is_name(self, name: &Name) -> bool {
+        let node = self.node();
+        (node.len == name.mark || node.is_escaped()) && self.is_str(name)
+    }
+
     fn content_is(self, node: Node, s: &str) -> bool {
         // Every escape is longer than what it stands for.
         let room = (node.end - node.start) as usize;
         if !node.is_escaped() {
             let content = node.start as usize + 1..node.end as usize - 1;
-            room == s.len() + 2 && self.doc.text().as_bytes().get(content) == Some(s.as_bytes())
+            room == s.len() + 2
+                && self.doc.text().as_bytes().get(content).is_some_and(|text| same(text, s.as_bytes()))
         } else {
             room > s.len() + 2 && content(self.inner(node), true) == s
         }
@@ -115,6 +130,12 @@ impl<'a> Json<'a> {
     #[inline]
     fn inner(self, node: Node) -> &'a str {
         self.doc.text().get(node.start as usize + 1..node.end as usize - 1).unwrap_or("")
+    }
+
+    #[inline]
+    fn inner_bytes(self, node: Node) -> &'a [u8] {
+        let text = self.doc.text().as_bytes();
+        text.get(node.start as usize + 1..node.end as usize - 1).unwrap_or_default()
     }
 
     /// True or false; nothing for any other kind.
@@ -152,10 +173,12 @@ impl<'a> Json<'a> {
     }
 
     /// The same for a name that is looked for often.
+    #[inline]
     pub fn get_named(self, name: &Name) -> Option<Json<'a>> {
         self.find(name, name.mark)
     }
 
+    #[inline(always)]
     fn find(self, key: &str, mark: u32) -> Option<Json<'a>> {
         let node = self.node();
         if node.kind != JsonKind::Object {
@@ -167,10 +190,12 @@ impl<'a> Json<'a> {
         while at < node.next {
             let [name, value] = nodes.get(at as usize..at as usize + 2)? else { return None };
             let is_it = match name.is_escaped() {
-                true => Json::new(self.doc, at).is_str(key),
+                true => Json::new(self.doc, at).is_escaped_str(key),
                 false => {
                     name.len == mark
-                        && text.get(name.start as usize + 1..name.end as usize - 1) == Some(key.as_bytes())
+                        && text
+                            .get(name.start as usize + 1..name.end as usize - 1)
+                            .is_some_and(|name| same(name, key.as_bytes()))
                 }
             };
             if is_it {
@@ -264,7 +289,7 @@ fn same_string(a: Json<'_>, b: Json<'_>) -> bool {
     let (one, other) = (a.node(), b.node());
     if !one.is_escaped() && !other.is_escaped() {
         return one.end - one.start == other.end - other.start
-            && a.inner(one).as_bytes() == b.inner(other).as_bytes();
+            && same(a.inner_bytes(one), b.inner_bytes(other));
     }
     a.str() == b.str()
 }

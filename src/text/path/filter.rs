@@ -35,14 +35,45 @@ pub(super) enum Comparison {
 /// What can be compared.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
-    /// A document of one scalar, so that comparing is always comparing two JSON values.
-    Literal(Doc),
+    Literal(Literal),
     /// A query of names and indexes.
     Single(Query),
     Length(Box<Operand>),
     Count(Query),
     /// The only value of a query, nothing when there are several.
     Value(Query),
+}
+
+/// A document of one scalar, so that comparing is always comparing two JSON values.
+#[derive(Clone, Debug)]
+pub(super) struct Literal {
+    doc: Doc,
+    /// Its content, if it is a string: nearly all are.
+    string: Option<Box<str>>,
+}
+
+impl Literal {
+    pub(super) fn new(doc: Doc) -> Literal {
+        let string = doc.root().str().map(|text| Box::from(&*text));
+        Literal { doc, string }
+    }
+
+    pub(super) fn root(&self) -> Json<'_> {
+        self.doc.root()
+    }
+
+    /// As JSON.
+    pub(super) fn text(&self) -> &str {
+        self.doc.text()
+    }
+
+    #[inline]
+    fn is(&self, found: Json<'_>) -> bool {
+        match &self.string {
+            Some(text) => found.is_str(text),
+            None => found == self.root(),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -68,7 +99,7 @@ impl Test {
             Test::Exists(query) => query.first(at, root).is_some(),
             // What filters are mostly about: whether something is this.
             Test::Compare(Comparison::Equal, Operand::Single(query), Operand::Literal(literal)) => {
-                query.first(at, root).is_some_and(|found| found == literal.root())
+                query.first(at, root).is_some_and(|found| literal.is(found))
             }
             Test::Compare(comparison, left, right) => {
                 comparison.holds(left.value(at, root), right.value(at, root))
@@ -84,7 +115,7 @@ impl Test {
 impl Operand {
     fn value<'a>(&'a self, at: Json<'a>, root: Json<'a>) -> Value<'a> {
         match self {
-            Operand::Literal(doc) => Value::Json(doc.root()),
+            Operand::Literal(literal) => Value::Json(literal.root()),
             Operand::Single(query) => query.first(at, root).map_or(Value::Nothing, Value::Json),
             Operand::Length(of) => length(of.value(at, root)),
             Operand::Count(query) => {

@@ -4,7 +4,7 @@ use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::{self as tree, FnArg, TestFunction};
 use jsonpath_rust::parser::parse_json_path;
 
-use super::filter::{Comparison, Filter, Operand, Test};
+use super::filter::{Comparison, Filter, Literal, Operand, Test};
 use super::fits::Fits;
 use super::normal::Normal;
 use super::{PathError, Query, Segment, Selector};
@@ -227,11 +227,11 @@ fn lower_literal(from: &tree::Literal) -> Lowered<Operand> {
         tree::Literal::String(string) => {
             let mut out = Vec::new();
             write_str(&mut out, string);
-            return Ok(Operand::Literal(Doc::from_vec(out).unwrap_or_else(|_| Doc::null())));
+            return Ok(Operand::Literal(Literal::new(Doc::from_vec(out).unwrap_or_else(|_| Doc::null()))));
         }
     };
     match Doc::from_string(text) {
-        Ok(doc) => Ok(Operand::Literal(doc)),
+        Ok(doc) => Ok(Operand::Literal(Literal::new(doc))),
         Err(_) => refuse("$", "a number in this path is too large", None),
     }
 }

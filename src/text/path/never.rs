@@ -1,9 +1,9 @@
 //! Paths that can select nothing, whatever the document: found out when they are compiled, since a typing slip
 //! would otherwise show as a value that is silently missing.
 
-use super::filter::{Comparison, Filter, Operand, Test};
+use super::filter::{Comparison, Filter, Literal, Operand, Test};
 use super::{Path, Query, Segment, Selector};
-use crate::text::json::{Doc, JsonKind};
+use crate::text::json::JsonKind;
 
 impl Path {
     /// Why the path selects nothing in any document, if that is so. What depends on the document is not asked.
@@ -80,7 +80,7 @@ fn compare(comparison: Comparison, left: &Operand, right: &Operand) -> Option<St
 
 /// The same place equal to two different constants.
 fn contradiction(tests: &[Test]) -> Option<String> {
-    let mut seen: Vec<(&Query, &Doc)> = Vec::new();
+    let mut seen: Vec<(&Query, &Literal)> = Vec::new();
     for test in tests {
         let (query, literal) = match test {
             Test::Compare(Comparison::Equal, Operand::Single(query), Operand::Literal(literal))

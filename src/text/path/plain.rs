@@ -1,7 +1,7 @@
 //! Paths of names, positions, `[*]` and simple filters, as most are: read here, without the library, because rules are
 //! full of them.
 
-use super::filter::{Comparison, Filter, Operand, Test};
+use super::filter::{Comparison, Filter, Literal, Operand, Test};
 use super::lower::MAX_SEGMENTS;
 use super::normal::name_length;
 use super::{Query, Segment, Selector};
@@ -107,7 +107,11 @@ impl<'t> Reader<'t> {
             Some(_) if not => return None,
             Some((_, comparison)) => {
                 self.spaces();
-                Test::Compare(*comparison, Operand::Single(query), Operand::Literal(self.literal()?))
+                Test::Compare(
+                    *comparison,
+                    Operand::Single(query),
+                    Operand::Literal(Literal::new(self.literal()?)),
+                )
             }
         };
         self.spaces();
