@@ -260,11 +260,7 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// An environment in which `names` have their values. `len` is the scope's length, `names` its first slots.
     pub fn env(&self, names: Names, len: usize) -> Env<'a> {
-        let mut env = Env::new(len.max(names.len()));
-        for (slot, name) in names.iter().enumerate() {
-            env.set(slot, self.value(*name));
-        }
-        env
+        Env::of(names.iter().map(|name| self.value(*name)), len)
     }
 
     /// One name's value.

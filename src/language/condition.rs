@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::compile::Compiler;
-use super::matchers::{self, Matcher};
+use super::matchers::{self, Matcher, State};
 use super::scope::Env;
 use super::template::Source;
 use super::value::Val;
 use super::words::{self, CONDITIONS};
+use crate::text::json::Traces;
 use crate::text::yaml::{Key, Kind, Node};
 
 /// A compiled condition. Testing it cannot fail.
@@ -16,10 +17,14 @@ pub enum Condition {
     Is(bool),
     /// The path selects something: not nothing, null, `false` or empty.
     Something(Source),
+    /// The path, which selects one value, selects this text.
+    Text(Box<IsText>),
+    /// What the path, which selects one value, selects is in this state.
+    State(Source, State),
     /// The matcher holds for what the path selects.
-    Match(Source, Matcher),
+    Match(Source, Box<Matcher>),
     /// The same, where the matcher is known not to hold for nothing, and the path selects one value.
-    MatchSome(Source, Matcher),
+    MatchSome(Source, Box<Matcher>),
     /// Every part holds.
     All(Vec<Condition>),
     /// Some part holds.
@@ -28,6 +33,29 @@ pub enum Condition {
     Not(Box<Condition>),
     /// A fact that only the caller knows how to test, such as a status set.
     Fact(Box<dyn Test>),
+}
+
+/// That a path, which selects one value, selects this text.
+pub struct IsText {
+    pub(super) source: Source,
+    text: Box<str>,
+    /// What a document must have for that.
+    pub(super) needs: Traces,
+}
+
+impl IsText {
+    fn new(source: Source, text: Box<str>) -> Box<IsText> {
+        let mut needs = source.needs();
+        // What a name stands for may be a member's name, which leaves no trace as a text.
+        if !source.is_bare() {
+            needs.need_text(&text);
+        }
+        Box::new(IsText { source, text, needs })
+    }
+
+    fn test(&self, env: &Env<'_>) -> bool {
+        self.source.is_text(env, &self.text, &self.needs)
+    }
 }
 
 /// A test that a caller of the language brings along.
@@ -63,6 +91,7 @@ impl Condition {
     /// rules up by what an outcome says.
     pub fn texts(&self) -> Option<(&Source, Vec<&str>)> {
         match self {
+            Condition::Text(is) => Some((&is.source, vec![&is.text])),
             Condition::Match(source, matcher) | Condition::MatchSome(source, matcher)
                 if !source.is_plural() =>
             {
@@ -79,7 +108,9 @@ impl Condition {
             // Of several nodes only whether there is one.
             Condition::Something(source) if source.is_plural() => !matches!(source.first(env), Val::Nothing),
             Condition::Something(source) => source.look(env, |value| value.is_something()),
-            Condition::Match(source, matcher @ Matcher::Is(_)) if source.is_plural() => {
+            Condition::Text(is) => is.test(env),
+            Condition::State(source, state) => source.look(env, |value| state.holds(value)),
+            Condition::Match(source, matcher) if source.is_plural() && matcher.is_about_presence() => {
                 let found = match source.first(env) {
                     Val::Nothing => Val::Nothing,
                     node => Val::List(Arc::new([node])),
@@ -108,10 +139,31 @@ impl Condition {
     }
 
     fn matching(source: Source, matcher: Matcher) -> Condition {
+        // What is asked most of all has conditions of its own.
+        match (source, matcher) {
+            (source @ Source::Slot(..), Matcher::Equals(Val::Str(text))) if !source.is_plural() => {
+                Condition::Text(IsText::new(source, text.into()))
+            }
+            (source @ Source::Slot(..), Matcher::Not(inner)) if !source.is_plural() && inner.is_text() => {
+                Condition::matching(source, *inner).not()
+            }
+            (source @ Source::Slot(..), Matcher::Is(states)) if !source.is_plural() => {
+                match states.as_slice() {
+                    [state] => Condition::State(source, *state),
+                    _ => Condition::matching_any(source, Matcher::Is(states)),
+                }
+            }
+            (source, matcher) => Condition::matching_any(source, matcher),
+        }
+    }
+
+    fn matching_any(source: Source, matcher: Matcher) -> Condition {
         match &source {
             Source::Known(value) if matcher.is_constant() => Condition::Is(matcher.test(value, &Env::new(0))),
-            _ if source.is_plural() || matcher.may_fit_nothing() => Condition::Match(source, matcher),
-            _ => Condition::MatchSome(source, matcher),
+            _ if source.is_plural() || matcher.may_fit_nothing() => {
+                Condition::Match(source, Box::new(matcher))
+            }
+            _ => Condition::MatchSome(source, Box::new(matcher)),
         }
     }
 

@@ -342,6 +342,20 @@ impl Matcher {
         }
     }
 
+    /// Whether it is one text, or anything but one.
+    pub(super) fn is_text(&self) -> bool {
+        match self {
+            Matcher::Equals(value) => matches!(value, Val::Str(_)),
+            Matcher::Not(inner) => inner.is_text(),
+            _ => false,
+        }
+    }
+
+    /// Whether it asks after types and states.
+    pub(super) fn is_about_presence(&self) -> bool {
+        matches!(self, Matcher::Is(_))
+    }
+
     /// Whether it looks at nothing but the value.
     pub(super) fn is_constant(&self) -> bool {
         match self {
@@ -408,7 +422,9 @@ impl Matcher {
 }
 
 impl State {
-    fn holds(self, value: &Val<'_>) -> bool {
+    /// Whether a value is in it.
+    #[inline]
+    pub(super) fn holds(self, value: &Val<'_>) -> bool {
         match self {
             State::Present => value.kind() != Type::Nothing,
             State::Absent => value.kind() == Type::Nothing,

@@ -5,7 +5,7 @@ use super::condition::Condition;
 use super::scope::{Env, Slot};
 use super::template::{Fail, Form, Source, Template};
 use super::value::{Turns, Val};
-use crate::text::json::Traces;
+use crate::text::json::{Name, Traces};
 
 /// One of these has to be: in the document behind that name, all that these traces have. `None`: nothing is known.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +23,13 @@ impl Needs {
     }
 
     fn of(source: &Source) -> Needs {
+        Needs::all(source, source.needs())
+    }
+
+    /// All that the traces have, in the document that the source is of.
+    fn all(source: &Source, needs: Traces) -> Needs {
         match source {
-            Source::Slot(slot, path) => Needs(Some(vec![(*slot, *path.needs())])),
+            Source::Slot(slot, _) => Needs(Some(vec![(*slot, needs)])),
             Source::Known(_) => Needs::unknown(),
         }
     }
@@ -62,13 +67,7 @@ impl Needs {
     #[inline]
     pub(super) fn may_be(&self, env: &Env<'_>) -> bool {
         let has = |(slot, traces): &(Slot, Traces)| env.get(*slot).may_have(traces);
-        match &self.0 {
-            None => true,
-            Some(any) => match any.as_slice() {
-                [one] => has(one),
-                any => any.iter().any(has),
-            },
-        }
+        self.0.as_ref().is_none_or(|any| any.iter().any(has))
     }
 
     /// The same where there is no environment so far: `value` gives what a name stands for.
@@ -176,11 +175,33 @@ impl Condition {
             Condition::Something(source) => Needs::of(source),
             Condition::Match(source, matcher) if !matcher.may_fit_nothing() => Needs::of(source),
             Condition::MatchSome(source, _) => Needs::of(source),
+            Condition::State(source, state) if !state.holds(&Val::Nothing) => Needs::of(source),
+            Condition::Text(is) => Needs::all(&is.source, is.needs),
             Condition::All(parts) => parts.iter().map(Condition::needs).fold(Needs::unknown(), Needs::and),
             Condition::Any(parts) => parts.iter().map(Condition::needs).fold(Needs::never(), Needs::or),
-            Condition::Is(true) | Condition::Match(..) | Condition::Not(_) | Condition::Fact(_) => {
-                Needs::unknown()
-            }
+            Condition::Is(true)
+            | Condition::State(..)
+            | Condition::Match(..)
+            | Condition::Not(_)
+            | Condition::Fact(_) => Needs::unknown(),
+        }
+    }
+}
+
+impl Condition {
+    /// The member of the value behind a name without which it cannot hold.
+    pub(super) fn member(&self, of: Slot) -> Option<&Name> {
+        match self {
+            Condition::Something(source) | Condition::MatchSome(source, _) => source.member(of),
+            Condition::Text(is) => is.source.member(of),
+            Condition::State(source, state) if !state.holds(&Val::Nothing) => source.member(of),
+            Condition::All(parts) => parts.iter().find_map(|part| part.member(of)),
+            Condition::Is(_)
+            | Condition::State(..)
+            | Condition::Match(..)
+            | Condition::Any(_)
+            | Condition::Not(_)
+            | Condition::Fact(_) => None,
         }
     }
 }
@@ -188,7 +209,7 @@ impl Condition {
 impl Val<'_> {
     /// Whether all that `traces` has may stand in the document that this value is of. False is certain.
     #[inline]
-    fn may_have(&self, traces: &Traces) -> bool {
+    pub(super) fn may_have(&self, traces: &Traces) -> bool {
         match self {
             Val::Nothing => false,
             Val::Json(node) => node.may_have(traces),

@@ -20,6 +20,9 @@ pub type Slot = usize;
 /// From here on slots hold values that own all their text, and last from one event of a stream to the next.
 const LASTING: Slot = 1 << 24;
 
+/// Room for the names that templates give values themselves.
+const LOCALS: usize = 48;
+
 /// What is known of a root's value before anything runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Shape {
@@ -250,6 +253,17 @@ impl<'a> Env<'a> {
     pub fn new(scope_len: usize) -> Env<'a> {
         let mut slots = Vec::new();
         slots.resize_with(scope_len, Val::default);
+        Env { slots, lasting: Vec::new() }
+    }
+
+    /// An environment in which the first names of a scope have these values, with room for those that templates give
+    /// values themselves.
+    pub fn of(values: impl Iterator<Item = Val<'a>>, scope_len: usize) -> Env<'a> {
+        let mut slots = Vec::with_capacity(scope_len + LOCALS);
+        slots.extend(values);
+        if slots.len() < scope_len {
+            slots.resize_with(scope_len, Val::default);
+        }
         Env { slots, lasting: Vec::new() }
     }
 

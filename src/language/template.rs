@@ -2,6 +2,7 @@
 
 mod fail;
 mod items;
+mod several;
 mod source;
 
 use std::borrow::Cow;
@@ -52,6 +53,11 @@ pub(super) trait Op: Send + Sync {
     /// What a loop over its value runs over.
     fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
         self.value(env).map(Val::turns)
+    }
+
+    /// Whether what it gives are selected values, which need not be written only to be looked at.
+    fn selects(&self) -> bool {
+        false
     }
 
     /// What must be there if it is to give anything. Names of its own stand for what these need.
@@ -174,6 +180,15 @@ impl Template {
         matches!(self.0, Form::Const(..) | Form::Nothing)
     }
 
+    /// Whether what it gives are selected values.
+    pub(super) fn selects(&self) -> bool {
+        match &self.0 {
+            Form::Hole(_) => true,
+            Form::Op(op) => op.selects(),
+            _ => false,
+        }
+    }
+
     /// Whether it never gives anything.
     pub(super) fn is_never(&self) -> bool {
         matches!(self.0, Form::Nothing)
@@ -212,14 +227,15 @@ impl Template {
     /// on failure `out` is as it was.
     pub fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         let mark = out.len();
-        let gave = self.write_inner(env, out);
+        let gave = self.write_uncut(env, out);
         if !matches!(gave, Ok(true)) {
             out.truncate(mark);
         }
         gave
     }
 
-    fn write_inner(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+    /// The same for a caller that cuts off what was written before a `false`.
+    pub(super) fn write_uncut(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         match &self.0 {
             Form::Const(bytes, _) => {
                 out.extend_from_slice(bytes);
@@ -252,8 +268,7 @@ impl Template {
                     if value.guard.may_be(env) {
                         items.item(|out| {
                             out.extend_from_slice(name);
-                            // What it leaves of nothing is cut off with its name.
-                            value.inner.write_inner(env, out)
+                            value.inner.write_uncut(env, out)
                         })?;
                     }
                 }
@@ -263,71 +278,6 @@ impl Template {
             Form::Op(op) => op.write(env, out),
             Form::Nothing => Ok(false),
         }
-    }
-
-    /// Writes what the template gives as items of a list.
-    pub(super) fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
-        match &self.0 {
-            Form::Op(op) => op.items(env, items),
-            Form::Hole(source) => {
-                // Several selected nodes are several items; a list that is one node is one item.
-                match source.value(env) {
-                    Val::List(values) => {
-                        for value in values.iter() {
-                            items.item(|out| Ok(value.write(out)))?;
-                        }
-                        Ok(())
-                    }
-                    value => items.item(|out| Ok(value.write(out))).map(drop),
-                }
-            }
-            _ => items.item(|out| self.write(env, out)).map(drop),
-        }
-    }
-
-    /// What a loop over the template's value runs over.
-    pub(super) fn turns<'a>(&self, env: &mut Env<'a>) -> Result<Turns<'a>, Fail> {
-        match &self.0 {
-            Form::Hole(source) => Ok(source.turns(env)),
-            Form::Op(op) => op.turns(env),
-            Form::List(list) => {
-                let mut values = Vec::new();
-                list.iter().try_for_each(|item| item.gather(env, &mut values))?;
-                Ok(Turns::values(values))
-            }
-            _ => self.value(env).map(Val::turns),
-        }
-    }
-
-    /// Adds what [`Template::items`] writes to `values`, without writing it where that is cheaper.
-    pub(super) fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
-        match &self.0 {
-            Form::Op(op) => return op.gather(env, values),
-            Form::Hole(source) => match source.value(env) {
-                Val::List(nodes) => {
-                    values.extend(
-                        nodes.iter().filter(|node| !node.is_nothing()).map(|node| node.clone().one()),
-                    );
-                }
-                value if value.is_nothing() => {}
-                value => values.push(value.one()),
-            },
-            Form::Nothing => {}
-            _ => values.push(self.value(env)?),
-        }
-        Ok(())
-    }
-
-    /// The template's value; of several selected nodes the first.
-    pub(super) fn first<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        let value = match &self.0 {
-            Form::Hole(source) => source.first(env),
-            _ => self.value(env)?,
-        };
-        Ok(match value {
-            Val::List(nodes) => nodes.first().cloned().unwrap_or_default(),
-            value => value,
-        })
     }
 
     /// The template's value. A hole's value is borrowed, anything else is produced.

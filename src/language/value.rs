@@ -15,7 +15,7 @@ use http::HeaderMap;
 use crate::text::json::{self, Doc, Json, JsonKind};
 
 pub use key::LookupKey;
-pub use made::{Made, made};
+pub use made::{Made, SHORT, made};
 pub use turns::Turns;
 
 /// A number that a template computed. Numbers that are only passed on stay text.
@@ -59,6 +59,8 @@ pub enum Val<'a> {
     Bool(bool),
     /// Several values: what a path with wildcards or filters selects.
     List(Arc<[Val<'a>]>),
+    /// One list, which a template made, of values that stand elsewhere.
+    Items(Arc<[Val<'a>]>),
     /// The headers of a request or an answer; `.name` selects one, whatever its case.
     Headers(&'a HeaderMap),
 }
@@ -108,6 +110,7 @@ impl<'a> Val<'a> {
         match self {
             Val::Own(doc, index) => Some((doc.clone(), *index)),
             Val::Made(made) => Some((made.doc().clone(), 0)),
+            Val::Items(_) => self.clone().into_owned().document(),
             _ => None,
         }
     }
@@ -121,7 +124,7 @@ impl<'a> Val<'a> {
             Val::Str(_) | Val::Kept(_) => Type::String,
             Val::Num(_) => Type::Number,
             Val::Bool(_) => Type::Bool,
-            Val::List(_) => Type::List,
+            Val::List(_) | Val::Items(_) => Type::List,
             Val::Headers(_) => Type::Object,
             Val::Nothing => Type::Nothing,
         }
@@ -141,7 +144,7 @@ impl<'a> Val<'a> {
             Val::Made(made) => made.is_empty(),
             Val::Str(text) => text.is_empty(),
             Val::Kept(text) => text.is_empty(),
-            Val::List(items) => items.is_empty(),
+            Val::List(items) | Val::Items(items) => items.is_empty(),
             Val::Headers(map) => map.is_empty(),
             _ => false,
         }
@@ -240,7 +243,7 @@ impl<'a> Val<'a> {
                 out.extend_from_slice(if *value { b"true" } else { b"false" });
                 true
             }
-            Val::List(items) => {
+            Val::List(items) | Val::Items(items) => {
                 out.push(b'[');
                 let start = out.len();
                 for item in items.iter() {
@@ -285,7 +288,7 @@ impl<'a> Val<'a> {
         match self.kind() {
             Type::String => self.as_str().map(|text| text.chars().count()),
             Type::List | Type::Object => match self {
-                Val::List(items) => Some(items.len()),
+                Val::List(items) | Val::Items(items) => Some(items.len()),
                 Val::Headers(map) => Some(map.keys_len()),
                 _ => self.json().map(|node| node.len()),
             },

@@ -225,7 +225,7 @@ impl If {
 
 impl Op for If {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
-        self.branch(env).write(env, out)
+        self.branch(env).write_uncut(env, out)
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {
@@ -278,7 +278,7 @@ impl Switch {
 
 impl Op for Switch {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
-        self.branch(env)?.write(env, out)
+        self.branch(env)?.write_uncut(env, out)
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {

@@ -81,7 +81,9 @@ pub(super) const TABLE: &[Directive] = &[
                     Some(template) => Some(template?),
                     None => None,
                 };
-                Some(Template::op(For { over, item, at, beside, only, group, gathers, emit: emit? }))
+                let emit = emit?;
+                let selects = emit.iter().all(Template::selects);
+                Some(Template::op(For { over, item, at, beside, only, group, gathers, emit, selects }))
             })
         },
     },
@@ -275,6 +277,11 @@ impl Op for Last {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        if let Form::Hole(source) = &self.0.0
+            && let Val::List(values) | Val::Items(values) = source.bare_value(env)
+        {
+            return Ok(values.last().cloned().unwrap_or_default());
+        }
         Ok(self.0.turns(env)?.last().unwrap_or_default())
     }
 }

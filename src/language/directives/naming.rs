@@ -95,7 +95,7 @@ impl Let {
 impl Op for Let {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         self.bind(env)?;
-        self.body.write(env, out)
+        self.body.write_uncut(env, out)
     }
 
     fn items(&self, env: &mut Env<'_>, items: &mut Items<'_>) -> Result<(), Fail> {

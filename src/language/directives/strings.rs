@@ -185,7 +185,7 @@ impl Op for Stringify {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
         let value = match self.0.value(env)? {
             // Without a document of their own so far.
-            several @ (Val::List(_) | Val::Headers(_)) => several.into_owned(),
+            several @ (Val::List(_) | Val::Items(_) | Val::Headers(_)) => several.into_owned(),
             value => value,
         };
         match value.json() {
@@ -363,7 +363,7 @@ impl Op for Tokens {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         let value = self.0.value(env)?;
         let value = match &value {
-            Val::Str(_) | Val::Kept(_) | Val::List(_) | Val::Num(_) => {
+            Val::Str(_) | Val::Kept(_) | Val::List(_) | Val::Items(_) | Val::Num(_) => {
                 let mut out = Vec::new();
                 value.write(&mut out);
                 parse_produced(out)

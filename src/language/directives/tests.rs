@@ -84,6 +84,69 @@ fn a_template_evaluated_reads_as_it_is_written() {
     assert!(gave > 10_000, "{gave} gave something");
 }
 
+/// A loop that only selects gives a list of what it selected; any other writes one. Nobody should see a difference.
+#[test]
+fn a_list_that_was_not_written_reads_as_one_that_was() {
+    let documents = [
+        r#"{"a":[1,"x",{"k":"x"},[2,3],true],"b":"x"}"#,
+        r#"{"a":["x"],"b":["x"]}"#,
+        r#"{"a":[null,"y",null,{"k":null}],"b":"z"}"#,
+        r#"{"a":[{"k":[1,{"k":"x"}]},"",0,false,"x\u0041"],"b":"xA"}"#,
+        r#"{"a":[],"b":[]}"#,
+        r#"{"a":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,"x"],"b":"x"}"#,
+    ];
+    let uses = [
+        "$l",
+        "[ 0, $l, { k: $l } ]",
+        "[ { $flat: $l } ]",
+        "'{$l}'",
+        "$l[0]",
+        "$l[-1].k",
+        "[ '$l[*].k' ]",
+        "{ $join: $l, $by: '-' }",
+        "{ $join: [ $l, $l ], $by: '-' }",
+        "{ $count: $l }",
+        "{ $last: $l }",
+        "{ $take: 2, $from: $l }",
+        "{ $json: $l }",
+        "{ $tokens: $l }",
+        "{ $first: [ $.c, $l ] }",
+        "[ { $first: [ $l, $.b ] } ]",
+        "{ $merge: [ { a: 1 }, $l ] }",
+        "{ $walk: $l, $edits: [ { when: { $node.k: { is: present } }, set: { k: 1 } } ] }",
+        "{ $for: $l, $as: i, $at: n, $emit: { $list: [ $n, $i ] } }",
+        "{ $for: $l, $as: i, $group: $i.k, $emit: { $count: $i } }",
+        "{ $switch: $l, $cases: { x: 1 }, $default: 2 }",
+        "{ $let: { again: $l }, $in: { $list: [ $again, $again[0] ] } }",
+        "{ $if: $l, $then: 1, $else: 2 }",
+        "{ $if: { $.b: { in: $l } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: $.b }, $then: 1, $else: 2 }",
+        "{ $if: { $l: x }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { not: x } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { any: [ x, y ] } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { contains: x } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { is: list } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { is: [ nothing, object ] } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { is: empty } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { length: { above: 2 } } }, $then: 1, $else: 2 }",
+        "{ $if: { $l: { matches: x } }, $then: 1, $else: 2 }",
+        "{ $if: { $l[0]: x }, $then: 1, $else: 2 }",
+        "{ $if: { '$l[*].k': x }, $then: 1, $else: 2 }",
+    ];
+    for used in uses {
+        for over in ["$.a", "'$.a[*]'", "'$.a[?@ == \"x\" || @.k]'"] {
+            let made = |emit: &str| {
+                format!("{{ $let: {{ l: {{ $for: {over}, $as: it, $emit: {emit} }} }}, $in: {used} }}")
+            };
+            for document in documents {
+                // A choice of one is no selection.
+                let (selected, written) = (made("$it"), made("[ { $first: [ $it ] } ]"));
+                assert_eq!(run(&selected, document), run(&written, document), "{selected} over {document}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_directive_but_those_with_a_fragment_or_a_failure_has_an_example() {
     let without: Vec<_> = all().filter(|d| d.examples.is_empty()).map(|d| d.name).collect();
@@ -218,6 +281,27 @@ fn what_is_gathered_is_equal_and_nothing_else() {
     ] {
         assert_eq!(run(gathered, keys).unwrap().as_deref(), Some(counts), "{keys}");
     }
+}
+
+#[test]
+fn an_edit_sees_what_the_edits_before_it_did() {
+    let walk = "{ $walk: $, $edits: [ { when: { $node.a: { is: present } }, set: { b: x }, drop: [ a ] }, { when: { $node.b: x }, set: { c: $node.b } }, { when: { $node.a: { is: present } }, set: { d: 1 } }, { when: { $node.c: { is: absent } }, set: { e: $key } } ] }";
+    for (input, output) in [
+        (r#"{"a":1}"#, r#"{"b":"x","c":"x"}"#),
+        (r#"{"\u0061":1,"b":2}"#, r#"{"b":"x","c":"x"}"#),
+        (r#"{"b":"x"}"#, r#"{"b":"x","c":"x"}"#),
+        (
+            r#"{"k":{"l":[{"c":1},{"a":null}]},"c":0}"#,
+            r#"{"k":{"l":[{"c":1},{"b":"x","c":"x"}],"e":"k"},"c":0}"#,
+        ),
+    ] {
+        assert_eq!(run(walk, input).unwrap().as_deref(), Some(output), "{input}");
+    }
+    // More edits than there are bits to note them in.
+    let edits: Vec<_> = (0..70).map(|n| format!("{{ when: {{ $node.k{n}: 1 }}, drop: [ k{n} ] }}")).collect();
+    let walk = format!("{{ $walk: $, $edits: [ {} ] }}", edits.join(", "));
+    let input = r#"{"k0":1,"k1":2,"k63":1,"k64":1,"k69":1,"k70":1}"#;
+    assert_eq!(run(&walk, input).unwrap().as_deref(), Some(r#"{"k1":2,"k70":1}"#));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::language::matchers;
 use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Source, Template};
 use crate::language::value::{Val, made, parse_produced};
-use crate::text::json::{self, Json, JsonKind};
+use crate::text::json::{self, Json, JsonKind, Name};
 use crate::text::yaml::{Kind, Node};
 
 pub(super) const TABLE: &[Directive] = &[Directive {
@@ -42,7 +42,7 @@ pub(super) const TABLE: &[Directive] = &[Directive {
         };
         c.with_locals(&["node", "key"], |c, slots| {
             let &[slot, key] = slots else { return None };
-            let edits: Vec<_> = edits.iter().map(|edit| compile_edit(c, edit)).collect();
+            let edits: Vec<_> = edits.iter().map(|edit| compile_edit(c, edit, slot)).collect();
             let mut edits = edits.into_iter().collect::<Option<Vec<_>>>()?;
             edits.retain(|edit| !matches!(edit.when, Condition::Is(false)));
             Some(Template::op(Walk { value: value?, slot, key, edits }))
@@ -52,25 +52,33 @@ pub(super) const TABLE: &[Directive] = &[Directive {
 
 struct Edit {
     when: Condition,
+    /// The member without which an object is not edited, if one is known.
+    member: Option<Name>,
     drop: Vec<String>,
     /// Names to drop that are known only when the template runs.
     drop_also: Option<Source>,
     set: Vec<(String, Template)>,
 }
 
-fn compile_edit(c: &mut Compiler<'_>, node: &Node) -> Option<Edit> {
+fn compile_edit(c: &mut Compiler<'_>, node: &Node, slot: Slot) -> Option<Edit> {
     let Kind::Map(entries) = &node.kind else {
         c.error("bad-walk", node.span, format!("an edit is a mapping, not {}", node.type_name()));
         return None;
     };
-    let new = |when| Edit { when: Condition::Is(when), drop: Vec::new(), drop_also: None, set: Vec::new() };
+    let new = |when| {
+        let when = Condition::Is(when);
+        Edit { when, member: None, drop: Vec::new(), drop_also: None, set: Vec::new() }
+    };
     let mut edit = new(true);
     let mut sound = true;
     for (key, value) in entries {
         match (key.text.as_str(), &value.kind) {
             ("when", _) => match c.condition(value) {
                 Some(Condition::Is(false)) if !c.needs(false) => return Some(new(false)),
-                Some(condition) => edit.when = condition,
+                Some(condition) => {
+                    edit.member = condition.member(slot).cloned();
+                    edit.when = condition;
+                }
                 None => sound = false,
             },
             ("drop", Kind::List(names)) => {
@@ -153,6 +161,7 @@ impl Walk {
         out: &mut Vec<u8>,
     ) -> Result<bool, Fail> {
         let start = out.len();
+        let mut due = Due::default();
         let mut inside = Inside { text: node.doc().text(), from: node.range().start, edited: false };
         match node.kind() {
             JsonKind::Array => {
@@ -165,6 +174,7 @@ impl Walk {
             }
             JsonKind::Object => {
                 for (name, value) in node.entries_raw() {
+                    due.saw(name, &self.edits);
                     let mark = out.len();
                     if self.visit(value, Some(name), wrap, env, out)? {
                         inside.replaced(value, mark, out);
@@ -179,22 +189,42 @@ impl Walk {
         if node.kind() == JsonKind::Array {
             return Ok(inside.edited);
         }
-        // What no edit has touched can be looked at where it stands.
         let mut edited = inside.edited;
-        let mut stale = edited;
-        if !stale {
-            env.set(self.slot, wrap(node));
-        }
-        env.set(self.key, key.map(wrap).unwrap_or_default());
-        for edit in &self.edits {
-            if std::mem::take(&mut stale) {
-                env.set(self.slot, produced(out, start));
+        let (mut changed, mut named) = (false, false);
+        for (place, edit) in self.edits.iter().enumerate() {
+            // An object that an edit has changed may have what it had not.
+            if !changed && edit.member.is_some() && !due.has(place) {
+                continue;
+            }
+            if !named {
+                // What no edit has touched can be looked at where it stands.
+                env.set(self.slot, if edited { produced(out, start) } else { wrap(node) });
+                env.set(self.key, key.map(wrap).unwrap_or_default());
+                named = true;
             }
             if edit.when.test(env) && edit.apply(self.slot, start, env, out)? {
-                (edited, stale) = (true, true);
+                (edited, changed, named) = (true, true, false);
             }
         }
         Ok(edited)
+    }
+}
+
+/// The edits whose members an object has: of the first 64, and all others.
+#[derive(Default)]
+struct Due(u64);
+
+impl Due {
+    /// Notes the name of a member.
+    fn saw(&mut self, name: Json<'_>, edits: &[Edit]) {
+        for (place, edit) in edits.iter().enumerate().take(64) {
+            let is_it = edit.member.as_ref().is_some_and(|member| name.is_name(member));
+            self.0 |= u64::from(is_it) << place;
+        }
+    }
+
+    fn has(&self, place: usize) -> bool {
+        place >= 64 || self.0 >> place & 1 == 1
     }
 }
 
@@ -234,30 +264,31 @@ impl Edit {
             values.push((name, template.value(env)?));
         }
         let also = self.drop_also.as_ref().map(|names| names.value(env).items()).unwrap_or_default();
-        let is_dropped = |name: &str| {
-            self.drop.iter().any(|dropped| dropped == name)
-                || also.iter().any(|dropped| dropped.as_str().as_deref() == Some(name))
+        let is_dropped = |name: Json<'_>| {
+            self.drop.iter().any(|dropped| name.is_str(dropped))
+                || also.iter().any(|dropped| dropped.as_str().is_some_and(|dropped| name.is_str(&dropped)))
         };
         let object = env.get(slot).clone();
         let Some(object) = object.json() else { return Ok(false) };
-        if values.is_empty() && !object.entries().any(|(name, _)| is_dropped(&name)) {
+        if values.is_empty() && !object.entries_raw().any(|(name, _)| is_dropped(name)) {
             return Ok(false);
         }
         out.truncate(start);
+        out.reserve(object.bytes().len());
         out.push(b'{');
         let mut items = Items::new(out);
-        for (name, value) in object.entries() {
-            if is_dropped(&name) {
+        for (name, value) in object.entries_raw() {
+            if is_dropped(name) {
                 continue;
             }
-            let replaced = values.iter().position(|(set, _)| **set == *name).map(|at| values.remove(at).1);
+            let replaced = values.iter().position(|(set, _)| name.is_str(set)).map(|at| values.remove(at).1);
             items.item(|out| {
-                json::write_str(out, &name);
+                out.extend_from_slice(name.bytes());
                 out.push(b':');
                 match replaced {
                     Some(value) => Ok(value.write_any(out)),
                     None => {
-                        out.extend_from_slice(value.raw().as_bytes());
+                        out.extend_from_slice(value.bytes());
                         Ok(true)
                     }
                 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Form, Template};
 use crate::language::scope::{Env, Slot};
 use crate::language::value::{Turns, Type, Val};
-use crate::text::json::Json;
-use crate::text::path::Path;
+use crate::text::json::{Json, Name, Traces};
+use crate::text::path::{Path, Segment};
 
 /// Room for a text, in bytes: most never need more.
 const USUAL_TEXT: usize = 64;
@@ -39,10 +39,50 @@ impl Source {
         match self {
             Source::Slot(slot, path) if path.is_root_only() => look(env.get(*slot)),
             Source::Slot(slot, path) => match env.get(*slot).json().filter(|_| path.is_single()) {
-                Some(node) => look(&path.walk(node).map_or(Val::Nothing, Val::Json)),
+                // In two arms, so that there is nothing to be let go in either.
+                Some(node) => match path.walk(node) {
+                    Some(found) => look(&Val::Json(found)),
+                    None => look(&Val::Nothing),
+                },
                 None => look(&env.get(*slot).select(path)),
             },
             Source::Known(value) => look(value),
+        }
+    }
+
+    /// Whether the value selected now, of a path that selects one, is this text. `needs`: what a document must have for
+    /// that.
+    pub(in crate::language) fn is_text(&self, env: &Env<'_>, text: &str, needs: &Traces) -> bool {
+        match self {
+            Source::Slot(slot, path) => {
+                let value = env.get(*slot);
+                value.may_have(needs)
+                    && match value {
+                        Val::Json(node) => path.follow(*node).is_some_and(|found| found.is_str(text)),
+                        value if path.is_root_only() => value.is_text(text),
+                        value => value.select(path).is_text(text),
+                    }
+            }
+            Source::Known(value) => value.is_text(text),
+        }
+    }
+
+    /// What a document must have if anything is to be selected in it.
+    pub(in crate::language) fn needs(&self) -> Traces {
+        match self {
+            Source::Slot(_, path) => *path.needs(),
+            Source::Known(_) => Traces::default(),
+        }
+    }
+
+    /// The member of a name's value that the path begins with.
+    pub(in crate::language) fn member(&self, of: Slot) -> Option<&Name> {
+        match self {
+            Source::Slot(slot, path) if *slot == of => match path.segments().first() {
+                Some(Segment::Name(name)) => Some(name),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -80,6 +120,16 @@ impl Source {
             Source::Slot(slot, path) => env.get(*slot).select_turns(path),
             Source::Known(value) => value.clone().turns(),
         }
+    }
+
+    /// What a name that stands there alone stands for now, where it is.
+    pub(in crate::language) fn bare_value<'e, 'a>(&self, env: &'e Env<'a>) -> &'e Val<'a> {
+        self.bare().map_or(&Val::Nothing, |slot| env.get(slot))
+    }
+
+    /// Whether it is a name that stands there alone.
+    pub(in crate::language) fn is_bare(&self) -> bool {
+        self.bare().is_some()
     }
 
     /// The slot of a name that stands there alone.

@@ -6,6 +6,20 @@ use super::{Num, Type, Val};
 use crate::text::json::JsonKind;
 
 impl Val<'_> {
+    /// Whether it is this text, or several values of which one is.
+    pub(in crate::language) fn is_text(&self, text: &str) -> bool {
+        match self {
+            Val::Json(node) => node.is_str(text),
+            Val::Own(doc, index) => doc.node(*index).is_str(text),
+            Val::Str(own) => **own == *text,
+            Val::Kept(own) => **own == *text,
+            Val::List(values) => values.iter().any(|value| value.is_text(text)),
+            Val::Nothing | Val::Made(_) | Val::Items(_) | Val::Num(_) | Val::Bool(_) | Val::Headers(_) => {
+                false
+            }
+        }
+    }
+
     /// Equality by value: numbers by size, objects whatever the order of their keys. Nothing equals nothing.
     pub fn equals(&self, other: &Val<'_>) -> bool {
         // The usual question: is this member of the input that word of the rules?
@@ -39,7 +53,7 @@ impl Val<'_> {
     pub fn has_item(&self, other: &Val<'_>) -> bool {
         match self {
             Val::Nothing => false,
-            Val::List(items) => items.iter().any(|item| item.equals(other)),
+            Val::List(items) | Val::Items(items) => items.iter().any(|item| item.equals(other)),
             Val::Made(made) if made.kind() == Type::List => made.has_item(other),
             Val::Json(node) if node.kind() == JsonKind::Array => {
                 node.items().any(|item| Val::Json(item).equals(other))

@@ -16,7 +16,7 @@ pub struct Made {
 }
 
 /// In a list of so many items a scalar is looked for one by one; a longer one is sorted first.
-const SHORT: usize = 16;
+pub const SHORT: usize = 16;
 
 impl Made {
     /// The same, read.

@@ -20,7 +20,7 @@ impl<'a> Val<'a> {
                 [Segment::Name(name)] => header(map, name).map_or(Val::Nothing, Val::Str),
                 _ => Val::Nothing,
             },
-            Val::List(_) => {
+            Val::List(_) | Val::Items(_) => {
                 // A list of selected nodes has no document of its own, so it is written out once.
                 let mut out = Vec::new();
                 self.write(&mut out);
@@ -57,6 +57,10 @@ impl<'a> Val<'a> {
                 let mut found = Vec::new();
                 path.select(*node, *node, &mut found);
                 Turns::nodes(found)
+            }
+            // One value alone needs no list around it.
+            Val::List(values) | Val::Items(values) if path.is_root_only() && values.len() == 1 => {
+                Turns::one(values.first().cloned().unwrap_or_default())
             }
             _ => self.select(path).turns(),
         }

@@ -24,6 +24,11 @@ impl<'a> Turns<'a> {
         Turns(Kind::Nodes(nodes.into_iter()))
     }
 
+    /// Over one value.
+    pub(super) fn one(value: Val<'a>) -> Turns<'a> {
+        Turns(Kind::One(value))
+    }
+
     /// Over values that stand one by one already.
     pub(in crate::language) fn values(values: Vec<Val<'a>>) -> Turns<'a> {
         Turns(Kind::Values(values.into_iter()))
@@ -35,7 +40,7 @@ impl<'a> Val<'a> {
     pub fn turns(self) -> Turns<'a> {
         Turns(match self {
             Val::Nothing => Kind::None,
-            Val::List(items) => Kind::Shared(items, 0),
+            Val::List(items) | Val::Items(items) => Kind::Shared(items, 0),
             Val::Json(node) if node.kind() == JsonKind::Array => Kind::Items(node.items()),
             Val::Made(made) if made.kind() == Type::List => return Val::Own(made.doc().clone(), 0).turns(),
             Val::Own(doc, index) if doc.node(index).kind() == JsonKind::Array => {

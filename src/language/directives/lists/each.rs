@@ -7,7 +7,7 @@ use crate::language::condition::Condition;
 use crate::language::needs::Needs;
 use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Template};
-use crate::language::value::{LookupKey, Turns, Val};
+use crate::language::value::{LookupKey, SHORT, Turns, Val, made};
 
 pub(super) struct For {
     pub over: Template,
@@ -21,6 +21,8 @@ pub(super) struct For {
     /// Whether items of one key are one turn wherever they stand, and not only beside each other.
     pub gathers: bool,
     pub emit: Vec<Template>,
+    /// Whether what it emits are selected values.
+    pub selects: bool,
 }
 
 /// How many values a loop has looked at, and how many of them were turns.
@@ -108,6 +110,7 @@ impl For {
     /// The values of the turns: what `$where` lets through, in groups if asked.
     fn turns<'a>(&self, env: &mut Env<'a>, values: Turns<'a>) -> Result<Vec<Val<'a>>, Fail> {
         let mut turns: Vec<Val<'a>> = Vec::new();
+        let mut beside = Beside::default();
         let mut groups = Groups::default();
         for (count, value) in values.enumerate() {
             env.set(self.item, value.clone());
@@ -117,29 +120,53 @@ impl For {
             }
             match &self.group {
                 None => turns.push(value),
-                Some(group) => groups.add(group.value(env)?, value, self.gathers),
+                Some(group) if self.gathers => groups.add(group.value(env)?, value),
+                Some(group) => beside.add(group.value(env)?, value, &mut turns),
             }
         }
+        beside.end(&mut turns);
         turns.extend(groups.groups.into_iter().map(|(_, members)| Val::List(members.into())));
         Ok(turns)
     }
 }
 
-/// Items of the same key, in the order of the first of each.
+/// Neighbours of the same key: those of the last one, so far.
+#[derive(Default)]
+struct Beside<'a> {
+    key: Val<'a>,
+    members: Vec<Val<'a>>,
+}
+
+impl<'a> Beside<'a> {
+    fn add(&mut self, key: Val<'a>, value: Val<'a>, turns: &mut Vec<Val<'a>>) {
+        if !self.key.equals(&key) {
+            self.end(turns);
+            self.key = key;
+        }
+        self.members.push(value);
+    }
+
+    fn end(&mut self, turns: &mut Vec<Val<'a>>) {
+        if !self.members.is_empty() {
+            turns.push(Val::List(self.members.drain(..).collect()));
+        }
+    }
+}
+
+/// Items of the same key wherever they stand, in the order of the first of each.
 #[derive(Default)]
 struct Groups<'a> {
     groups: Vec<(Val<'a>, Vec<Val<'a>>)>,
-    /// Where the group of a key is, if they are gathered.
+    /// Where the group of a key is.
     places: BTreeMap<LookupKey, usize>,
 }
 
 impl<'a> Groups<'a> {
-    fn add(&mut self, key: Val<'a>, value: Val<'a>, gathers: bool) {
+    fn add(&mut self, key: Val<'a>, value: Val<'a>) {
         let next = self.groups.len();
-        let found = match key.lookup_key().filter(|_| gathers) {
+        let found = match key.lookup_key() {
             Some(known) => Some(*self.places.entry(known).or_insert(next)),
-            None if gathers => self.groups.iter().position(|(other, _)| other.equals(&key)),
-            None => next.checked_sub(1).filter(|at| self.groups.get(*at).is_some_and(|it| it.0.equals(&key))),
+            None => self.groups.iter().position(|(other, _)| other.equals(&key)),
         };
         match found.and_then(|at| self.groups.get_mut(at)) {
             Some((_, members)) => members.push(value),
@@ -162,6 +189,24 @@ impl Op for For {
         self.run(env, &mut |template, env| template.items(env, items))
     }
 
+    fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        let mut out = Vec::new();
+        if !self.selects {
+            return Ok(if self.write(env, &mut out)? { made(out) } else { Val::Nothing });
+        }
+        let mut values = Vec::new();
+        self.gather(env, &mut values)?;
+        Ok(match values.len() {
+            0 => Val::Nothing,
+            1..=SHORT => Val::Items(values.into()),
+            // A long list is looked through better when it is read.
+            _ => {
+                Val::Items(values.into()).write(&mut out);
+                made(out)
+            }
+        })
+    }
+
     fn gather<'a>(&self, env: &mut Env<'a>, values: &mut Vec<Val<'a>>) -> Result<(), Fail> {
         self.run(env, &mut |template, env| template.gather(env, values))
     }
@@ -170,6 +215,10 @@ impl Op for For {
         let mut values = Vec::new();
         self.gather(env, &mut values)?;
         Ok(Turns::values(values))
+    }
+
+    fn selects(&self) -> bool {
+        self.selects
     }
 
     fn needs(&self) -> Needs {
