@@ -252,7 +252,7 @@ pub fn compile(c: &mut Compiler<'_>, node: &Node) -> Option<Matcher> {
             let mut parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
             if parts.len() == 1 { parts.pop() } else { Some(Matcher::All(parts)) }
         }
-        _ => Some(Matcher::Equals(c.constant(node))),
+        _ => Some(Matcher::Equals(number_once(c.constant(node)))),
     }
 }
 
@@ -314,10 +314,15 @@ pub fn string(c: &mut Compiler<'_>, node: &Node) -> Option<String> {
     }
 }
 
+/// A number of the rules, read once and not for each question.
+fn number_once(constant: Val<'static>) -> Val<'static> {
+    constant.as_num().map_or(constant, Val::Num)
+}
+
 fn operand(c: &mut Compiler<'_>, node: &Node) -> Option<Operand> {
     match &node.kind {
         Kind::String(text) if text.starts_with('$') => c.source(text, node.span).map(Operand::Selected),
-        Kind::String(_) | Kind::Number(_) => Some(Operand::Constant(c.constant(node))),
+        Kind::String(_) | Kind::Number(_) => Some(Operand::Constant(number_once(c.constant(node)))),
         _ => {
             c.error(
                 "bad-matcher",

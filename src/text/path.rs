@@ -258,7 +258,14 @@ fn visit<'a>(
                 None => return ControlFlow::Continue(()),
             },
             Segment::Children(selectors) => {
-                return children(selectors, at, root, &mut |child| visit(after, child, root, found));
+                let [Selector::Filter(filter)] = selectors.as_slice() else {
+                    return children(selectors, at, root, &mut |child| visit(after, child, root, found));
+                };
+                // What most paths that select several values have.
+                for child in at.children().filter(|child| filter.holds(*child, root)) {
+                    visit(after, child, root, found)?;
+                }
+                return ControlFlow::Continue(());
             }
             Segment::Descendants(selectors) => {
                 for parent in at.containers() {

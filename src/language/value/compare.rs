@@ -28,6 +28,7 @@ impl Val<'_> {
             (Val::Own(doc, index), Val::Str(text)) => return doc.node(*index).is_str(text),
             (Val::Kept(kept), Val::Str(text)) => return **kept == **text,
             (Val::Nothing, Val::Str(_)) => return false,
+            (Val::Json(one), Val::Json(two)) if one.kind() == JsonKind::String => return one == two,
             _ => {}
         }
         let (a, b) = (self.kind(), other.kind());
