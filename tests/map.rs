@@ -211,3 +211,19 @@ fn the_shipped_mapping_is_at_hand_everywhere() {
     let (code, _, err) = map(&folder, arguments, "{}");
     assert!(code == 1 && err.contains("with --request FILE"), "{err}");
 }
+
+#[test]
+fn a_mapping_that_is_not_there_says_which_ones_are() {
+    let folder = folder();
+    let meant = "did you mean `builtin:mappings/anthropic.messages--openai.chat.yaml`?";
+    for (given, said) in [
+        ("anthropic.messages--openai.chat", meant),
+        ("mappings/anthropic.messages--openai.chat.yaml", meant),
+        ("builtin:mappings/anthropic.message--openai.chat.yaml", meant),
+        ("nothing.yaml", "the program itself has builtin:mappings/anthropic.messages--openai.chat.yaml and "),
+    ] {
+        let (code, out, err) = map(&folder, &format!("--mapping {given} --request ask.json"), "");
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.starts_with(&format!("rulegate map: {given}: ")) && err.contains(said), "{err}");
+    }
+}

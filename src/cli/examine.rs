@@ -64,7 +64,11 @@ pub(super) fn examine(path: &Path) -> io::Result<Examined> {
 pub(super) fn readable(path: &Path) -> io::Result<()> {
     match Place::of(path) {
         Place::Disk(file) => std::fs::File::open(file).map(drop),
-        Place::Builtin(_) => Ok(()),
+        Place::Builtin(name) => {
+            let missing =
+                || io::Error::new(io::ErrorKind::NotFound, "there is no such file inside the program");
+            builtin::text(&name).map(drop).ok_or_else(missing)
+        }
     }
 }
 

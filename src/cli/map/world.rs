@@ -84,19 +84,21 @@ pub(super) struct Asked {
 impl World {
     /// Reads the mapping and the rules, and compiles what is needed of them.
     pub fn build(mapping: &Path, rules: &Path, provider: Option<&str>) -> Result<World, Problem> {
-        for path in [mapping, rules] {
-            readable(path).map_err(|error| Problem::Unusable(format!("{}: {error}", path.display())))?;
-        }
+        let unreadable = |path: &Path, error| format!("{}: {error}", path.display());
+        readable(mapping).map_err(|error| {
+            Problem::Unusable(format!("{}\n  = help: {}", unreadable(mapping, error), inside(mapping)))
+        })?;
+        readable(rules).map_err(|error| Problem::Unusable(unreadable(rules, error)))?;
         let (mut mapping, rules) = (here(mapping), here(rules));
-        let mut inside = None;
+        let mut overlaid = None;
         if let Place::Builtin(name) = Place::of(Path::new(&mapping))
             && let Some(text) = builtin::text(&name)
         {
             // Under a name on disk, since files there come before what is inside the program.
             mapping = format!("{INSIDE}/{name}");
-            inside = Some((PathBuf::from(&mapping), text));
+            overlaid = Some((PathBuf::from(&mapping), text));
         }
-        let files = Overlay { main: json!({ "include": [mapping, rules] }).to_string(), inside };
+        let files = Overlay { main: json!({ "include": [mapping, rules] }).to_string(), inside: overlaid };
         let loaded = load(&files, Path::new(MAIN), &|name| std::env::var(name).ok());
         let (mut sources, mut found) = (loaded.sources, Diagnostics::new());
         let name = Place::of(Path::new(MAIN)).beside(&mapping).shown();
@@ -276,6 +278,20 @@ fn here(path: &Path) -> String {
     match (folder, std::fs::canonicalize(path)) {
         (Ok(folder), Ok(whole)) => whole.strip_prefix(folder).unwrap_or(&whole).display().to_string(),
         _ => shown,
+    }
+}
+
+/// Which mapping of the program was meant instead of a file that is not there, or else which ones there are.
+fn inside(missing: &Path) -> String {
+    let files = || builtin::FILES.iter().map(|(name, _)| *name).filter(|name| name.starts_with("mappings/"));
+    let bare = |name: &'static str| name.trim_start_matches("mappings/").trim_end_matches(".yaml");
+    let given = missing.file_name().unwrap_or_default().to_string_lossy();
+    match did_you_mean(given.trim_end_matches(".yaml"), files().map(bare)) {
+        Some(name) => format!("did you mean `{}mappings/{name}.yaml`?", builtin::PREFIX),
+        None => {
+            let names: Vec<_> = files().map(|name| format!("{}{name}", builtin::PREFIX)).collect();
+            format!("the program itself has {}", names.join(" and "))
+        }
     }
 }
 
