@@ -110,7 +110,9 @@ impl Condition {
             Condition::Something(source) => source.look(env, |value| value.is_something()),
             Condition::Text(is) => is.test(env),
             Condition::State(source, state) => source.look(env, |value| state.holds(value)),
-            Condition::Match(source, matcher) if source.is_plural() && matcher.is_about_presence() => {
+            Condition::Match(source, matcher)
+                if source.is_plural() && matches!(**matcher, Matcher::Is(_)) =>
+            {
                 let found = match source.first(env) {
                     Val::Nothing => Val::Nothing,
                     node => Val::List(Arc::new([node])),

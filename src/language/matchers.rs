@@ -356,11 +356,6 @@ impl Matcher {
         }
     }
 
-    /// Whether it asks after types and states.
-    pub(super) fn is_about_presence(&self) -> bool {
-        matches!(self, Matcher::Is(_))
-    }
-
     /// Whether it looks at nothing but the value.
     pub(super) fn is_constant(&self) -> bool {
         match self {

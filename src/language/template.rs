@@ -34,8 +34,7 @@ pub(super) trait Op: Send + Sync {
 
     /// Gives its value without writing it, where that is cheaper.
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        let mut out = Vec::with_capacity(MADE);
-        Ok(if self.write(env, &mut out)? { made(out) } else { Val::Nothing })
+        written(self, env)
     }
 
     /// Adds what [`Op::items`] writes to `values`, without writing it where that is cheaper.
@@ -69,6 +68,12 @@ pub(super) trait Op: Send + Sync {
     fn keeps(&self, _: Slot) -> Option<Keeps> {
         None
     }
+}
+
+/// A directive's value, which is what it writes.
+pub(super) fn written<'a>(op: &(impl Op + ?Sized), env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+    let mut out = Vec::with_capacity(MADE);
+    Ok(if op.write(env, &mut out)? { made(out) } else { Val::Nothing })
 }
 
 /// A compiled template.

@@ -6,7 +6,7 @@ use super::number;
 use crate::language::condition::Condition;
 use crate::language::needs::Needs;
 use crate::language::scope::{Env, Slot};
-use crate::language::template::{Fail, Items, Op, Template};
+use crate::language::template::{Fail, Items, Op, Template, written};
 use crate::language::value::{LookupKey, SHORT, Turns, Val, made};
 
 pub(super) struct For {
@@ -190,9 +190,8 @@ impl Op for For {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
-        let mut out = Vec::new();
         if !self.selects {
-            return Ok(if self.write(env, &mut out)? { made(out) } else { Val::Nothing });
+            return written(self, env);
         }
         let mut values = Vec::new();
         self.gather(env, &mut values)?;
@@ -201,6 +200,7 @@ impl Op for For {
             1..=SHORT => Val::Items(values.into()),
             // A long list is looked through better when it is read.
             _ => {
+                let mut out = Vec::new();
                 Val::Items(values.into()).write(&mut out);
                 made(out)
             }
