@@ -32,6 +32,16 @@ run *ARGUMENTS:
 bench *ARGUMENTS:
     cargo bench --locked {{ARGUMENTS}}
 
+# Mixed traffic with every kind of trouble for so long (`10m`, `8h`); fails when a promise is broken
+soak TIME="10m":
+    cargo build --release --locked
+    RULEGATE_PROGRAM="$PWD/target/release/rulegate" RULEGATE_SOAK={{TIME}} cargo test --locked --test integration soak::mixed_traffic -- --ignored --nocapture
+
+# The figures of docs/reliability.md: reloads under streams, kill -9, shaky providers (RULEGATE_RELOADS, _KILLS, _REQUESTS)
+figures *FILTER:
+    cargo build --release --locked
+    RULEGATE_PROGRAM="$PWD/target/release/rulegate" cargo test --locked --test integration -- soak:: --skip mixed_traffic --ignored --nocapture --test-threads 1 {{FILTER}}
+
 # Licences, advisories and sources of the dependencies (needs cargo-deny)
 deny:
     cargo deny check

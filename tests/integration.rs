@@ -32,6 +32,7 @@ mod second_door;
 mod second_door_streams;
 mod server;
 mod shipped;
+mod soak;
 mod state;
 mod streams;
 mod switching;

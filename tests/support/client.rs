@@ -68,6 +68,11 @@ impl Client {
 
     /// Sends a request and returns when the head of its answer is there.
     pub async fn open(&self, method: &str, target: &str, body: &[u8]) -> Stream {
+        self.raw(&self.request(method, target, body), method).await
+    }
+
+    /// The bytes of a request.
+    pub fn request(&self, method: &str, target: &str, body: &[u8]) -> Vec<u8> {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if !self.has("host") {
             head.push_str(&format!("host: {}\r\n", self.address));
@@ -84,7 +89,7 @@ impl Client {
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(body);
-        self.raw(&bytes, method).await
+        bytes
     }
 
     /// Opens a streaming `POST`.
@@ -101,9 +106,13 @@ impl Client {
 
     /// A bare connection, for what no proper client would send.
     pub async fn connect(&self) -> Wire {
-        let stream =
-            within("the router accepts a connection", TcpStream::connect(self.address)).await.unwrap();
-        Wire { stream, buffer: Vec::new() }
+        self.try_connect().await.unwrap()
+    }
+
+    /// A connection, where the router may be gone.
+    pub async fn try_connect(&self) -> std::io::Result<Wire> {
+        let stream = within("the router accepts a connection", TcpStream::connect(self.address)).await?;
+        Ok(Wire { stream, buffer: Vec::new() })
     }
 
     fn has(&self, name: &str) -> bool {
@@ -158,6 +167,11 @@ impl Stream {
             let more = within(&format!("the answer says {text:?}"), self.more()).await;
             assert!(more, "the answer ended before {text:?}: {so_far}");
         }
+    }
+
+    /// Reads until there are so many bytes, or the end.
+    pub async fn read(&mut self, bytes: usize) {
+        while self.body.len() < bytes && within("the answer goes on", self.more()).await {}
     }
 
     /// Reads the rest.
@@ -230,12 +244,20 @@ impl Wire {
     }
 
     /// Reads the head of an answer. An answer to `HEAD` has no body.
-    pub async fn answer(mut self, bodiless: bool) -> Stream {
-        let status =
-            within("an answer begins", self.line()).await.expect("the router closed without an answer");
+    pub async fn answer(self, bodiless: bool) -> Stream {
+        self.try_answer(bodiless).await.expect("the router closed without an answer")
+    }
+
+    /// The same, where the router may be gone; `None` when the connection ends within the head.
+    pub async fn try_answer(mut self, bodiless: bool) -> Option<Stream> {
+        let status = within("an answer begins", self.line()).await?;
         let status: u16 = status.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
         let mut headers = Vec::new();
-        while let Some(line) = within("the head ends", self.line()).await.filter(|line| !line.is_empty()) {
+        loop {
+            let line = within("the head ends", self.line()).await?;
+            if line.is_empty() {
+                break;
+            }
             let (name, value) = line.split_once(':').expect("a header");
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
@@ -248,7 +270,7 @@ impl Wire {
         } else {
             Framing::UntilClose
         };
-        Stream { status, headers, wire: self, framing, body: Vec::new(), ended: None }
+        Some(Stream { status, headers, wire: self, framing, body: Vec::new(), ended: None })
     }
 
     /// Whether the other side has closed.

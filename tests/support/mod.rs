@@ -14,7 +14,7 @@ mod upstream;
 use std::future::Future;
 use std::time::Duration;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Wire};
 #[allow(unused_imports)]
 pub use document::{Block, Document, lay_out, tutorial};
 pub use folder::Folder;
@@ -25,7 +25,8 @@ pub use router::{Router, Settings, program};
 pub use serving::Serving;
 #[allow(unused_imports)]
 pub use time::Time;
-pub use upstream::Upstream;
+#[allow(unused_imports)]
+pub use upstream::{Received, Upstream};
 
 /// The longest that any single step of a test may take: longer than the cool downs of the tests' rules, so that a
 /// connection that a busy machine breaks is waited out. Only a failing test waits this long.

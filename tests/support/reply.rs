@@ -1,6 +1,7 @@
 //! What the fake upstream does with one request: a script of bytes, pauses and misbehaviour.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -47,6 +48,8 @@ pub(super) enum Act {
     Raw(Vec<u8>),
     /// Nothing until the test opens the gate.
     Stall(Gate),
+    /// Nothing for so long: for load that lasts. Tests wait at a gate instead.
+    Pause(Duration),
     /// The connection is reset (RST, not FIN).
     Reset,
     /// The connection is closed without an end of the body.
@@ -181,6 +184,12 @@ impl Reply {
     /// Sends nothing more until the gate opens.
     pub fn stall(mut self, gate: &Gate) -> Reply {
         self.acts.push(Act::Stall(gate.clone()));
+        self
+    }
+
+    /// Sends nothing for so long.
+    pub fn pause(mut self, time: Duration) -> Reply {
+        self.acts.push(Act::Pause(time));
         self
     }
 

@@ -141,8 +141,31 @@ impl Router {
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the process in the middle of whatever it does; its folder.
+    pub fn killed(mut self) -> Folder {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        std::mem::replace(&mut self.folder, Folder::new())
+    }
+
+    /// Asks the process to end and waits until it has; its folder.
+    pub async fn stopped(mut self) -> Folder {
+        self.signal("TERM");
+        self.ended().await;
+        std::mem::replace(&mut self.folder, Folder::new())
+    }
+
     /// Waits for the process to end; its exit code.
     pub async fn exited(mut self) -> Option<i32> {
+        self.ended().await
+    }
+
+    async fn ended(&mut self) -> Option<i32> {
         let mut tick = tokio::time::interval(std::time::Duration::from_millis(10));
         within("the process ends", async {
             loop {
@@ -163,9 +186,11 @@ impl Drop for Router {
     }
 }
 
-/// The program, to be run in a folder with an empty environment.
+/// The program, to be run in a folder with an empty environment: the one that was built with the tests, or the one that
+/// `RULEGATE_PROGRAM` names, such as an older or a faster one.
 pub fn program(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rulegate"));
+    let built = env!("CARGO_BIN_EXE_rulegate").into();
+    let mut command = Command::new(std::env::var_os("RULEGATE_PROGRAM").unwrap_or(built));
     command.current_dir(folder).env_clear();
     command
 }

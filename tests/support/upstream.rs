@@ -47,10 +47,14 @@ impl Received {
     }
 }
 
+/// Says what a request is answered with.
+type Choice = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
+
 #[derive(Default)]
 struct Script {
     queue: VecDeque<Reply>,
     always: Option<Reply>,
+    choice: Option<Choice>,
 }
 
 /// The fake provider. Dropping it closes its port and every connection.
@@ -76,6 +80,13 @@ impl Upstream {
     pub async fn always(reply: Reply) -> Upstream {
         let upstream = Upstream::start().await;
         upstream.afterwards(reply);
+        upstream
+    }
+
+    /// An upstream whose answer depends on the request. It remembers no request, so that it can answer for hours.
+    pub async fn choosing(choice: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Upstream {
+        let upstream = Upstream::start().await;
+        upstream.script.lock().unwrap().choice = Some(Arc::new(choice));
         upstream
     }
 
@@ -151,10 +162,14 @@ async fn connection(stream: TcpStream, script: Arc<Mutex<Script>>, log: Log) {
     let mut reader = Reader { read, buffer: Vec::new() };
     while let Some((mut request, gone)) = reader.request().await {
         request.gone = gone.subscribe();
-        log.send_modify(|all| all.push(request));
-        let reply = {
-            let mut script = script.lock().unwrap();
-            script.queue.pop_front().or_else(|| script.always.clone())
+        let choice = script.lock().unwrap().choice.clone();
+        let reply = match choice {
+            Some(choice) => Some(choice(&request)),
+            None => {
+                log.send_modify(|all| all.push(request));
+                let mut script = script.lock().unwrap();
+                script.queue.pop_front().or_else(|| script.always.clone())
+            }
         };
         let reply = reply.unwrap_or_else(|| Reply::json(500, r#"{"error":{"message":"not scripted"}}"#));
         let finished = tokio::select! {
@@ -204,6 +219,10 @@ async fn perform(reply: &Reply, write: &mut OwnedWriteHalf) -> After {
             Act::Drip(bytes) => drip(bytes, chunked, write).await,
             Act::Stall(gate) => {
                 gate.pass().await;
+                Ok(())
+            }
+            Act::Pause(time) => {
+                tokio::time::sleep(*time).await;
                 Ok(())
             }
             Act::Reset => return After::Reset,
