@@ -19,6 +19,7 @@ mod failover;
 mod interleavings;
 mod keys;
 mod language_page;
+mod log_output;
 mod map;
 mod new_provider;
 mod patience;

@@ -20,7 +20,7 @@ const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Add
 
 /// Plays the demo until a signal ends it.
 pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
-    log::start(arguments.log);
+    let log = log::start(arguments.log);
     let reset = reset(SystemTime::now());
     let Some(script) = Script::read(reset) else {
         complain!("rulegate demo: its data file is broken; please report it");
@@ -45,6 +45,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
     options.listen = Some(arguments.listen.unwrap_or_else(free_address).to_string());
     options.variables = Arc::new(move |name| variables.get(name).cloned());
     options.follow = false;
+    options.log = log.writer();
     options.state = Some("off".to_owned());
     run::serve(options, |address| introduce(&script, &introduced, reset, address))
 }

@@ -10,7 +10,7 @@ use crate::proof::rule_tests;
 
 /// Runs the router until it is told to stop.
 pub(super) fn run(arguments: &RunArguments) -> Outcome {
-    log::start(arguments.log);
+    let log = log::start(arguments.log);
     let variable = std::env::var_os("RULEGATE_RULES").filter(|path| !path.is_empty()).map(PathBuf::from);
     let rules = arguments.rules.clone().or(variable).unwrap_or_else(usual);
     if let Err(error) = readable(&rules) {
@@ -20,6 +20,7 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     let mut options = Options::new(&rules);
     let state = std::env::var("RULEGATE_STATE").ok().filter(|path| !path.is_empty());
     options.state = arguments.state.clone().or(state);
+    options.log = log.writer();
     options.listen = arguments.listen.map(|address| address.to_string());
     tracing::info!("the rules are {}", rules.display());
     serve(options, |_| ())
@@ -35,14 +36,18 @@ pub(super) fn serve(mut options: Options, started: impl FnOnce(std::net::SocketA
             return Outcome::Wrong;
         }
     };
+    let log = options.log.clone();
     let running = match runtime.block_on(edge::serve(options)) {
         Ok(running) => running,
-        Err(StartError::Rules(text)) => {
-            complain!("{}\n\nrulegate: these rules are not run", text.trim_end());
-            return Outcome::Wrong;
-        }
         Err(error) => {
-            complain!("rulegate: {error}");
+            // What was logged before comes before.
+            let _ = log.map(|log| log.flush(log::LAST_LINES));
+            match error {
+                StartError::Rules(text) => {
+                    complain!("{}\n\nrulegate: these rules are not run", text.trim_end());
+                }
+                error => complain!("rulegate: {error}"),
+            }
             return Outcome::Wrong;
         }
     };

@@ -21,6 +21,7 @@ pub mod attempt;
 pub mod body;
 pub mod clock;
 pub mod decisions;
+pub mod log_writer;
 pub mod metrics;
 pub mod probes;
 pub mod proxy;
@@ -38,5 +39,6 @@ pub mod upstream;
 
 mod start;
 
+pub use log_writer::LogWriter;
 pub use reload::rules::{Proof, Variables};
 pub use start::{Options, Running, StartError, serve};

@@ -11,6 +11,7 @@ use super::attempt::{self, Rest};
 use super::body::ReplyBody;
 use super::clock::{self, Clock};
 use super::decisions::Decisions;
+use super::log_writer::LogWriter;
 use super::metrics::Metrics;
 use super::stores::Stores;
 use super::telemetry::{self, OneLine};
@@ -47,6 +48,8 @@ pub struct World {
     pub upstream: Upstream,
     /// The time.
     pub clock: Clock,
+    /// What writes the log, if that is this program's affair.
+    pub log: Option<LogWriter>,
 }
 
 /// Answers one request by the rules of `engine`. Dropping the future, or the answer's body, ends the call to

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::access::Access;
 use super::clock::Clock;
+use super::log_writer::LogWriter;
 use super::probes;
 use super::proxy::World;
 use super::reload::rules::{Checked, Proof, Source, Variables, read};
@@ -39,6 +40,8 @@ pub struct Options {
     pub patience: Patience,
     /// The file for what is known of providers, or `off`, instead of what the rules say.
     pub state: Option<String>,
+    /// What writes the log, for the count of lines that were lost.
+    pub log: Option<LogWriter>,
     /// Whether to watch the rules' files. If not, they are read again only when somebody asks for it.
     pub follow: bool,
 }
@@ -54,6 +57,7 @@ impl Options {
             clock: Clock::Wall,
             patience: Patience::default(),
             state: None,
+            log: None,
             follow: true,
         }
     }
@@ -120,7 +124,8 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     let state = Arc::new(Keeper::new(&path, options.state, &ready.engine));
     let keeper = state.clone();
     let known = blocking(move || keeper.read()).await?;
-    let world = Arc::new(World { clock: options.clock, stores: Stores::with(known), ..World::default() });
+    let (clock, stores) = (options.clock, Stores::with(known));
+    let world = Arc::new(World { clock, stores, log: options.log, ..World::default() });
     let (handle, wishes) = reload::channel();
     let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
     // Before anybody is told that the router runs, and may send the signal.

@@ -1,7 +1,7 @@
 //! The log: one line per thing that happened, with its reason. No prompt and no key is ever in it.
 //!
 //! INFO is normal work, recoveries and reloads; WARN a provider that another had to stand in for; ERROR a
-//! request that no provider answered. DEBUG adds each attempt and each rule's verdict.
+//! request that no provider answered, and lines that the log itself lost. DEBUG adds each attempt and each rule's verdict.
 
 use std::fmt::{self, Display, Write};
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{ReplyBody, error, json_answer};
 use crate::edge::decisions::Wanted;
+use crate::edge::log_writer::LogWriter;
 use crate::edge::metrics::{self, Gauge, Hits};
 use crate::edge::reload::rules::Ready;
 use crate::edge::router::Router;
@@ -147,7 +148,8 @@ pub(super) fn metrics(router: &Router, ready: &Ready) -> Response<ReplyBody> {
             values: vec![(Vec::new(), last.at as f64 / 1000.0)],
         },
     ];
-    let mut response = Response::new(ReplyBody::whole(metrics::page(&world.metrics, &gauges)));
+    let lost = world.log.as_ref().map_or(0, LogWriter::lost);
+    let mut response = Response::new(ReplyBody::whole(metrics::page(&world.metrics, lost, &gauges)));
     response.headers_mut().insert(CONTENT_TYPE, EXPOSITION);
     response
 }

@@ -14,8 +14,8 @@ pub struct Gauge<'a> {
     pub values: Vec<(Vec<(&'static str, &'a str)>, f64)>,
 }
 
-/// All counters, and these gauges.
-pub fn page(metrics: &Metrics, gauges: &[Gauge<'_>]) -> String {
+/// All counters, how many lines the log has lost, and these gauges.
+pub fn page(metrics: &Metrics, lost_lines: u64, gauges: &[Gauge<'_>]) -> String {
     let counts = metrics.counts();
     let mut out = String::new();
     for (family, values) in FAMILIES.iter().zip(&counts.values) {
@@ -25,6 +25,9 @@ pub fn page(metrics: &Metrics, gauges: &[Gauge<'_>]) -> String {
             line(&mut out, family.name, &labels, *value as f64);
         }
     }
+    let name = "rulegate_log_lines_lost_total";
+    head(&mut out, name, "Lines of the log that could not be written, or not fast enough.", "counter");
+    line(&mut out, name, &[], lost_lines as f64);
     head(&mut out, "rulegate_requests_running", "Requests and streams under way.", "gauge");
     line(&mut out, "rulegate_requests_running", &[], counts.running as f64);
     let name = "rulegate_rule_last_hit_timestamp_seconds";

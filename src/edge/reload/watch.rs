@@ -10,11 +10,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -30,6 +30,8 @@ const RESTLESS: Duration = Duration::from_secs(2);
 /// Watches a set of files.
 pub struct FileWatch {
     signs: Arc<Notify>,
+    /// The names of what is watched: an event that names nothing of it is nobody's concern.
+    concerns: Arc<RwLock<HashSet<OsString>>>,
     /// `None` where the system has no more watches to give: the poll is enough.
     events: Option<RecommendedWatcher>,
     folders: HashSet<PathBuf>,
@@ -43,12 +45,12 @@ pub struct FileWatch {
 impl FileWatch {
     /// Watches nothing yet.
     pub fn new() -> Self {
-        let signs = Arc::new(Notify::new());
+        let (signs, concerns) = (Arc::new(Notify::new()), Arc::new(RwLock::default()));
         let events = notify::recommended_watcher({
-            let signs = signs.clone();
+            let (signs, concerns) = (signs.clone(), concerns.clone());
             move |event: notify::Result<notify::Event>| {
-                // Reading is an event too, and the reading done here must not cause the next.
-                if event.map_or(true, |event| !is_reading(event.kind) && !is_own(&event.paths)) {
+                let concerns = concerns.read().unwrap_or_else(PoisonError::into_inner);
+                if event.map_or(true, |event| is_sign(&event, &concerns)) {
                     signs.notify_one();
                 }
             }
@@ -57,7 +59,7 @@ impl FileWatch {
             tracing::warn!("files are read every {} s instead of being watched: {error}", POLL.as_secs());
         }
         let (folders, files, names) = (HashSet::new(), Vec::new(), Vec::new());
-        Self { signs, events: events.ok(), folders, files, names, poll: POLL }
+        Self { signs, concerns, events: events.ok(), folders, files, names, poll: POLL }
     }
 
     /// Watches these files from now on, and waits for another content than they were read with. True if some are
@@ -69,17 +71,13 @@ impl FileWatch {
         if are_same {
             return false;
         }
-        let folders: HashSet<PathBuf> = files.iter().flat_map(|file| folders_of(&file.path)).collect();
-        if let Some(watcher) = &mut self.events {
-            for old in self.folders.difference(&folders) {
-                let _ = watcher.unwatch(old);
-            }
-            // A folder that was replaced has lost its watch, so all are watched anew. One that cannot be
-            // watched is left to the poll.
-            self.folders = folders
-                .into_iter()
-                .filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok())
-                .collect();
+        let paths = files.iter().map(|file| file.path.clone()).collect();
+        let (watcher, folders) = (self.events.take(), std::mem::take(&mut self.folders));
+        let concerns = self.concerns.clone();
+        // A folder on a disk that hangs must hold up nothing else.
+        let watched = tokio::task::spawn_blocking(move || watch(paths, watcher, &folders, &concerns)).await;
+        if let Ok((watcher, folders)) = watched {
+            (self.events, self.folders) = (watcher, folders);
         }
         self.mark().await;
         true
@@ -134,14 +132,55 @@ impl Default for FileWatch {
     }
 }
 
-fn is_reading(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
+/// Watches the folders of these files instead of the `old` ones; the watcher, and what it watches now.
+fn watch(
+    files: Vec<PathBuf>,
+    mut watcher: Option<RecommendedWatcher>,
+    old: &HashSet<PathBuf>,
+    concerns: &RwLock<HashSet<OsString>>,
+) -> (Option<RecommendedWatcher>, HashSet<PathBuf>) {
+    let folders: HashSet<PathBuf> = files.iter().flat_map(|file| folders_of(file)).collect();
+    let names = files.iter().flat_map(|file| names_of(file));
+    let names = names.chain(folders.iter().filter_map(|folder| folder.file_name().map(OsStr::to_owned)));
+    *concerns.write().unwrap_or_else(PoisonError::into_inner) = names.collect();
+    let Some(watching) = &mut watcher else { return (None, folders) };
+    for gone in old.difference(&folders) {
+        let _ = watching.unwatch(gone);
+    }
+    // A folder that was replaced has lost its watch, so all are watched anew. One that cannot be watched is left
+    // to the poll.
+    let is_watched = |folder: &PathBuf| watching.watch(folder, RecursiveMode::NonRecursive).is_ok();
+    let folders = folders.into_iter().filter(is_watched).collect();
+    (watcher, folders)
 }
 
-/// Are these the router's own doing: the state that it keeps beside the rules?
-fn is_own(paths: &[PathBuf]) -> bool {
-    let is_state = |path: &PathBuf| path.to_string_lossy().contains(".state.json");
-    !paths.is_empty() && paths.iter().all(is_state)
+/// Whether files may have changed. A log that is written beside them, or the router's own state, is asked for by name only,
+/// at the cost of a few compares for each line.
+fn is_sign(event: &Event, concerns: &HashSet<OsString>) -> bool {
+    let is_writing = match event.kind {
+        // Reading is an event too, and the reading done here must not cause the next.
+        EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write) => return false,
+        EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_)) => true,
+        _ => false,
+    };
+    let is_concern = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        // What leads to a file under another name is a link or a folder, and no content of it is written.
+        concerns.contains(name) || is_yaml(name) || (!is_writing && leads_elsewhere(path))
+    };
+    event.paths.is_empty() || event.paths.iter().any(is_concern)
+}
+
+/// Whether there is a link or a folder.
+fn leads_elsewhere(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+/// What a file is called where it is named, and where it really lies.
+fn names_of(file: &Path) -> impl Iterator<Item = OsString> {
+    let real = fs::canonicalize(file).ok();
+    let names = [Some(file), real.as_deref()].map(|path| path.and_then(Path::file_name).map(OsStr::to_owned));
+    names.into_iter().flatten()
 }
 
 /// The folder that a file is named in, and the one that it really lies in.

@@ -125,3 +125,34 @@ async fn a_save_that_was_taken_back_after_the_rules_were_read_is_noticed() {
     watch.follow(&two).await;
     notices(&mut watch).await;
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_written_beside_the_rules_wakes_nobody() {
+    use notify::event::{CreateKind, DataChange, RenameMode};
+    let folder = Folder::new("concerns");
+    let concerns: HashSet<OsString> = ["rules.yaml", "tokens.txt"].map(OsString::from).into();
+    let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+    let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
+    let renamed = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+    let made = EventKind::Create(CreateKind::File);
+    let is_sign =
+        |kind: EventKind, name: &str| is_sign(&Event::new(kind).add_path(folder.file(name)), &concerns);
+    folder.write("router.log", "");
+    folder.write("rules.state.json", "");
+    for kind in [written, closed, renamed, made] {
+        for name in ["router.log", "rules.state.json", "rules.state.json.new"] {
+            assert!(!is_sign(kind, name), "{kind:?} {name}");
+        }
+        for name in ["rules.yaml", "tokens.txt", "another.yml"] {
+            assert!(is_sign(kind, name), "{kind:?} {name}");
+        }
+    }
+    assert!(!is_sign(read, "rules.yaml"));
+    // What other names lead through: a link that is swapped, a folder that is replaced.
+    std::os::unix::fs::symlink("..v1", folder.file("..data")).unwrap();
+    fs::create_dir(folder.file("..v1")).unwrap();
+    assert!(is_sign(renamed, "..data") && is_sign(made, "..v1"));
+    assert!(super::is_sign(&Event::new(EventKind::Other), &concerns), "events were missed");
+}
