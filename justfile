@@ -32,6 +32,13 @@ run *ARGUMENTS:
 bench *ARGUMENTS:
     cargo bench --locked {{ARGUMENTS}}
 
+# Look for inputs that break a target's promise, until stopped: json, sse, path, yaml, rules, state or exchange. With
+# libFuzzer, on stable Rust (needs g++; installs cargo-fuzz); `cargo test fuzz::` tries the corpus and what chance makes of it
+fuzz TARGET *ARGUMENTS:
+    command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+    mkdir -p target/fuzz/{{TARGET}}
+    cargo fuzz run --sanitizer none {{TARGET}} target/fuzz/{{TARGET}} fuzz/corpus/{{TARGET}} -- -max_len=8192 -timeout=10 {{ARGUMENTS}}
+
 # Mixed traffic with every kind of trouble for so long (`10m`, `8h`); fails when a promise is broken
 soak TIME="10m":
     cargo build --release --locked

@@ -16,6 +16,7 @@ mod edge_requests;
 mod errors_page;
 mod explain;
 mod failover;
+mod fuzz;
 mod interleavings;
 mod keys;
 mod language_page;
