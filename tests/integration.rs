@@ -27,6 +27,7 @@ mod patience;
 mod program;
 mod recorded_bodies;
 mod recordings;
+mod reliability_page;
 mod reload;
 mod resuming;
 mod rules;

@@ -277,7 +277,10 @@ fn commands_in_the_documents_exist() {
                 .or_else(|| line.split_once("cargo run --release --").map(|(_, rest)| rest));
             let known = match (own, line.strip_prefix("just ")) {
                 (Some(rest), _) => rulegate::cli::accepts(rest.split_whitespace()),
-                (_, Some(recipe)) => justfile.lines().any(|line| line.starts_with(recipe)),
+                (_, Some(recipe)) => {
+                    let name = recipe.split(' ').next().unwrap_or_default();
+                    justfile.lines().any(|line| line.split([' ', ':']).next() == Some(name))
+                }
                 _ => true,
             };
             if !known {
