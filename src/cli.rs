@@ -3,6 +3,7 @@
 #[macro_use]
 mod out;
 
+mod ask;
 mod check;
 mod clear;
 mod demo;
@@ -21,6 +22,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use ask::{Place, TlsArguments};
 
 /// The end of `rulegate --help`.
 const EXAMPLES: &str = "\
@@ -130,6 +133,7 @@ const HEALTH_EXAMPLES: &str = "\
 Examples:
   rulegate health                        asks $RULEGATE_LISTEN, else 127.0.0.1:8000
   rulegate health 127.0.0.1:9000
+  rulegate health https://router.example:8443 --ca ca.pem   a router that speaks TLS
 
 Exit codes: 0 the router answers; 1 it does not.";
 
@@ -154,9 +158,11 @@ struct RunArguments {
 struct ClearArguments {
     /// The provider
     name: String,
-    /// Where the router listens
+    /// Where the router listens: HOST:PORT, or an http:// or https:// address
     #[arg(value_name = "ADDR")]
-    address: Option<SocketAddr>,
+    address: Option<Place>,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 #[derive(Args, Debug)]
@@ -185,9 +191,11 @@ struct InitArguments {
 
 #[derive(Args, Debug)]
 struct HealthArguments {
-    /// Where the router listens
+    /// Where the router listens: HOST:PORT, or an http:// or https:// address
     #[arg(value_name = "ADDR")]
-    address: Option<SocketAddr>,
+    address: Option<Place>,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 /// How much the log says.

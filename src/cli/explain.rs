@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Outcome;
+use super::ask::TlsArguments;
 use super::examine::{examine, several, usual};
 use super::style::Style;
 use crate::engine::failure::FailureKind;
@@ -46,6 +47,8 @@ pub(super) struct ExplainArguments {
     /// The router that is asked for it
     #[arg(long, value_name = "URL", requires = "id", default_value = "http://127.0.0.1:8000")]
     url: String,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// A decision that was saved, as JSON; `-` is the standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["order", "provider"])]
     decision: Option<PathBuf>,
@@ -104,7 +107,9 @@ enum Problem {
 /// Explains.
 pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
     let done = match (&arguments.id, &arguments.decision) {
-        (Some(id), _) => record::fetch(&arguments.url, id).and_then(|text| past(arguments, &text)),
+        (Some(id), _) => {
+            record::fetch(&arguments.url, &arguments.tls, id).and_then(|text| past(arguments, &text))
+        }
         (_, Some(file)) => input(file).and_then(|text| past(arguments, &String::from_utf8_lossy(&text))),
         _ => by_rules(arguments),
     };

@@ -1,11 +1,12 @@
 //! `rulegate run`: starts the router, and stops it gently when asked to.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::examine::{readable, usual};
 use super::{Outcome, RunArguments, log};
-use crate::edge::{self, Options, StartError, stop};
+use crate::edge::{self, Options, StartError, Stopped, descriptors, telemetry};
 use crate::proof::rule_tests;
 
 /// Runs the router until it is told to stop.
@@ -27,8 +28,10 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
 }
 
 /// Starts a router, calls `started` with where it listens, and serves until a signal says that it is enough.
-pub(super) fn serve(mut options: Options, started: impl FnOnce(std::net::SocketAddr)) -> Outcome {
+pub(super) fn serve(mut options: Options, started: impl FnOnce(SocketAddr)) -> Outcome {
+    telemetry::quiet_panics();
     options.proof = Some(Arc::new(rule_tests::prove));
+    options.descriptors = descriptors::raise();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -37,28 +40,26 @@ pub(super) fn serve(mut options: Options, started: impl FnOnce(std::net::SocketA
         }
     };
     let log = options.log.clone();
-    let running = match runtime.block_on(edge::serve(options)) {
-        Ok(running) => running,
-        Err(error) => {
-            // What was logged before comes before.
-            let _ = log.map(|log| log.flush(log::LAST_LINES));
-            match error {
-                StartError::Rules(text) => {
-                    complain!("{}\n\nrulegate: these rules are not run", text.trim_end());
-                }
-                error => complain!("rulegate: {error}"),
-            }
-            return Outcome::Wrong;
-        }
-    };
-    started(running.local_addr());
-    runtime.block_on(stop::wanted());
-    tracing::info!("stopping: streams under way may end, a second signal ends them");
-    let cut = runtime.block_on(stop::unless_wanted(running.shutdown()));
-    match cut {
-        Some(0) => tracing::info!("stopped"),
-        Some(cut) => tracing::warn!("stopped; {cut} connections had to be cut"),
-        None => tracing::warn!("stopped at once"),
+    let outcome = runtime.block_on(edge::until_stopped(options, started));
+    // A file that does not end, or a disk that does not answer, keeps nobody waiting.
+    runtime.shutdown_background();
+    // What was logged before comes before.
+    if let (Err(_) | Ok(Stopped::Failed), Some(log)) = (&outcome, &log) {
+        log.flush(log::LAST_LINES);
     }
-    Outcome::Well
+    match outcome {
+        Ok(Stopped::Asked) => Outcome::Well,
+        Ok(Stopped::Failed) => {
+            complain!("rulegate: the router failed");
+            Outcome::Wrong
+        }
+        Err(StartError::Rules(text)) => {
+            complain!("{}\n\nrulegate: these rules are not run", text.trim_end());
+            Outcome::Wrong
+        }
+        Err(error) => {
+            complain!("rulegate: {error}");
+            Outcome::Wrong
+        }
+    }
 }

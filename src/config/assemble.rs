@@ -24,6 +24,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
     let mut rules = Rules {
         span: start,
         listen: Spanned { value: "127.0.0.1:8000".into(), span: start },
+        tls: None,
         models: Vec::new(),
         providers: Table::default(),
         routes: Vec::new(),
@@ -56,6 +57,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         decisions = decisions.or(part.decisions);
         recovery = recovery.or(part.recovery);
         rules.state = rules.state.or(part.state);
+        rules.tls = rules.tls.or(part.tls);
         rules.spread = rules.spread.or(part.spread);
         timeouts = match (timeouts, part.timeouts) {
             (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),

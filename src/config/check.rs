@@ -4,12 +4,14 @@
 mod access;
 mod failover;
 mod health;
+mod limits;
 mod names;
 mod parameters;
 mod protocols;
 mod providers;
 mod routes;
 mod rule_tests;
+mod tls;
 
 use std::collections::HashMap;
 
@@ -21,6 +23,8 @@ use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     let mut found = Diagnostics::new();
     access::check(rules, &mut found);
+    limits::check(rules, &mut found);
+    tls::check(rules, &mut found);
     protocols::check(rules, &mut found);
     providers::check(rules, &mut found);
     routes::check(rules, &mut found);

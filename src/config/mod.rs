@@ -12,5 +12,6 @@ pub mod record;
 pub mod schema;
 pub mod secrets;
 pub mod substitute;
+pub mod tls;
 pub mod values;
 pub mod variables;

@@ -13,6 +13,7 @@ mod repair;
 mod route;
 mod rule_test;
 mod rules;
+mod tls;
 mod when;
 
 pub use super::values::{ByteSize, Pattern, Percent, Several, Spanned, Table};
@@ -30,4 +31,5 @@ pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
 pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile, Timeouts};
+pub use tls::{ClientCertificate, ListenTls};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

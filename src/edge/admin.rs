@@ -17,12 +17,14 @@ use super::reload::rules::Ready;
 use super::router::{Router, options};
 use super::telemetry::OneLine;
 use crate::engine::{Engine, KeySource};
+use crate::text::visible::visible_json;
 
 /// What there is under `/-/`.
 const OWN_PATHS: &str = "there are /-/reload and /-/providers/NAME/clear (POST), and with GET /-/config, /-/decisions, /-/decisions/ID, /-/rules and /-/metrics";
 /// The most that an admin request says, in bytes.
 const MOST: u64 = 64 << 10;
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an admin request's body may take.
+const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// A path that no rule can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +86,8 @@ pub async fn answer(
     if path != Path::Health
         && let Err(denied) = ready.access.admin(request.uri(), request.headers())
     {
-        tracing::warn!("{} {} was refused: {}", request.method(), request.uri().path(), denied.message);
+        let asked = format!("{} {}", request.method(), request.uri().path());
+        tracing::warn!("refused: {}: {}", denied.message, OneLine(asked));
         let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
         return error(status, denied.message);
     }
@@ -226,7 +229,7 @@ fn error_page(status: StatusCode, text: &str) -> Value {
 }
 
 fn json_answer(status: StatusCode, page: &Value) -> Response<ReplyBody> {
-    let mut text = page.to_string();
+    let mut text = visible_json(page.to_string());
     text.push('\n');
     let mut response = Response::new(ReplyBody::whole(text));
     *response.status_mut() = status;

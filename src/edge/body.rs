@@ -16,6 +16,9 @@ use http_body::{Body, Frame, SizeHint};
 /// Chunks of a streaming answer. An error cuts the connection, so that the client cannot take a cut
 /// answer for a whole one.
 pub type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+/// Words the error with which an answer ends that the router itself broke, in the client's protocol. Empty where the
+/// protocol has none.
+pub type LastWords = Box<dyn FnOnce() -> Bytes + Send>;
 
 /// The body of an answer.
 pub enum ReplyBody {
@@ -24,7 +27,9 @@ pub enum ReplyBody {
     /// All bytes at once; the length is told to the client.
     Whole(Bytes),
     /// Chunks as they come; each is written as soon as the client can take it.
-    Stream(Chunks),
+    Stream(Chunks, Option<LastWords>),
+    /// What a stream ends with that the router broke; nothing: it is cut off.
+    Broken(Bytes),
 }
 
 impl ReplyBody {
@@ -34,12 +39,25 @@ impl ReplyBody {
         if bytes.is_empty() { Self::Empty } else { Self::Whole(bytes) }
     }
 
+    /// An answer that comes by and by. If making it panics, it ends with `last_words`, and never as if it were whole.
+    pub fn stream(chunks: Chunks, last_words: impl FnOnce() -> Bytes + Send + 'static) -> Self {
+        Self::Stream(chunks, Some(Box::new(last_words)))
+    }
+
+    /// The next `size` bytes, if all bytes are known and there are more than that.
+    pub fn piece(&mut self, size: usize) -> Option<Bytes> {
+        match self {
+            Self::Whole(bytes) if bytes.len() > size => Some(bytes.split_to(size)),
+            _ => None,
+        }
+    }
+
     /// Number of bytes, if it is known.
     pub fn len(&self) -> Option<u64> {
         match self {
             Self::Empty => Some(0),
             Self::Whole(bytes) => Some(bytes.len() as u64),
-            Self::Stream(_) => None,
+            Self::Stream(..) | Self::Broken(_) => None,
         }
     }
 
@@ -64,15 +82,26 @@ impl Body for ReplyBody {
                 *self = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::Stream(chunks) => {
+            Self::Broken(last) if last.is_empty() => {
+                *self = Self::Empty;
+                Poll::Ready(Some(Err(io::Error::other("an internal error broke this answer off"))))
+            }
+            Self::Broken(last) => {
+                let last = std::mem::take(last);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(last))))
+            }
+            Self::Stream(chunks, last_words) => {
                 // On HTTP/2 a panic here would end every request of the connection, not only this one.
-                let polled = catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(cx)));
-                polled.map(|ready| ready.map(|chunk| chunk.map(|c| c.map(Frame::data)))).unwrap_or_else(
-                    |_| {
-                        *self = Self::Empty;
-                        Poll::Ready(Some(Err(io::Error::other("a bug stopped this answer"))))
-                    },
-                )
+                if let Ok(polled) = catch_unwind(AssertUnwindSafe(|| chunks.as_mut().poll_next(cx))) {
+                    return polled.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)));
+                }
+                let word = last_words.take();
+                let last = catch_unwind(AssertUnwindSafe(|| word.map_or_else(Bytes::new, |word| word())));
+                // What the broken stream holds may be as it should not be, and dropping that may panic, too.
+                let broken = std::mem::replace(&mut *self, Self::Broken(last.unwrap_or_default()));
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+                self.poll_frame(cx)
             }
         }
     }

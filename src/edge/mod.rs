@@ -21,8 +21,10 @@ pub mod attempt;
 pub mod body;
 pub mod clock;
 pub mod decisions;
+pub mod descriptors;
 pub mod log_writer;
 pub mod metrics;
+pub mod pace;
 pub mod probes;
 pub mod proxy;
 pub mod reload;
@@ -32,13 +34,15 @@ pub mod server;
 pub mod stall;
 pub mod state;
 pub mod stop;
+pub mod stopping;
 pub mod stores;
 pub mod telemetry;
 pub mod timers;
+mod tls;
 pub mod upstream;
 
 mod start;
 
 pub use log_writer::LogWriter;
 pub use reload::rules::{Proof, Variables};
-pub use start::{Options, Running, StartError, serve};
+pub use start::{Options, Running, StartError, Stopped, serve, until_stopped};

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::proxy;
 use super::router::Router;
+use super::server::caught;
 use crate::engine::{Engine, Ms};
 
 /// Follows the schedules of the rules in force until it is dropped.
@@ -53,7 +54,8 @@ async fn follow_one(router: Arc<Router>, engine: Arc<Engine>, place: usize) {
         if probe.is_wanted(&engine, &world.stores.health(), now) {
             let name = engine.providers.get(probe.provider).map(|provider| provider.name.as_str());
             tracing::debug!("probing {}", name.unwrap_or_default());
-            proxy::probe(world.clone(), engine.clone(), probe).await;
+            // One that met a bug has been told of, and the next one may well go right.
+            let _ = caught(proxy::probe(world.clone(), engine.clone(), probe)).await;
         }
         // Moments that passed meanwhile, in a long answer or while the machine slept, are not made up for.
         last = world.clock.now().max(next);

@@ -8,11 +8,12 @@ use http::header::{CACHE_CONTROL, HeaderName};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::attempt::{self, Rest};
-use super::body::ReplyBody;
+use super::body::{Chunks, ReplyBody};
 use super::clock::{self, Clock};
 use super::decisions::Decisions;
 use super::log_writer::LogWriter;
 use super::metrics::Metrics;
+use super::stopping::{self, Stopping};
 use super::stores::Stores;
 use super::telemetry::{self, OneLine};
 use super::upstream::Upstream;
@@ -28,6 +29,8 @@ mod waiting;
 use live::Live;
 use waiting::Waiting;
 
+/// What a client is told whose request met a bug.
+pub const INTERNAL_ERROR: &str = "an internal error of the router stopped this request; please report it";
 /// As much of a path that no route has is kept, in characters.
 const LONGEST_PATH: usize = 200;
 /// The same of a method.
@@ -50,6 +53,8 @@ pub struct World {
     pub clock: Clock,
     /// What writes the log, if that is this program's affair.
     pub log: Option<LogWriter>,
+    /// When requests under way must end.
+    pub stopping: Stopping,
 }
 
 /// Answers one request by the rules of `engine`. Dropping the future, or the answer's body, ends the call to
@@ -61,7 +66,8 @@ pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) 
         Err(answer) => {
             let decision = unplanned(&engine, &id, &method, &path, &answer, now);
             let why = decision.refused.as_deref().unwrap_or("nobody was asked");
-            tracing::info!("[{id}] {} for {method} {}: {}", answer.status, OneLine(path), OneLine(why));
+            let asked = format!("{method} {path}");
+            tracing::info!("[{id}] {}: {}: {}", answer.status, OneLine(why), OneLine(asked));
             world.metrics.answered(&decision);
             world.decisions.push(decision, engine.keeping);
             respond(&id, answer)
@@ -104,7 +110,7 @@ pub fn refuse(
     message: String,
 ) -> Response<ReplyBody> {
     let id = clock::request_id();
-    tracing::info!("[{id}] {status}: {message}");
+    tracing::info!("[{id}] {status}: {}", OneLine(&message));
     let answer = engine.error_answer(path, status, &message, &id);
     let decision = unplanned(engine, &id, method, path, &answer, world.clock.now());
     world.metrics.answered(&decision);
@@ -161,14 +167,27 @@ impl Life {
                     let proxy = provider.and_then(|provider| provider.proxy.clone());
                     let timeouts = &mut attempt.request.timeouts;
                     timeouts.total = limit.map_or(timeouts.total, |limit| timeouts.total.min(limit));
-                    let ended = attempt::run(&self.world.upstream, *attempt, proxy).await;
+                    let ended = tokio::select! {
+                        ended = attempt::run(&self.world.upstream, *attempt, proxy) => ended,
+                        () = self.world.stopping.is_over() => return (self.stopped(), None),
+                    };
                     rest = ended.rest;
                     self.observe(ended.outcome);
                 }
-                Step::Wait(until) => self.world.clock.sleep_until(until).await,
+                Step::Wait(until) => tokio::select! {
+                    () = self.world.clock.sleep_until(until) => {}
+                    () = self.world.stopping.is_over() => return (self.stopped(), None),
+                },
                 Step::Answer(answer) => return (answer, rest),
             }
         }
+    }
+
+    /// The answer when the router stops before there is another one.
+    fn stopped(&mut self) -> Answer {
+        let answer = self.plan.stopped(stopping::REASON, &mut self.world.stores.health());
+        self.tell();
+        answer
     }
 
     fn next(&mut self) -> Step {
@@ -214,11 +233,13 @@ impl Life {
         match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
             AnswerBody::Stream(exchange) => {
                 let (id, resumes) = (self.id.clone(), self.plan.resumes());
+                let path = self.decision.path.clone();
                 let live = Live::new(self, exchange, rest);
-                let body = match resumes {
-                    true => ReplyBody::Stream(Box::pin(Waiting::on(live, engine))),
-                    false => ReplyBody::Stream(Box::pin(live)),
+                let chunks: Chunks = match resumes {
+                    true => Box::pin(Waiting::on(live, engine.clone())),
+                    false => Box::pin(live),
                 };
+                let body = ReplyBody::stream(chunks, last_words(engine, path, id.clone()));
                 respond_with(&id, answer, body)
             }
             AnswerBody::Whole(bytes) => {
@@ -234,6 +255,14 @@ impl Life {
         let goes_on = self.plan.broke_off(exchange, &mut self.world.stores.health(), now);
         self.tell();
         goes_on
+    }
+
+    /// The router stops while the client is reading: that is nobody's failure.
+    fn cut_off(&mut self) {
+        self.plan.cut_off(stopping::REASON, &mut self.world.stores.health());
+        self.over();
+        self.tell();
+        self.keep_end();
     }
 
     /// A stream has ended, well or not, while the client was reading.
@@ -295,8 +324,13 @@ pub fn respond(id: &str, mut answer: Answer) -> Response<ReplyBody> {
     respond_with(id, answer, body)
 }
 
+/// Words the error that a stream ends with if the router itself breaks it.
+fn last_words(engine: Arc<Engine>, path: String, id: String) -> impl FnOnce() -> Bytes + Send + 'static {
+    move || engine.error_event(&path, StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR, &id)
+}
+
 fn respond_with(id: &str, answer: Answer, body: ReplyBody) -> Response<ReplyBody> {
-    let streaming = matches!(body, ReplyBody::Stream(_));
+    let streaming = matches!(body, ReplyBody::Stream(..));
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::rules::{Checked, Source};
 use self::watch::FileWatch;
 use super::router::Router;
+use super::server::caught;
 use super::telemetry::OneLine;
 use crate::config::files::Seen;
 
@@ -94,16 +95,20 @@ pub async fn follow(
     }
     loop {
         tokio::select! {
-            () = changed(&mut follower.watch) => follower.files_changed().await,
+            // An error of the program's own has been told; the rules that run go on running, and are read again
+            // when the next wish comes.
+            () = changed(&mut follower.watch) => drop(caught(follower.files_changed()).await),
             () = hangup.received() => {
-                if follower.read_again().await.status == Status::Unchanged {
+                if let Ok(Report { status: Status::Unchanged, .. }) = caught(follower.read_again()).await {
                     tracing::info!("the rules have not changed");
                 }
             }
             wish = wishes.recv() => {
                 let Some(reply) = wish else { return };
                 // Whoever asked may have gone away; the rules are read all the same.
-                let _ = reply.send(follower.read_again().await);
+                if let Ok(report) = caught(follower.read_again()).await {
+                    let _ = reply.send(report);
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Reads a request's body whole, within a limit of size and of patience.
+//! Reads a request's body whole, within a limit of size and of time.
 
 use std::time::Duration;
 
@@ -7,13 +7,24 @@ use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
+
+use super::pace::Pace;
 
 /// How long a client that sends too much may go on sending before it is answered. Most clients read no
 /// answer while they write, and would report a broken connection instead of the 413.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Room made in advance at most, so that a lie in `content-length` costs nothing.
 const RESERVE: u64 = 1 << 20;
+
+/// How long a body may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// The longest silence, and the least rate on average.
+    pub pace: Pace,
+    /// From its first byte to its last.
+    pub total: Duration,
+}
 
 /// Why a body could not be had.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,14 +34,14 @@ pub enum BodyError {
         /// The limit that was passed.
         limit: u64,
     },
-    /// No byte came for the time given.
+    /// It did not come in the time given.
     Slow,
     /// The client went away, or sent something that is no body.
     Broken,
 }
 
-/// Reads a whole body of at most `limit` bytes; gives up when no byte comes for `patience`.
-pub async fn read<B>(headers: &HeaderMap, body: B, limit: u64, patience: Duration) -> Result<Bytes, BodyError>
+/// Reads a whole body of at most `limit` bytes; gives up when it does not come in `time`.
+pub async fn read<B>(headers: &HeaderMap, body: B, limit: u64, time: Time) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -40,7 +51,7 @@ where
         discard(headers, body).await;
         return Err(BodyError::TooLarge { limit });
     }
-    collect(body, announced.unwrap_or(0).min(RESERVE), limit, patience).await
+    collect(body, announced.unwrap_or(0).min(RESERVE), limit, time).await
 }
 
 /// Lets a client finish sending what nobody wants, so that it comes to read its answer.
@@ -51,20 +62,24 @@ pub async fn discard<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, body: B
     }
 }
 
-async fn collect<B>(mut body: B, reserve: u64, limit: u64, patience: Duration) -> Result<Bytes, BodyError>
+async fn collect<B>(mut body: B, reserve: u64, limit: u64, time: Time) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
+    let (mut pace, end) = (time.pace, Instant::now() + time.total);
     loop {
-        let frame = match timeout(patience, body.frame()).await {
+        let asked = Instant::now();
+        let frame = match timeout_at(end.min(asked + pace.left()), body.frame()).await {
             Err(_) => return Err(BodyError::Slow),
             Ok(Some(Err(_))) => return Err(BodyError::Broken),
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
         };
+        pace.waited(asked.elapsed());
         let Ok(data) = frame.into_data() else { continue };
+        pace.moved(data.len());
         if (first.len() + all.len() + data.len()) as u64 > limit {
             drain(body).await;
             return Err(BodyError::TooLarge { limit });
@@ -95,7 +110,35 @@ mod tests {
     use futures_util::stream;
     use http_body_util::{Empty, Full, StreamBody};
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    /// As is usual: 30 s of silence, 500 bytes a second, ten minutes.
+    fn time() -> Time {
+        Time { pace: Pace::new(Duration::from_secs(30), 500), total: Duration::from_secs(600) }
+    }
+
+    /// A body whose pieces come one after each `pause`, and how long it was read.
+    async fn paced(piece: &'static str, count: usize, pause: Duration) -> (Result<Bytes, BodyError>, u64) {
+        let pieces = stream::iter(std::iter::repeat_n(piece, count));
+        let slow = futures_util::StreamExt::then(pieces, move |piece| async move {
+            tokio::time::sleep(pause).await;
+            Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(piece)))
+        });
+        let begun = Instant::now();
+        let read = read(&HeaderMap::new(), StreamBody::new(Box::pin(slow)), 1 << 30, time()).await;
+        (read, begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up_and_a_slow_one_is_not() {
+        assert_eq!(paced("x", 1000, Duration::from_secs(10)).await, (Err(BodyError::Slow), 30));
+        let (slow, took) = paced("0123456789", 500, Duration::from_millis(20)).await;
+        assert_eq!((slow.map(|body| body.len()), took), (Ok(5000), 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_given_up() {
+        let (read, took) = paced("0123456789abcdef", usize::MAX, Duration::from_millis(20)).await;
+        assert_eq!((read, took), (Err(BodyError::Slow), 600));
+    }
 
     fn announcing(length: &str) -> HeaderMap {
         HeaderMap::from_iter([(CONTENT_LENGTH, length.parse().unwrap())])
@@ -112,24 +155,24 @@ mod tests {
         let read = |limit| read_pieces(&["ab", "cd", "e"], limit);
         assert_eq!(read(5).await, Ok(Bytes::from("abcde")));
         assert_eq!(read(4).await, Err(BodyError::TooLarge { limit: 4 }));
-        let none = super::read(&HeaderMap::new(), Empty::<Bytes>::new(), 0, PATIENCE).await;
+        let none = super::read(&HeaderMap::new(), Empty::<Bytes>::new(), 0, time()).await;
         assert_eq!(none, Ok(Bytes::new()));
     }
 
     async fn read_pieces(parts: &'static [&'static str], limit: u64) -> Result<Bytes, BodyError> {
-        read(&HeaderMap::new(), pieces(parts), limit, PATIENCE).await
+        read(&HeaderMap::new(), pieces(parts), limit, time()).await
     }
 
     #[tokio::test]
     async fn an_announced_length_over_the_limit_is_refused_before_it_is_stored() {
         let body = Full::new(Bytes::from_static(b"12345678"));
-        assert_eq!(read(&announcing("8"), body, 7, PATIENCE).await, Err(BodyError::TooLarge { limit: 7 }));
+        assert_eq!(read(&announcing("8"), body, 7, time()).await, Err(BodyError::TooLarge { limit: 7 }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_stops_sending_is_given_up() {
         let silent = StreamBody::new(stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>());
-        assert_eq!(read(&HeaderMap::new(), silent, 10, PATIENCE).await, Err(BodyError::Slow));
+        assert_eq!(read(&HeaderMap::new(), silent, 10, time()).await, Err(BodyError::Slow));
     }
 
     #[tokio::test(start_paused = true)]
@@ -141,6 +184,6 @@ mod tests {
             frame
         });
         let body = StreamBody::new(Box::pin(paced));
-        assert_eq!(read(&HeaderMap::new(), body, 3, PATIENCE).await, Err(BodyError::TooLarge { limit: 3 }));
+        assert_eq!(read(&HeaderMap::new(), body, 3, time()).await, Err(BodyError::TooLarge { limit: 3 }));
     }
 }

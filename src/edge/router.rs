@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_ENCODING};
+use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming as Received;
+use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -17,22 +18,26 @@ use super::access::Access;
 use super::admin;
 use super::body::ReplyBody;
 use super::clock;
+use super::pace::Pace;
 use super::proxy::{self, World};
 use super::reload::Handle;
 use super::reload::rules::Ready;
 use super::request_body::{self, BodyError};
-use super::server::Handler;
+use super::server::{Handler, ServerLimits};
+use super::stopping;
 use crate::engine::plan::{Incoming, sign};
 use crate::engine::{Engine, Ms, RouteMatch, build_for_providers};
 
 /// How long a client may pause in the middle of its request's body.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
+const BODY_PAUSE: Duration = Duration::from_secs(30);
 
 /// A running router: the rules in force, and what outlives them.
 pub struct Router {
     rules: ArcSwap<Ready>,
     world: Arc<World>,
     bound: SocketAddr,
+    /// Of the listening side, where the rules say nothing else.
+    limits: ServerLimits,
     reload: Handle,
     last_reload: Mutex<LastReload>,
     /// Told at each change of the rules.
@@ -52,13 +57,21 @@ pub struct LastReload {
 
 impl Router {
     /// A router that listens at `bound` and begins with the rules `first`.
-    pub fn new(first: Ready, world: Arc<World>, bound: SocketAddr, reload: Handle, found: Value) -> Self {
+    pub fn new(
+        first: Ready,
+        world: Arc<World>,
+        bound: SocketAddr,
+        limits: ServerLimits,
+        reload: Handle,
+        found: Value,
+    ) -> Self {
         world.stores.health().adopt(&first.engine);
         let last = LastReload { ok: true, at: world.clock.now(), diagnostics: found };
         Self {
             rules: ArcSwap::from_pointee(first),
             world,
             bound,
+            limits,
             reload,
             last_reload: Mutex::new(last),
             changes: watch::channel(()).0,
@@ -106,7 +119,8 @@ impl Router {
 
     fn improved(&self, before: &Arc<Ready>, engine: Engine) {
         let access = Access::of(&engine, Some(self.bound));
-        let ready = Ready { engine: Arc::new(engine), access, hash: before.hash.clone(), rules: None };
+        let (tls, hash) = (before.tls.clone(), before.hash.clone());
+        let ready = Ready { engine: Arc::new(engine), access, tls, hash, rules: None };
         self.rules.compare_and_swap(before, Arc::new(ready));
     }
 
@@ -137,7 +151,12 @@ impl Router {
             Entry::Refused(status, message) => Some((status, message)),
         };
         let read = match refusal {
-            None => self.body(engine, &parts.headers, body).await,
+            None => tokio::select! {
+                read = self.body(engine, &parts.headers, body) => read,
+                () = self.world.stopping.is_over() => {
+                    Err((StatusCode::SERVICE_UNAVAILABLE, stopping::REASON.to_owned()))
+                }
+            },
             Some(refusal) => {
                 request_body::discard(&parts.headers, body).await;
                 Err(refusal)
@@ -146,7 +165,13 @@ impl Router {
         match read {
             Ok(body) => self.answer(engine, parts, id, body).await,
             Err((status, message)) => {
-                proxy::refuse(&self.world, engine, &parts.method, parts.uri.path(), status, message)
+                let (method, path) = (&parts.method, parts.uri.path());
+                let mut answer = proxy::refuse(&self.world, engine, method, path, status, message);
+                if status == StatusCode::REQUEST_TIMEOUT && parts.version < Version::HTTP_2 {
+                    // What is still to come of the body is in the way of a next request.
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                answer
             }
         }
     }
@@ -158,7 +183,9 @@ impl Router {
         body: Received,
     ) -> Result<Bytes, (StatusCode, String)> {
         let limit = engine.limits.body as u64;
-        request_body::read(headers, body, limit, BODY_PATIENCE).await.map_err(|error| match error {
+        let pace = Pace::new(BODY_PAUSE, engine.limits.min_rate);
+        let time = request_body::Time { pace, total: engine.limits.body_time };
+        request_body::read(headers, body, limit, time).await.map_err(|error| match error {
             BodyError::TooLarge { limit } => (StatusCode::PAYLOAD_TOO_LARGE, too_large(limit)),
             BodyError::Slow => {
                 (StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time".to_owned())
@@ -201,12 +228,34 @@ impl Handler for Router {
 
     fn panicked(&self, path: &str) -> Response<ReplyBody> {
         let id = clock::request_id();
-        let text = "a bug in the router stopped this request; please report it";
         let engine = &self.rules().engine;
-        let answer = engine.error_answer(path, StatusCode::INTERNAL_SERVER_ERROR, text, &id);
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let answer = engine.error_answer(path, status, proxy::INTERNAL_ERROR, &id);
         let mut response = proxy::respond(&id, answer);
         sign(response.headers_mut(), &engine.version);
         response
+    }
+
+    fn limits(&self) -> ServerLimits {
+        let (own, rules) = (self.limits, self.rules().engine.limits);
+        let connections = rules.connections.unwrap_or(own.connections);
+        let half = connections.div_ceil(2);
+        ServerLimits {
+            head: rules.head_time,
+            min_rate: rules.min_rate,
+            connections,
+            connections_per_address: rules.connections_per_address.unwrap_or(half),
+            drain: rules.shutdown,
+            ..own
+        }
+    }
+
+    fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.rules().tls.clone()
+    }
+
+    fn cut_off(&self) {
+        self.world.stopping.cut_off();
     }
 }
 

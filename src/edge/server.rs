@@ -1,39 +1,48 @@
-//! The listening side: connections, HTTP/1.1 and h2c, limits on slow and oversized clients, and an end
+//! The listening side: connections, HTTP/1.1 and HTTP/2, limits on slow, greedy and oversized clients, and an end
 //! that lets running answers finish.
 //!
 //! What a request means is the [`Handler`]'s business. Here stands what keeps one client from hurting
 //! the others: a client that says nothing, or dribbles its headers, is let go; a panic in one request
 //! is a 500 for that request; a client that stops reading is let go too.
 
-use std::convert::Infallible;
+mod connection;
+mod crowd;
+mod episode;
+mod sent;
+
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::crowd::Crowd;
+use self::episode::Episode;
 use super::body::ReplyBody;
-use super::stall::StallGuard;
+use super::telemetry::OneLine;
+use super::tls;
 
 /// Most headers that one request may have; more is a 431.
 const MAX_HEADERS: usize = 128;
 /// Most bytes of headers (HTTP/2), and of the read and write buffers of one HTTP/1 connection.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// How long to leave `accept` alone when the machine has no file handle left for a new connection.
+/// Most requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 256;
+/// How long to leave `accept` alone when the machine has no descriptor left for a new connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long requests that were cut off may take to tell their clients.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What answers the requests.
 pub trait Handler: Send + Sync + 'static {
@@ -45,131 +54,160 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The answer when `handle` panicked on this path.
     fn panicked(&self, path: &str) -> Response<ReplyBody>;
+
+    /// What holds for a new connection, and for the end.
+    fn limits(&self) -> ServerLimits;
+
+    /// TLS for a new connection; `None`: it speaks plain HTTP.
+    fn tls(&self) -> Option<Arc<ServerConfig>>;
+
+    /// The time of requests under way is over: each is to end now, with an error in its protocol.
+    fn cut_off(&self);
 }
 
-/// How patient the server is.
+/// How patient the server is, and how many clients it takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct ServerLimits {
     /// For a new connection's first request to arrive.
-    pub headers: Duration,
+    pub head: Duration,
     /// For each further one. Longer, because people think between two requests, and a client that finds its
     /// connection closed at the moment of asking reports an error.
     pub idle: Duration,
     /// For a client to take bytes that wait for it.
     pub write: Duration,
+    /// Bytes a second that it must take on average while they wait for it.
+    pub min_rate: u64,
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections from one address.
+    pub connections_per_address: usize,
     /// For running answers to end when the server is told to stop.
     pub drain: Duration,
 }
 
-impl Default for Patience {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            headers: Duration::from_secs(30),
+            head: Duration::from_secs(30),
             idle: Duration::from_secs(100),
             write: Duration::from_secs(120),
+            min_rate: 500,
+            connections: 10_000,
+            connections_per_address: 5_000,
             drain: Duration::from_secs(30),
         }
     }
 }
 
-/// Serves until `stop` resolves, then takes no new connection, lets the running answers end, and cuts
-/// what still runs after `patience.drain`. Returns the number of connections that had to be cut.
+/// Serves until `stop` resolves, then takes no new connection, lets the running answers end, and cuts what still runs
+/// when their time is over. Returns the number of connections that had to be cut.
 pub async fn run<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
-    patience: Patience,
     stop: impl Future<Output = ()>,
 ) -> usize {
-    let graceful = GracefulShutdown::new();
+    let (closing, closed) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let crowd = Crowd::new();
+    let (mut failures, mut refusals) = (Episode::default(), Episode::default());
+    let mut pause = Duration::ZERO;
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut stop => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => {
+                // Its descriptor is free again.
+                pause = Duration::ZERO;
+                continue;
+            }
+            (count, time) = failures.over() => {
+                tracing::info!("connections are accepted again; {count} times in {time:.0?} it failed");
+                continue;
+            }
+            (count, time) = refusals.over() => {
+                tracing::info!("there is room for connections again; {count} were refused in {time:.0?}");
+                continue;
+            }
+            accepted = accept(&listener, pause) => accepted,
         };
+        pause = Duration::ZERO;
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, handler.clone(), patience, graceful.watcher()));
+            Ok((stream, from)) => {
+                let limits = handler.limits();
+                let Some(place) = crowd.enter(from.ip(), &limits) else {
+                    if refusals.happened() {
+                        tracing::warn!(
+                            "a connection from {} was refused: as many are open as may be (`limits: {{ connections: {}, connections_per_address: {} }}`)",
+                            from.ip(),
+                            limits.connections,
+                            limits.connections_per_address
+                        );
+                    }
+                    crowd.turn_away(stream);
+                    continue;
+                };
+                let connection = serve(stream, handler.clone(), limits, closed.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(error) if belongs_to_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
-                sleep(ACCEPT_PAUSE).await;
+                if failures.happened() {
+                    tracing::warn!("cannot accept connections, they have to wait: {error}");
+                }
+                pause = ACCEPT_PAUSE;
             }
         }
     }
     drop(listener);
-    // The limit is for all of them together: aborting the tasks drops what they still hold open.
-    let ended = timeout(patience.drain, graceful.shutdown()).await.is_ok();
+    closing.send_replace(true);
+    // The time is for all of them together.
+    if timeout(handler.limits().drain, all_ended(&mut connections)).await.is_ok() {
+        return 0;
+    }
     while connections.try_join_next().is_some() {}
-    if ended { 0 } else { connections.len() }
+    let cut = connections.len();
+    handler.cut_off();
+    // Aborting the tasks, which dropping them does, drops what they still hold open.
+    let _ = timeout(FAREWELL, all_ended(&mut connections)).await;
+    cut
 }
 
-async fn connection<H: Handler>(stream: TcpStream, handler: Arc<H>, patience: Patience, watcher: Watcher) {
+async fn accept(listener: &TcpListener, pause: Duration) -> io::Result<(TcpStream, SocketAddr)> {
+    if !pause.is_zero() {
+        sleep(pause).await;
+    }
+    listener.accept().await
+}
+
+async fn all_ended(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve<H: Handler>(
+    stream: TcpStream,
+    handler: Arc<H>,
+    limits: ServerLimits,
+    mut closing: watch::Receiver<bool>,
+) {
     // Small events of a stream must leave at once; without this they wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let spoke = Arc::new(AtomicBool::new(false));
-    let service = service_fn({
-        let spoke = spoke.clone();
-        move |request: Request<Incoming>| {
-            spoke.store(true, Ordering::Relaxed);
-            guarded(handler.clone(), request)
-        }
-    });
-    let io = StallGuard::new(TokioIo::new(stream), patience.write);
-    let builder = builder(patience);
-    let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
-    // hyper's own timer is for HTTP/1 only. Whoever sends nothing, or half of the HTTP/2 preface, would
-    // otherwise stay for ever.
-    let silence = async {
-        sleep(patience.headers).await;
-        if spoke.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
+    let Some(config) = handler.tls() else {
+        return connection::serve(stream, handler, limits, closing).await;
     };
-    tokio::select! {
-        ended = connection => if let Err(error) = ended {
-            tracing::debug!("a connection ended early: {error}");
-        },
-        () = silence => tracing::debug!("a connection was closed: no request came"),
+    let shaken = tokio::select! {
+        shaken = tls::accept(stream, config) => shaken,
+        _ = closing.wait_for(|closing| *closing) => return,
+    };
+    match shaken {
+        Ok(stream) => connection::serve(stream, handler, limits, closing).await,
+        Err(error) => {
+            tracing::debug!("a connection was closed, there was no TLS handshake: {}", OneLine(error))
+        }
     }
-}
-
-fn builder(patience: Patience) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience.idle)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .max_header_list_size(MAX_HEADER_BYTES as u32)
-        .max_concurrent_streams(256);
-    builder
-}
-
-/// Runs the handler; a panic in it ends this request only.
-async fn guarded<H: Handler>(
-    handler: Arc<H>,
-    request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Infallible> {
-    let path = request.uri().path().to_owned();
-    let answer = match caught(handler.clone().handle(request)).await {
-        Ok(answer) => answer,
-        Err(Panicked) => {
-            tracing::error!("a bug stopped a request to {path}; please report it");
-            handler.panicked(&path)
-        }
-    };
-    Ok(answer)
 }
 
 /// A future panicked.
@@ -178,13 +216,18 @@ pub struct Panicked;
 
 /// Awaits `future`, turning a panic inside it into an error. What the future held is dropped.
 pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = Box::pin(future);
+    let mut future = Some(Box::pin(future));
     std::future::poll_fn(move |cx| {
+        let Some(polled) = future.as_mut() else { return Poll::Ready(Err(Panicked)) };
         // The future is never polled again after a panic, so nothing half-changed in it can be seen.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::as_mut(&mut future).poll(cx)));
-        match polled {
+        match catch_unwind(AssertUnwindSafe(|| Pin::as_mut(polled).poll(cx))) {
             Ok(poll) => poll.map(Ok),
-            Err(_) => Poll::Ready(Err(Panicked)),
+            Err(_) => {
+                // What it holds may be as it should not be, and dropping that may panic, too.
+                let broken = future.take();
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+                Poll::Ready(Err(Panicked))
+            }
         }
     })
     .await

@@ -5,10 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::access::Access;
 use super::clock::Clock;
@@ -19,9 +21,17 @@ use super::reload::rules::{Checked, Proof, Source, Variables, read};
 use super::reload::watch::FileWatch;
 use super::reload::{self, Handle, Hangup, Report};
 use super::router::Router;
-use super::server::{self, Patience};
+use super::server::{self, ServerLimits};
 use super::state::{self, Keeper};
+use super::stop::Wish;
 use super::stores::Stores;
+
+/// Descriptors that are not for connections: files, the log, the listener.
+const KEPT_DESCRIPTORS: usize = 64;
+/// However few descriptors there are, so many connections are taken.
+const FEWEST_CONNECTIONS: usize = 16;
+/// How long the last writing of the state may take.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// How to start a router.
 #[derive(Clone)]
@@ -36,8 +46,10 @@ pub struct Options {
     pub proof: Option<Proof>,
     /// The time.
     pub clock: Clock,
-    /// How patient to be with clients.
-    pub patience: Patience,
+    /// How patient to be with clients, where the rules do not say.
+    pub limits: ServerLimits,
+    /// How many descriptors the process may have open, which says how many connections there may be at most.
+    pub descriptors: Option<u64>,
     /// The file for what is known of providers, or `off`, instead of what the rules say.
     pub state: Option<String>,
     /// What writes the log, for the count of lines that were lost.
@@ -55,7 +67,8 @@ impl Options {
             variables: Arc::new(|name| std::env::var(name).ok()),
             proof: None,
             clock: Clock::Wall,
-            patience: Patience::default(),
+            limits: ServerLimits::default(),
+            descriptors: None,
             state: None,
             log: None,
             follow: true,
@@ -127,7 +140,8 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     let (clock, stores) = (options.clock, Stores::with(known));
     let world = Arc::new(World { clock, stores, log: options.log, ..World::default() });
     let (handle, wishes) = reload::channel();
-    let router = Arc::new(Router::new(ready, world, bound, handle, first.diagnostics.clone()));
+    let limits = allowed(options.limits, options.descriptors);
+    let router = Arc::new(Router::new(ready, world, bound, limits, handle, first.diagnostics.clone()));
     // Before anybody is told that the router runs, and may send the signal.
     let hangup = Hangup::listen();
     announce(&router, &first);
@@ -140,15 +154,67 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
         tokio::spawn(state::keep(state.clone(), router.clone())),
     ];
     let (stop, stopped) = oneshot::channel::<()>();
-    let patience = Patience { drain: router.rules().engine.limits.shutdown, ..options.patience };
-    let server = tokio::spawn(server::run(listener, router.clone(), patience, async move {
+    let server = tokio::spawn(server::run(listener, router.clone(), async move {
         let _ = stopped.await;
     }));
     Ok(Running { router, stop: Some(stop), server, state, helpers })
 }
 
+/// No more connections than the descriptors allow: each may need another one to a provider, and some are for files.
+fn allowed(limits: ServerLimits, descriptors: Option<u64>) -> ServerLimits {
+    let Some(descriptors) = descriptors.and_then(|count| usize::try_from(count).ok()) else { return limits };
+    let connections = descriptors.saturating_sub(KEPT_DESCRIPTORS) / 2;
+    ServerLimits { connections: limits.connections.min(connections.max(FEWEST_CONNECTIONS)), ..limits }
+}
+
+/// How a router came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Somebody asked for it, and it stopped as it should.
+    Asked,
+    /// It no longer answered.
+    Failed,
+}
+
+/// Starts a router, calls `started` with where it listens, and serves until a signal says that it is enough: then what
+/// is under way may end within the grace period, and a second signal ends all at once.
+///
+/// # Errors
+/// As for [`serve`].
+pub async fn until_stopped(
+    options: Options,
+    started: impl FnOnce(SocketAddr),
+) -> Result<Stopped, StartError> {
+    let address = options.listen.clone().unwrap_or_default();
+    let mut wish = Wish::listen().map_err(|error| StartError::Address { address, error })?;
+    let mut running = tokio::select! {
+        running = serve(options) => running?,
+        () = wish.heard() => {
+            tracing::info!("stopped before the router had started");
+            return Ok(Stopped::Asked);
+        }
+    };
+    started(running.local_addr());
+    tokio::select! {
+        () = wish.heard() => {}
+        () = running.failed() => return Ok(Stopped::Failed),
+    }
+    let grace = running.router().rules().engine.limits.shutdown;
+    tracing::info!("stopping: what is under way may end within {grace:?}, a second signal ends it at once");
+    tokio::select! {
+        cut = running.shutdown() => match cut {
+            0 => tracing::info!("stopped"),
+            cut => tracing::warn!("stopped; {cut} connections had to be cut"),
+        },
+        () = wish.heard() => tracing::warn!("stopped at once"),
+    }
+    Ok(Stopped::Asked)
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
-    let bug = |_| StartError::Rules("a bug stopped the reading of the rules; please report it".to_owned());
+    let bug = |_| {
+        StartError::Rules("an internal error stopped the reading of the rules; please report it".to_owned())
+    };
     tokio::task::spawn_blocking(work).await.map_err(bug)
 }
 
@@ -156,7 +222,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 fn announce(router: &Router, first: &Checked) {
     reload::warn_of_new(&first.warnings, &[]);
     let rules = router.rules();
-    tracing::info!("listening on http://{} with rules {}", router.bound(), rules.engine.version);
+    let scheme = if rules.tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{} with rules {}", router.bound(), rules.engine.version);
     let engine = &rules.engine;
     let order = engine.by_priority().iter().filter_map(|place| engine.providers.get(*place));
     let names: Vec<&str> = order.filter(|p| p.has_key()).map(|p| p.name.as_str()).collect();
@@ -190,13 +257,23 @@ impl Running {
     /// Takes no new request, lets the running ones end within the rules' `limits.shutdown`, and stops.
     /// Returns how many connections had to be cut.
     pub async fn shutdown(mut self) -> usize {
+        // Nobody waits for probes, and new rules are of no use any more.
+        self.helpers.iter().for_each(JoinHandle::abort);
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
         let cut = (&mut self.server).await.unwrap_or(0);
         let (keeper, router) = (self.state.clone(), self.router.clone());
-        let _ = blocking(move || keeper.write(&router.rules().engine, &router.world().stores)).await;
+        let write = blocking(move || keeper.write(&router.rules().engine, &router.world().stores));
+        if timeout(LAST_WRITE, write).await.is_err() {
+            tracing::warn!("the state could not be written in {} s", LAST_WRITE.as_secs());
+        }
         cut
+    }
+
+    /// Resolves if the router no longer answers although nobody stopped it.
+    pub async fn failed(&mut self) {
+        let _ = (&mut self.server).await;
     }
 }
 

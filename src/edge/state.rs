@@ -163,10 +163,8 @@ pub async fn keep(keeper: Arc<Keeper>, router: Arc<Router>) {
         tokio::time::sleep(PAUSE).await;
         let (keeper, router) = (keeper.clone(), router.clone());
         let write = move || keeper.write(&router.rules().engine, &router.world().stores);
-        // A disk may be slow.
-        if tokio::task::spawn_blocking(write).await.is_err() {
-            return;
-        }
+        // A disk may be slow. An error in the writing has been told, and the next writing may well succeed.
+        let _ = tokio::task::spawn_blocking(write).await;
     }
 }
 

@@ -1,30 +1,41 @@
 //! The wish to stop: an interrupt at the terminal, or a service manager that asks for it.
 
-use std::future::Future;
+use std::io;
 
-/// Waits until somebody wants the process to stop. From the first call on, the signals no longer kill it.
-pub async fn wanted() {
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The signals that ask for it. From its making on they no longer kill the process, and none is lost between two waits.
+pub struct Wish {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without a way to hear of it there is nothing to wait for; the signal then does what it always does.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    signals: [Signal; 2],
 }
 
-/// What comes of the work, or `None` if the wish to stop comes (again) before it is done.
-pub async fn unless_wanted<T>(work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        done = work => Some(done),
-        () = wanted() => None,
+impl Wish {
+    /// Begins to listen. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// If the system does not let the process hear of signals.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signals: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+        })
+    }
+
+    /// Waits until somebody wants the process to stop, or wants it again.
+    pub async fn heard(&mut self) {
+        #[cfg(unix)]
+        {
+            let [terminate, interrupt] = &mut self.signals;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

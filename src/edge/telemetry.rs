@@ -6,15 +6,16 @@
 use std::fmt::{self, Display, Write};
 
 use crate::engine::plan::{Event, Level};
+use crate::text::visible::is_hidden;
 
 /// The longest text that goes into one line, in characters.
 const LONGEST: usize = 300;
 
-/// Replaces the standard report of a panic, which may quote what was being worked on, by its place only.
+/// Replaces the standard report of a panic, which may quote a prompt or a key, by its place only.
 pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|panic| match panic.location() {
-        Some(place) => tracing::error!("a bug was met at {}:{}", place.file(), place.line()),
-        None => tracing::error!("a bug was met"),
+        Some(place) => tracing::error!("internal error at {}:{}", place.file(), place.line()),
+        None => tracing::error!("internal error"),
     }));
 }
 
@@ -57,7 +58,7 @@ impl Write for Line<'_, '_> {
             match self.left {
                 0 => return Ok(()),
                 1 => self.out.write_char('…')?,
-                _ if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => self.out.write_char(' ')?,
+                _ if is_hidden(c) => self.out.write_char(' ')?,
                 _ => self.out.write_char(c)?,
             }
             self.left -= 1;
@@ -72,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_line_stays_one_line_of_bounded_length() {
-        assert_eq!(OneLine("a\r\nb\u{1b}[31m").to_string(), "a  b [31m");
+        assert_eq!(OneLine("a\r\nb\u{1b}[31m\u{2028}\u{202e}").to_string(), "a  b [31m  ");
         let long = OneLine("é".repeat(1000)).to_string();
         assert_eq!((long.chars().count(), long.ends_with('…')), (LONGEST, true));
         let fits = "x".repeat(LONGEST - 1);

@@ -98,8 +98,18 @@ pub struct Limits {
     pub event: usize,
     /// What is held back of a stream until its content begins, in bytes.
     pub held: usize,
-    /// How long streams may go on when the router has been told to stop.
+    /// Grace period for requests under way at shutdown.
     pub shutdown: Duration,
+    /// For the head of a connection's first request to arrive.
+    pub head_time: Duration,
+    /// For the whole body of a request to arrive.
+    pub body_time: Duration,
+    /// Bytes a second, on average, that a client must send or take while it is waited for.
+    pub min_rate: u64,
+    /// Client connections in all; `None`: as many as the open descriptors allow.
+    pub connections: Option<usize>,
+    /// Client connections from one address; `None`: half of all.
+    pub connections_per_address: Option<usize>,
 }
 
 /// How providers come back after a cool down, and how many may be out at once.
@@ -141,6 +151,11 @@ impl Default for Limits {
             event: 16 << 20,
             held: 256 << 10,
             shutdown: Duration::from_secs(30),
+            head_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(600),
+            min_rate: 500,
+            connections: None,
+            connections_per_address: None,
         }
     }
 }
@@ -178,6 +193,12 @@ impl Engine {
     /// An error that the router makes by itself, in the words of the path's protocol.
     pub fn error_answer(&self, path: &str, status: StatusCode, message: &str, id: &str) -> Answer {
         self.word(self.protocol_near(path), status, message, id)
+    }
+
+    /// The same error as the last event of a stream that has begun; empty where the protocol has no such event.
+    pub fn error_event(&self, path: &str, status: StatusCode, message: &str, id: &str) -> Bytes {
+        let wording = Wording { status: status.as_u16(), message, id, ..Wording::default() };
+        self.protocol_near(path).map(|protocol| protocol.failed_event(&wording).into()).unwrap_or_default()
     }
 
     pub(crate) fn word(

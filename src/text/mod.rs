@@ -6,4 +6,5 @@ pub mod path;
 pub mod pattern;
 pub mod sse;
 pub mod units;
+pub mod visible;
 pub mod yaml;

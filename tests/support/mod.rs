@@ -9,6 +9,7 @@ mod router;
 pub mod rules;
 mod serving;
 mod time;
+pub mod tls;
 mod upstream;
 
 use std::future::Future;

@@ -207,7 +207,7 @@ fn follow(output: impl std::io::Read + Send + 'static, log: Arc<watch::Sender<Ve
 /// The address in the line that says where the router listens.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let rest = line.split_once("listening")?.1;
-    let address = rest.split_once("http://")?.1;
+    let address = rest.split_once("://")?.1;
     let end = address.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(address.len());
     address[..end].parse().ok()
 }

@@ -1,4 +1,5 @@
-//! The files that tests name: a request or an answer that is too long to stand in the rules.
+//! The files that rules name besides further rules: a test's request or answer that is too long to stand in them, the
+//! listener's certificate and key.
 
 use bytes::Bytes;
 
@@ -7,7 +8,7 @@ use crate::config::model::{Body, FoundFile, Rules};
 use crate::text::diagnostic::Diagnostic;
 
 impl Loader<'_> {
-    /// Reads the files that tests name.
+    /// Reads the files that tests and `tls` name.
     pub(super) fn named_files(&mut self, rules: &mut Rules) {
         let mut named = Vec::new();
         for test in rules.tests.iter().chain(rules.catalog.iter().flat_map(|catalog| &catalog.tests)) {
@@ -20,6 +21,9 @@ impl Loader<'_> {
             let tables = test.then.iter().map(|step| &step.given).chain([&test.given]);
             let given = tables.flat_map(|table| table.iter()).flat_map(|(_, answers)| answers.iter());
             named.extend(given.filter_map(|answer| answer.file.clone()));
+        }
+        if let Some(tls) = &rules.tls {
+            named.extend([&tls.certificate, &tls.key].into_iter().chain(&tls.client_ca).cloned());
         }
         for path in named {
             let key = (path.span.file, path.value.clone());

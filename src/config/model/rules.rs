@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Access, ByteSize, Catalog, FailoverRule, Key, Mapping, Percent, Probe, Protocol, Provider, RequestRepair,
-    Route, RuleTest, Spanned, Spread, Table,
+    Access, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol, Provider,
+    RequestRepair, Route, RuleTest, Spanned, Spread, Table,
 };
 use crate::config::record::record;
 use crate::text::diagnostic::{FileId, Span};
@@ -18,6 +18,8 @@ record! {
     pub struct RulesFile: "the rules file" {
         /// Where to listen: address and port. Default 127.0.0.1:8000.
         listen: Option<Spanned<String>>,
+        /// TLS on that address. Default: none, clients speak plain HTTP.
+        tls: Option<ListenTls>,
         /// Further files: protocols, mappings and parts of the rules; `*` and `?` match within a folder. A
         /// leading `builtin:` takes the ones inside the program.
         include: Vec<Spanned<String>>,
@@ -97,8 +99,21 @@ record! {
         event: ByteSize = ByteSize(16 << 20),
         /// What is held back of a stream until its content begins.
         held: ByteSize = ByteSize(256 << 10),
-        /// How long streams may go on when the router has been told to stop.
+        /// Grace period at shutdown: how long requests under way, streams too, may go on when the router has been
+        /// told to stop. What still runs then ends with an error in its protocol.
         shutdown: Duration = Duration::from_secs(30),
+        /// How long the head of a connection's first request may take.
+        head_time: Duration = Duration::from_secs(30),
+        /// How long the whole body of a request may take; in between, a client may be silent for 30s.
+        body_time: Duration = Duration::from_secs(600),
+        /// Bytes a second, on average, that a client must send of a request's body or take of an answer while the
+        /// router waits for it; 0 for no minimum.
+        min_rate: ByteSize = ByteSize(500),
+        /// Client connections in all; further ones are answered with 503. Default: as many as the open descriptors
+        /// allow, at most 10000.
+        connections: Option<Spanned<u32>>,
+        /// Client connections from one address (for IPv6 from one /64 network). Default: half of `connections`.
+        connections_per_address: Option<Spanned<u32>>,
     }
 }
 
@@ -164,6 +179,11 @@ impl Limits {
             event: ByteSize(16 << 20),
             held: ByteSize(256 << 10),
             shutdown: Duration::from_secs(30),
+            head_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(600),
+            min_rate: ByteSize(500),
+            connections: None,
+            connections_per_address: None,
         }
     }
 }
@@ -184,6 +204,8 @@ pub struct Rules {
     pub span: Span,
     /// Address and port.
     pub listen: Spanned<String>,
+    /// TLS on that address.
+    pub tls: Option<ListenTls>,
     /// Names of models for the list of models.
     pub models: Vec<Spanned<String>>,
     /// In order of priority.

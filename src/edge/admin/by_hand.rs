@@ -7,8 +7,9 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::{MOST, PATIENCE, error, error_page, json_answer};
+use super::{BODY_TIME, MOST, error, error_page, json_answer};
 use crate::edge::body::ReplyBody;
+use crate::edge::pace::Pace;
 use crate::edge::reload::rules::Ready;
 use crate::edge::request_body;
 use crate::edge::router::Router;
@@ -110,7 +111,8 @@ fn unknown<T: AsRef<str>>(name: &str, names: &[T]) -> Response<ReplyBody> {
 async fn wanted(request: Request<Incoming>) -> Result<(String, Option<Duration>), String> {
     const SHAPE: &str = "send {\"provider\": \"NAME\"}, with \"for\": \"2h\" if it is for some time, or {\"provider\": \"auto\"}";
     let (parts, body) = request.into_parts();
-    let body = request_body::read(&parts.headers, body, MOST, PATIENCE).await;
+    let time = request_body::Time { pace: Pace::new(BODY_TIME, 0), total: BODY_TIME };
+    let body = request_body::read(&parts.headers, body, MOST, time).await;
     let body = body.map_err(|_| format!("the body could not be read; {SHAPE}"))?;
     let value: Value =
         serde_json::from_slice(&body).map_err(|error| format!("this is no JSON ({error}); {SHAPE}"))?;

@@ -1,14 +1,17 @@
 //! A stream on its way to the client: pulled from the provider, with signs of life where it is silent.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use http::StatusCode;
 
 use super::Life;
 use crate::edge::attempt::Rest;
+use crate::edge::stopping::REASON;
 use crate::edge::timers::Alarm;
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
@@ -24,6 +27,9 @@ pub(super) struct Live {
     /// Was the client busy with what it was given since we last looked at the provider?
     away: bool,
     ended: bool,
+    /// Ready when the router stops and the time of its streams is over.
+    stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
+    stopped: bool,
 }
 
 impl Stream for Live {
@@ -31,6 +37,9 @@ impl Stream for Live {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if this.rest.is_some() && this.stopping.as_mut().poll(cx).is_ready() {
+            this.stop();
+        }
         loop {
             let output = this.exchange.take_output();
             if !output.is_empty() {
@@ -55,7 +64,8 @@ impl Live {
     /// The rest of an answer whose head is the client's.
     pub fn new(life: Life, exchange: Box<Exchange>, rest: Option<Rest>) -> Self {
         let sign = life.plan.sign_of_life();
-        Self { life, exchange, rest, sign, away: false, ended: false }
+        let stopping = Box::pin(life.world.stopping.is_over());
+        Self { life, exchange, rest, sign, away: false, ended: false, stopping, stopped: false }
     }
 
     /// What the client is sent while the provider is silent.
@@ -71,6 +81,18 @@ impl Live {
     /// The request, and the stream that broke off.
     pub fn apart(self) -> (Life, Box<Exchange>) {
         (self.life, self.exchange)
+    }
+
+    /// The router stops: the client is told, in its protocol, that nothing more comes.
+    fn stop(&mut self) {
+        self.rest = None;
+        if self.exchange.finished() {
+            return;
+        }
+        self.stopped = true;
+        let status = Some(StatusCode::SERVICE_UNAVAILABLE.as_u16());
+        self.exchange.broke(Failure { status, ..Failure::new(FailureKind::CutOff, REASON) });
+        self.exchange.give_up();
     }
 
     /// Feeds the exchange with what comes next: bytes, the end, or a failure; or gives a sign of life.
@@ -124,7 +146,10 @@ impl Live {
         if !self.exchange.finished() {
             self.exchange.broke(Failure::new(FailureKind::CutOff, ""));
         }
-        self.life.ended(&self.exchange);
+        match self.stopped && self.exchange.failure().is_some() {
+            true => self.life.cut_off(),
+            false => self.life.ended(&self.exchange),
+        }
         (!self.exchange.finished()).then(|| Err(io::Error::other("the answer was cut off")))
     }
 }

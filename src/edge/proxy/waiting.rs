@@ -13,7 +13,7 @@ use http::Response;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::live::Live;
-use super::{Life, respond_with};
+use super::{Life, last_words, respond_with};
 use crate::edge::attempt::Rest;
 use crate::edge::body::ReplyBody;
 use crate::engine::Engine;
@@ -25,15 +25,17 @@ type Asking = Pin<Box<dyn Future<Output = (Life, Answer, Option<Rest>)> + Send>>
 
 /// Answers as soon as there is an answer, or with the first sign of life if that comes first.
 pub(super) async fn answer(life: Life, engine: Arc<Engine>, sign: SignOfLife) -> Response<ReplyBody> {
-    let (id, opened) = (life.id.clone(), life.plan.opened());
+    let (id, path, opened) = (life.id.clone(), life.decision.path.clone(), life.plan.opened());
     let mut asking = ask(life, engine.clone());
     tokio::select! {
         biased;
         (life, answer, rest) = &mut asking => return life.answered(engine, answer, rest),
         () = sleep(sign.every) => {}
     }
-    let stream = Waiting::new(State::Asking(asking, None), Some(sign), engine);
-    respond_with(&id, opened, ReplyBody::Stream(Box::pin(Waiting { due: true, ..stream })))
+    let stream = Waiting::new(State::Asking(asking, None), Some(sign), engine.clone());
+    let stream = Box::pin(Waiting { due: true, ..stream });
+    let last_words = last_words(engine, path, id.clone());
+    respond_with(&id, opened, ReplyBody::stream(stream, last_words))
 }
 
 fn ask(mut life: Life, engine: Arc<Engine>) -> Asking {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use serde_json::Value;
 
 use crate::config::check::check;
@@ -11,6 +12,7 @@ use crate::config::files::{Disk, Seen};
 use crate::config::load::{Loaded, load_to_run};
 use crate::config::model::Rules;
 use crate::edge::access::Access;
+use crate::edge::tls;
 use crate::engine::{self, Engine};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Severity};
 
@@ -35,6 +37,8 @@ pub struct Ready {
     pub engine: Arc<Engine>,
     /// Who may ask.
     pub access: Access,
+    /// TLS for new connections, if there is to be any.
+    pub tls: Option<Arc<ServerConfig>>,
     /// SHA-256 of all files.
     pub hash: String,
     /// What they were compiled from, as long as there is more to make of it: see `Router::improve`.
@@ -68,7 +72,7 @@ impl Checked {
 
     /// Reading itself met a bug. The files of the last reading are still to be watched.
     pub(super) fn broken(last: &Checked) -> Self {
-        let summary = "a bug in the program stopped the reading of the rules; please report it".to_owned();
+        let summary = "an internal error stopped the reading of the rules; please report it".to_owned();
         Self {
             ready: None,
             files: last.files.clone(),
@@ -142,7 +146,8 @@ fn build(
     {
         proof(&rules, &engine, diagnostics);
     }
-    Some(Ready { engine, access, hash: hash.to_owned(), rules: Some(rules) })
+    let tls = tls::config(&rules, diagnostics);
+    Some(Ready { engine, access, tls, hash: hash.to_owned(), rules: Some(rules) })
 }
 
 fn summary(errors: &[String]) -> String {

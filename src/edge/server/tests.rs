@@ -4,6 +4,7 @@ use super::*;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, oneshot};
@@ -16,6 +17,7 @@ struct Paths {
     entered: Notify,
     /// Told when a request was dropped unanswered.
     dropped: Arc<Notify>,
+    limits: ServerLimits,
 }
 
 struct TellDrop(Arc<Notify>);
@@ -54,15 +56,26 @@ impl Handler for Paths {
                         }
                     }
                 });
-                Response::new(ReplyBody::Stream(Box::pin(chunks)))
+                Response::new(ReplyBody::stream(Box::pin(chunks), Bytes::new))
+            }
+            "/endless" => {
+                let told = TellDrop(self.dropped.clone());
+                let chunks =
+                    stream::unfold(told, |told| async { Some((Ok(Bytes::from(vec![b'x'; 8192])), told)) });
+                Response::new(ReplyBody::stream(Box::pin(chunks), Bytes::new))
             }
             "/panic-later" => {
                 let chunks = stream::unfold(0, |n: i32| async move {
                     assert!(n < 1, "on purpose");
                     Some((Ok(Bytes::from("first ")), n + 1))
                 });
-                Response::new(ReplyBody::Stream(Box::pin(chunks)))
+                let last_words = || Bytes::from("event: error\n\n");
+                match request.uri().query() {
+                    Some(_) => Response::new(ReplyBody::stream(Box::pin(chunks), last_words)),
+                    None => Response::new(ReplyBody::stream(Box::pin(chunks), Bytes::new)),
+                }
             }
+            "/long" => Response::new(ReplyBody::whole(vec![b'x'; 8 << 20])),
             _ => Response::new(ReplyBody::whole("hello")),
         }
     }
@@ -72,6 +85,16 @@ impl Handler for Paths {
         *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
         response
     }
+
+    fn limits(&self) -> ServerLimits {
+        self.limits
+    }
+
+    fn tls(&self) -> Option<Arc<ServerConfig>> {
+        None
+    }
+
+    fn cut_off(&self) {}
 }
 
 struct Running {
@@ -82,11 +105,15 @@ struct Running {
 }
 
 async fn start() -> Running {
+    start_with(ServerLimits::default()).await
+}
+
+async fn start_with(limits: ServerLimits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let paths = Arc::new(Paths::default());
+    let paths = Arc::new(Paths { limits, ..Paths::default() });
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(run(listener, paths.clone(), Patience::default(), async move {
+    let ended = tokio::spawn(run(listener, paths.clone(), async move {
         let _ = stopped.await;
     }));
     Running { address, paths, stop: Some(stop), ended }
@@ -147,6 +174,115 @@ async fn a_panic_while_streaming_cuts_the_answer_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_stream_that_panics_ends_with_its_last_words_and_other_requests_go_on() {
+    let server = start().await;
+    let mut stream =
+        server.send("GET /panic-later?say HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let seen = rest(&mut stream).await;
+    assert!(seen.contains("first ") && seen.ends_with("event: error\n\n\r\n0\r\n\r\n"), "{seen}");
+    let (mut sender, _connection) = server.http2().await;
+    let waiting = tokio::spawn(sender.send_request(get("/wait")));
+    server.paths.entered.notified().await;
+    let told = sender.send_request(get("/panic-later?say")).await.unwrap().into_body().collect().await;
+    assert_eq!(told.unwrap().to_bytes(), "first event: error\n\n");
+    let cut = match sender.send_request(get("/panic-later")).await {
+        Ok(answer) => answer.into_body().collect().await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    assert!(cut.is_err(), "nothing to say: never a made-up end");
+    server.paths.go.notify_one();
+    assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_are_told_so_and_there_is_room_again() {
+    let server = start_with(ServerLimits { connections_per_address: 2, ..ServerLimits::default() }).await;
+    let mut kept = server.send(GET).await;
+    until(&mut kept, "hello").await;
+    let mut second = server.send(GET).await;
+    until(&mut second, "hello").await;
+    let told = rest(&mut server.send(GET).await).await;
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("retry-after: 1\r\n"), "{told}");
+    drop(second);
+    // The server hears of it in its own time.
+    while !until(&mut server.send(GET).await, "\r\n\r\n").await.starts_with("HTTP/1.1 200") {
+        tokio::task::yield_now().await;
+    }
+    kept.write_all(GET.as_bytes()).await.unwrap();
+    until(&mut kept, "hello").await;
+}
+
+#[tokio::test]
+async fn a_client_that_stops_taking_one_answer_of_many_loses_that_one() {
+    let server =
+        start_with(ServerLimits { write: Duration::from_millis(300), ..ServerLimits::default() }).await;
+    let (mut sender, _connection) = server.http2().await;
+    let long = sender.send_request(get("/long")).await.unwrap();
+    let endless = sender.send_request(get("/endless")).await.unwrap();
+    server.paths.dropped.notified().await;
+    assert_eq!(sender.send_request(get("/")).await.unwrap().status(), 200);
+    assert!(endless.into_body().collect().await.is_err());
+    assert!(long.into_body().collect().await.is_err());
+}
+
+#[tokio::test]
+async fn a_long_answer_that_is_taken_arrives() {
+    let server = start().await;
+    let (mut sender, _connection) = server.http2().await;
+    let long = sender.send_request(get("/long")).await.unwrap();
+    assert_eq!(long.headers()["content-length"], (8 << 20).to_string());
+    assert_eq!(long.into_body().collect().await.unwrap().to_bytes().len(), 8 << 20);
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_all_that_it_asks_is_let_go() {
+    let server = start().await;
+    let (sender, connection) = server.http2().await;
+    let ask = || {
+        let mut sender = sender.clone();
+        tokio::spawn(async move {
+            sender.ready().await?;
+            tokio::time::timeout(Duration::from_millis(1), sender.send_request(get("/wait"))).await.ok();
+            hyper::Result::Ok(())
+        })
+    };
+    while !connection.is_finished() {
+        let asked: Vec<_> = (0..50).map(|_| ask()).collect();
+        for asked in asked {
+            let _ = asked.await;
+        }
+    }
+    assert!(until(&mut server.send(GET).await, "hello").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http2_connection_without_requests_is_closed_in_the_end() {
+    let server = start().await;
+    let (mut sender, connection) = server.http2().await;
+    assert_eq!(sender.send_request(get("/")).await.unwrap().status(), 200);
+    let begun = tokio::time::Instant::now();
+    let _ = connection.await.unwrap();
+    assert!(begun.elapsed() >= ServerLimits::default().idle, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_is_not_waited_for() {
+    let server = start().await;
+    let mut stream = server.connect().await;
+    let head = "GET / HTTP/1.1\r\nhost: x\r\nlong: header\r\n\r\n";
+    let mut sent = 0;
+    for byte in head.bytes() {
+        if stream.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        sent += 1;
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert!(sent < head.len(), "all of it was taken");
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
 async fn a_client_that_asks_first_is_told_to_go_on() {
     let server = start().await;
     let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n";
@@ -167,15 +303,26 @@ async fn chunked_bodies_and_head_requests_are_understood() {
     assert!(seen.contains("content-length: 5") && seen.ends_with("\r\n\r\n"), "{seen}");
 }
 
+type Http2 = hyper::client::conn::http2::SendRequest<http_body_util::Full<Bytes>>;
+
+impl Running {
+    /// An HTTP/2 connection, and what tells that it has ended.
+    async fn http2(&self) -> (Http2, tokio::task::JoinHandle<hyper::Result<()>>) {
+        let io = TokioIo::new(self.connect().await);
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        (sender, tokio::spawn(connection))
+    }
+}
+
+fn get(path: &str) -> Request<http_body_util::Full<Bytes>> {
+    Request::get(format!("http://x{path}")).body(Bytes::new().into()).unwrap()
+}
+
 #[tokio::test]
 async fn http2_without_tls_is_spoken_too() {
     let server = start().await;
-    let io = TokioIo::new(server.connect().await);
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake::<_, _, http_body_util::Full<Bytes>>(TokioExecutor::new(), io)
-            .await
-            .unwrap();
-    tokio::spawn(connection);
+    let (mut sender, _connection) = server.http2().await;
     for (path, status, text) in [("/echo", 200, "hi"), ("/panic", 500, "sorry"), ("/", 200, "hello")] {
         let request = Request::post(format!("http://x{path}")).body("hi".into()).unwrap();
         let response = sender.send_request(request).await.unwrap();

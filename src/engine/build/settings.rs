@@ -1,6 +1,6 @@
 //! The plain settings of the rules in the engine's words.
 
-use crate::config::model;
+use crate::config::model::{self, Spanned};
 use crate::engine::provider::{KeySource, OwnKey};
 use crate::engine::route::{Gate, GateMode};
 use crate::engine::{Limits, Recovery};
@@ -33,12 +33,18 @@ pub(super) fn recovery(from: &model::Recovery, providers: usize) -> Recovery {
 
 pub(super) fn limits(from: &model::Limits) -> Limits {
     let size = |size: &model::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    let count = |count: &Option<Spanned<u32>>| count.as_ref().map(|count| count.value as usize);
     Limits {
         body: size(&from.body),
         answer: size(&from.answer),
         event: size(&from.event),
         held: size(&from.held),
         shutdown: from.shutdown,
+        head_time: from.head_time,
+        body_time: from.body_time,
+        min_rate: from.min_rate.0,
+        connections: count(&from.connections),
+        connections_per_address: count(&from.connections_per_address),
     }
 }
 

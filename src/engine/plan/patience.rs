@@ -4,12 +4,13 @@
 use super::{Answer, AnswerBody, Event, Plan, Tried};
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::health::Health;
 use crate::engine::protocol::Wording;
 use crate::engine::route::GateMode;
 use crate::engine::{Ms, Timeouts, worded};
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use std::time::Duration;
 
 /// What a client of a stream is sent while nothing else comes.
@@ -67,6 +68,27 @@ impl Plan {
             ..Wording::default()
         };
         client.failed_event(&wording).into()
+    }
+
+    /// The answer when the router stops before anybody has answered: that is nobody's failure.
+    pub fn stopped(&mut self, reason: &str, health: &mut Health) -> Answer {
+        self.release(health);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let protocol = self.route().and_then(|route| route.protocol.as_ref());
+        let mut answer = self.engine.word(protocol, status, reason, &self.incoming.id);
+        answer.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let (status, attempts) = (status.as_u16(), self.attempts);
+        self.events.push(Event::NoAnswer { status, attempts, reason: reason.to_owned() });
+        self.signed(answer, None)
+    }
+
+    /// Takes in that the router stops while the client is reading a stream: that is nobody's failure.
+    pub fn cut_off(&mut self, reason: &str, health: &mut Health) {
+        self.release(health);
+        if let Some(way) = self.current.as_ref().map(|current| current.way) {
+            let (provider, reason) = (self.provider_name(way), reason.to_owned());
+            self.events.push(Event::BrokenStream { provider, reason });
+        }
     }
 
     /// Is the request's time over at this moment?

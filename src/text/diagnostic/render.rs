@@ -1,12 +1,12 @@
 //! Findings drawn as rustc draws them.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::sources::boundary;
 use super::{Diagnostic, FileId, Severity, Sources, Span};
+use crate::text::visible::{visible, visible_in_place};
 
 /// All findings, one below the other, each ended by a line break and parted by an empty line.
 pub(super) fn render(found: &[Diagnostic], sources: &Sources, color: bool) -> String {
@@ -61,7 +61,9 @@ fn snippet<'a>(
         .iter()
         .filter(|(span, _)| span.file == file)
         .map(|(span, note)| AnnotationKind::Context.span(first_line(text, *span)).label(visible(note)));
-    Snippet::source(text).path(visible(sources.name(file))).annotations(primary.into_iter().chain(notes))
+    Snippet::source(visible_in_place(text))
+        .path(visible(sources.name(file)))
+        .annotations(primary.into_iter().chain(notes))
 }
 
 /// The part of `span` on its first line: a mapping of fifty lines is not drawn, its beginning is.
@@ -70,13 +72,4 @@ fn first_line(text: &str, span: Span) -> Range<usize> {
     let end = boundary(text, span.end).max(start);
     let length = text.get(start..end).unwrap_or("").lines().next().unwrap_or("").trim_end().len();
     start..start + length
-}
-
-/// `text` without what moves a terminal's cursor or turns its writing around; it may come from anywhere.
-fn visible(text: &str) -> Cow<'_, str> {
-    let hidden = |sign: char| {
-        (sign.is_control() && sign != '\n')
-            || matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.contains(hidden) { Cow::Owned(text.replace(hidden, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

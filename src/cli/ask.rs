@@ -1,0 +1,210 @@
+//! Asks a running router, over plain HTTP or TLS, and reads its answer.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::text::visible::visible;
+
+/// How long to wait for the connection, and again for the answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How a router is to be asked that speaks TLS.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct TlsArguments {
+    /// Trust the certificates in this file only, and speak TLS [default: $RULEGATE_CA, else what the machine trusts]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The name in the router's certificate [default: $RULEGATE_TLS_NAME, else the host that is asked]
+    #[arg(long, value_name = "HOST")]
+    tls_name: Option<String>,
+}
+
+/// Where a router is: `HOST:PORT`, or a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The host's name, or its address.
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (tls, rest) = match text.split_once("://") {
+            Some(("https", rest)) => (true, rest),
+            Some(("http", rest)) => (false, rest),
+            Some(_) => return Err("write HOST:PORT, or an http:// or https:// address".to_owned()),
+            None => (false, text),
+        };
+        let authority = rest.trim_end_matches('/');
+        let usual = if tls { 443 } else { 80 };
+        if let Ok(address) = authority.parse::<SocketAddr>() {
+            let host = reachable(address.ip()).to_string();
+            return Ok(Self { host, port: address.port(), tls });
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => {
+                (host, port.parse().map_err(|_| format!("`{port}` is not the number of a port"))?)
+            }
+            None if text.contains("://") => (authority, usual),
+            None => return Err("the port is missing: write HOST:PORT".to_owned()),
+        };
+        if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+        {
+            return Err("write HOST:PORT, or an http:// or https:// address".to_owned());
+        }
+        Ok(Self { host: host.to_owned(), port, tls })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        write!(out, "{host}:{}", self.port)
+    }
+}
+
+impl Place {
+    /// There, where it listens by default, or at the usual address.
+    pub(super) fn or_usual(given: Option<&Place>) -> Place {
+        let listen = std::env::var("RULEGATE_LISTEN").ok();
+        let usual = || Place { host: "127.0.0.1".to_owned(), port: 8000, tls: false };
+        given.cloned().or_else(|| listen.as_deref()?.parse().ok()).unwrap_or_else(usual)
+    }
+}
+
+/// Where to ask a router that listens there: on every address means on loopback too.
+fn reachable(listen: IpAddr) -> IpAddr {
+    match listen {
+        IpAddr::V4(host) if host.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(host) if host.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        host => host,
+    }
+}
+
+/// Status and body of what a router answers. `line`: method and path; `admin_key` is sent if there is one. Nothing else
+/// is sent with it.
+///
+/// # Errors
+/// If there is no answer.
+pub(super) fn ask(
+    place: &Place,
+    tls: &TlsArguments,
+    line: &str,
+    admin_key: Option<&str>,
+) -> io::Result<(u16, String)> {
+    let key = admin_key.filter(|key| !key.contains(['\r', '\n']));
+    let key = key.map(|key| format!("x-admin-key: {key}\r\n")).unwrap_or_default();
+    // HTTP/1.0: the answer comes unchunked, and ends with the connection.
+    let request = format!("{line} HTTP/1.0\r\nhost: {place}\r\n{key}content-length: 0\r\n\r\n");
+    let connection = connect(place)?;
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let ca = tls.ca.clone().or_else(|| variable("RULEGATE_CA").map(PathBuf::from));
+    if !place.tls && ca.is_none() {
+        return exchange(connection, &request);
+    }
+    let name = tls.tls_name.clone().or_else(|| variable("RULEGATE_TLS_NAME"));
+    let name = ServerName::try_from(name.unwrap_or_else(|| place.host.clone())).map_err(io::Error::other)?;
+    let config = trusting(ca.as_deref())?;
+    let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    exchange(StreamOwned::new(session, connection), &request)
+}
+
+fn connect(place: &Place) -> io::Result<TcpStream> {
+    let mut last = io::Error::other("it has no address");
+    for address in (place.host.as_str(), place.port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(connection) => {
+                connection.set_read_timeout(Some(PATIENCE))?;
+                connection.set_write_timeout(Some(PATIENCE))?;
+                return Ok(connection);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Trusts the certificates in the file, or what the machine trusts.
+fn trusting(ca: Option<&Path>) -> io::Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    let Some(ca) = ca else {
+        let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(io::Error::other)?;
+        let config = config.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        return Ok(config.with_no_client_auth());
+    };
+    let unusable = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", ca.display()));
+    let mut roots = RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(ca).map_err(|error| unusable(&error))?;
+    for certificate in found {
+        roots.add(certificate.map_err(|error| unusable(&error))?).map_err(|error| unusable(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable(&"there is no certificate in it"));
+    }
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn exchange(mut connection: impl Read + Write, request: &str) -> io::Result<(u16, String)> {
+    // In one piece, so that a server that answers at the first bytes does not break the rest.
+    connection.write_all(request.as_bytes())?;
+    connection.flush()?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    status
+        .map(|status| (status, visible(body).into_owned()))
+        .ok_or_else(|| io::Error::other("that is no HTTP answer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_router_is_named_by_its_address_or_its_url() {
+        let at = |text: &str| text.parse::<Place>().map(|place| (place.to_string(), place.tls));
+        let place = |text: &str, tls| Ok((text.to_owned(), tls));
+        assert_eq!(at("0.0.0.0:8000"), place("127.0.0.1:8000", false));
+        assert_eq!(at("[::]:8000"), place("[::1]:8000", false));
+        assert_eq!(at("127.0.0.2:9"), place("127.0.0.2:9", false));
+        assert_eq!(at("http://localhost"), place("localhost:80", false));
+        assert_eq!(at("https://router.example/"), place("router.example:443", true));
+        assert_eq!(at("https://127.0.0.1:8443"), place("127.0.0.1:8443", true));
+        for wrong in ["localhost", "ftp://x:1", "a b:1", "x:port", "https://u:p@host", ""] {
+            assert!(at(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_answer_is_read_to_its_end() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let count = connection.read(&mut request).unwrap();
+            connection.write_all(b"HTTP/1.0 200 OK\r\n\r\n{\"status\":\"ok\"}").unwrap();
+            String::from_utf8_lossy(&request[..count]).into_owned()
+        });
+        let answer = ask(&place, &TlsArguments::default(), "GET /v1/health", Some("k")).unwrap();
+        assert_eq!(answer, (200, "{\"status\":\"ok\"}".to_owned()));
+        let request = server.join().unwrap();
+        assert!(request.starts_with("GET /v1/health HTTP/1.0\r\n"));
+        assert!(request.contains("\r\nx-admin-key: k\r\n") && request.ends_with("\r\n\r\n"), "{request}");
+    }
+}

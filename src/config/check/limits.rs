@@ -1,0 +1,20 @@
+//! Limits that would let nobody in.
+
+use crate::config::model::Rules;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+
+pub fn check(rules: &Rules, diags: &mut Diagnostics) {
+    let limits = &rules.limits;
+    let counts = [&limits.connections, &limits.connections_per_address];
+    for count in counts.into_iter().flatten().filter(|count| count.value == 0) {
+        let diagnostic = Diagnostic::error("bad-limit", "with no connection nobody can be answered");
+        diags.push(diagnostic.at(count.span).label("at least 1 is wanted here"));
+    }
+    for (name, time) in [("head_time", limits.head_time), ("body_time", limits.body_time)] {
+        if time.is_zero() {
+            let message = format!("with `{name}: 0` no request could arrive");
+            let diagnostic = Diagnostic::error("bad-limit", message).at(limits.span);
+            diags.push(diagnostic.label("here").help("write for example 30s"));
+        }
+    }
+}
