@@ -253,11 +253,16 @@ async fn when_nobody_answers_the_first_error_does() {
     .await;
     let second = Upstream::always(Reply::json(500, json!({ "error": { "message": "broken too" } }))).await;
     let router = Router::start(two(&first.url(), &second.url())).await;
-    for _ in 0..2 {
+    // Then the first is not asked before the time that it stated; the second is, and it is named.
+    for (status, text, provider, attempts, count) in
+        [(429, "slow down, please", "first", "2", 1), (500, "broken too", "second", "1", 1)]
+    {
         let answer = router.client().post("/v1/messages", ask()).await;
-        assert_eq!(answer.status, 429, "{}", answer.text());
+        assert_eq!((answer.status, first.count()), (status, count), "{}", answer.text());
         assert_eq!(answer.json()["type"], "error");
-        assert!(answer.text().contains("slow down, please"), "{}", answer.text());
+        assert!(answer.text().contains(text), "{}", answer.text());
+        assert_eq!(answer.header("x-rulegate-provider"), Some(provider));
+        assert_eq!(answer.header("x-rulegate-attempts"), Some(attempts));
         let after: u64 = answer.header("retry-after").expect("a time to wait").parse().unwrap();
         assert!((1..=77).contains(&after), "{after}");
     }

@@ -11,17 +11,12 @@ pub use pauses::{Aside, Lane, Pause, Wanted};
 
 use super::provider::{OwnKey, Provider, Rotate};
 use super::{Engine, Ms};
-use bytes::Bytes;
-use http::HeaderMap;
 use pauses::Pauses;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The word that gives the choice of the provider back to the rules.
 pub const AUTO: &str = "auto";
-
-/// How long the text of a kept error may be, in bytes.
-const KEPT_ERROR: usize = 16 * 1024;
 
 /// A provider's standing at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +43,7 @@ impl Standing {
     }
 }
 
-/// An error as it is remembered: enough to answer a later client with it.
+/// An error as it is remembered, for the health page.
 #[derive(Clone, Debug)]
 pub struct KeptError {
     /// When it was seen.
@@ -57,10 +52,6 @@ pub struct KeptError {
     pub kind: &'static str,
     /// The status that a client is told.
     pub status: u16,
-    /// The provider's headers.
-    pub headers: HeaderMap,
-    /// The provider's text, cut to 16 KiB.
-    pub body: Bytes,
     /// What happened, for people.
     pub message: String,
     /// The rule that decided, if one did.
@@ -222,6 +213,11 @@ impl Health {
         self.closed(lane, now).map(|pause| pause.until.unwrap_or(Ms::MAX))
     }
 
+    /// Whether the answer that closed the way stated itself for how long, and that time is not over.
+    pub fn is_refused(&self, lane: &Lane<'_>, now: Ms) -> bool {
+        self.pauses.is_refused(lane, now)
+    }
+
     /// The pauses of single keys and models of a provider, and of itself, that are in force.
     pub fn pauses_of<'a>(
         &'a self,
@@ -247,7 +243,7 @@ impl Health {
     /// Puts a provider as a whole aside until `until`. A pause that ends later stays as it is. Returns the end
     /// in force.
     pub fn cool_down(&mut self, name: &str, until: Ms, rule: &str, now: Ms) -> Ms {
-        let wanted = Wanted { until, rule, trials: 0, is_guess: false };
+        let wanted = Wanted { until, rule, trials: 0, is_guess: false, is_stated: false };
         self.put_aside(Aside::provider(name), wanted, now)
     }
 
@@ -320,19 +316,19 @@ impl Health {
         self.entry(name).attempts += 1;
     }
 
-    /// The provider answered well on this way. True if with that a pause is over that had run out.
-    pub fn succeeded(&mut self, lane: &Lane<'_>, now: Ms) -> bool {
+    /// The provider answered a request well on this way that it was sent at `asked`. True if with that a pause is
+    /// over: one that had run out, or one that was a guess and had begun by then.
+    pub fn succeeded(&mut self, lane: &Lane<'_>, asked: Ms, now: Ms) -> bool {
         let known = self.entry(lane.provider);
         if known.last_success.is_none() {
             known.since.get_or_insert(now);
         }
         known.last_success = Some(now);
-        self.pauses.over(lane, now)
+        self.pauses.over(lane, asked, now)
     }
 
-    /// The provider failed; the error is kept for `/v1/health` and for answers while it is put aside.
-    pub fn failed(&mut self, name: &str, mut error: KeptError) {
-        error.body.truncate(KEPT_ERROR);
+    /// The provider failed; the error is kept for `/v1/health`.
+    pub fn failed(&mut self, name: &str, error: KeptError) {
         let known = self.entry(name);
         known.failures += 1;
         known.last_error = Some(error);

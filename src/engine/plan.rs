@@ -201,8 +201,6 @@ pub struct Plan {
     /// Set between a provider's failure and the choice of the next one.
     failover: Option<(String, Option<String>, String)>,
     last_rule: Option<String>,
-    /// A provider that was put aside has been asked because nobody else was left.
-    last_resort: bool,
     /// The rule that wants the provider that answers to be the first choice from now on.
     switching: Option<String>,
     /// The stream that broke off, while somebody is sought who goes on with it.
@@ -237,6 +235,8 @@ struct Current {
     way: usize,
     /// The number of the attempt at this provider, from 1.
     number: u32,
+    /// When it was begun.
+    began: Ms,
     /// The body that was sent, with all repairs.
     body: Bytes,
     /// `$provider`.

@@ -77,6 +77,8 @@ pub struct Pause {
     pub repeats: u32,
     /// Is it about a provider out of order, for as long as the rule thinks?
     pub is_guess: bool,
+    /// Until when the answer itself said that asking is of no use, if it did.
+    pub stated: Option<Ms>,
     /// When the trials under way are given up for lost.
     pub(super) under_way: Vec<Ms>,
 }
@@ -92,13 +94,15 @@ pub struct Wanted<'a> {
     pub trials: u32,
     /// Is it about a provider out of order, for as long as the rule thinks?
     pub is_guess: bool,
+    /// Whether the answer itself says when it ends.
+    pub is_stated: bool,
 }
 
 impl Pause {
     /// One without an end.
     pub(super) fn down(rule: &str, now: Ms) -> Pause {
         let (rule, under_way) = (rule.to_owned(), Vec::new());
-        Pause { since: now, until: None, rule, trials: 0, repeats: 0, is_guess: false, under_way }
+        Pause { since: now, until: None, rule, trials: 0, repeats: 0, is_guess: false, stated: None, under_way }
     }
 
     /// Is it in force?
@@ -125,17 +129,22 @@ impl Pauses {
     /// Begins a pause, or lets one last longer; it never becomes shorter. Returns the end in force.
     pub fn begin(&mut self, aside: Aside, wanted: Wanted<'_>, now: Ms) -> Ms {
         let repeats = self.repeats(&aside, now);
-        let since = match self.all.get(&aside) {
-            Some(Pause { until: Some(current), .. }) if *current > now && *current >= wanted.until => {
-                return *current;
+        let mut stated = wanted.is_stated.then_some(wanted.until);
+        let since = match self.all.get_mut(&aside) {
+            Some(current) if current.holds(now) => {
+                stated = stated.max(current.stated);
+                if let Some(until) = current.until.filter(|until| *until >= wanted.until) {
+                    current.stated = stated;
+                    return until;
+                }
+                current.since
             }
-            Some(current) if current.holds(now) => current.since,
             _ => now,
         };
         self.make_room(now);
-        let Wanted { until, rule, trials, is_guess } = wanted;
+        let Wanted { until, rule, trials, is_guess, .. } = wanted;
         let (until, rule, under_way) = (Some(until), rule.to_owned(), Vec::new());
-        self.all.insert(aside, Pause { since, until, rule, trials, repeats, is_guess, under_way });
+        self.all.insert(aside, Pause { since, until, rule, trials, repeats, is_guess, stated, under_way });
         wanted.until
     }
 
@@ -173,13 +182,23 @@ impl Pauses {
         all.next().map(|(_, pause)| pause)
     }
 
-    /// All is well on this way: pauses that have run out are over. True if there was one.
-    pub fn over(&mut self, lane: &Lane<'_>, now: Ms) -> bool {
+    /// All is well on this way, as a request shows that was sent at `asked`: pauses that have run out are over, and
+    /// so are those that the answer contradicts, which are guesses that had begun by then. True if there was one.
+    pub fn over(&mut self, lane: &Lane<'_>, asked: Ms, now: Ms) -> bool {
         let before = self.all.len();
         if before > 0 {
-            self.all.retain(|aside, pause| pause.holds(now) || !aside.covers(lane));
+            let stays = |pause: &Pause| {
+                pause.holds(now) && (pause.since > asked || pause.stated.is_some_and(|end| end > now))
+            };
+            self.all.retain(|aside, pause| stays(pause) || !aside.covers(lane));
         }
         self.all.len() < before
+    }
+
+    /// Whether an answer stated itself that asking on this way is of no use yet.
+    pub fn is_refused(&self, lane: &Lane<'_>, now: Ms) -> bool {
+        let is_stated = |pause: &Pause| pause.stated.is_some_and(|end| end > now);
+        self.all.iter().any(|(aside, pause)| is_stated(pause) && aside.covers(lane))
     }
 
     fn make_room(&mut self, now: Ms) {

@@ -4,8 +4,6 @@ use super::pauses::Whose;
 use super::{Aside, Health, KeptError, Pause, ProviderHealth, Switch};
 use crate::engine::Ms;
 use crate::engine::failure::FailureKind;
-use bytes::Bytes;
-use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 /// The version of what is written. One that is larger was written by a newer program.
@@ -81,6 +79,7 @@ fn paused(aside: &Aside, pause: &Pause) -> Value {
         "trials": pause.trials,
         "repeats": pause.repeats,
         "guess": pause.is_guess,
+        "stated": pause.stated,
     })
 }
 
@@ -98,6 +97,7 @@ fn read_pause(item: &Value) -> Result<(Aside, Pause), String> {
         trials: number("trials").unwrap_or_default(),
         repeats: number("repeats").unwrap_or_default(),
         is_guess: item["guess"].as_bool().unwrap_or_default(),
+        stated: item["stated"].as_i64(),
         ..Pause::down(&text(item, "rule")?, 0)
     };
     Ok((aside, pause))
@@ -146,8 +146,6 @@ fn read_provider(from: &Value) -> Result<ProviderHealth, String> {
             at: moment(error, "at")?,
             kind: kind.name(),
             status: error["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(502),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
             message: text(error, "message")?,
             rule: error["rule"].as_str().map(str::to_owned),
         });
@@ -171,7 +169,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut health = Health::new();
-        let wanted = Wanted { until: 9_000, rule: "limit", trials: 2, is_guess: true };
+        let wanted = Wanted { until: 9_000, rule: "limit", trials: 2, is_guess: true, is_stated: true };
         health.put_aside(Aside::provider("one").with_model("m"), wanted, 1_000);
         health.put_aside(Aside::key("abc"), wanted, 2_000);
         health.down("two", "dead", 3_000);

@@ -71,7 +71,6 @@ impl Plan {
             engaged: None,
             failover: None,
             last_rule: None,
-            last_resort: false,
             switching: None,
             resumption: None,
             probe: None,

@@ -3,7 +3,7 @@
 use super::verdict::Case;
 use super::{Answer, Attempt, Current, Event, Plan, State, Tried};
 use crate::engine::failure::{Failure, FailureKind};
-use crate::engine::health::{Health, KeptError, Shared};
+use crate::engine::health::{Health, Shared};
 use crate::engine::protocol::{ErrorText, Wording};
 use crate::engine::provider::KeySource;
 use crate::engine::route::Way;
@@ -133,15 +133,18 @@ impl Plan {
         if on_trial.is_some() {
             return on_trial;
         }
-        // All that could be asked are put aside or have been asked. If nobody is free, the one that will be
-        // free first is asked all the same: once, and not if this request has just seen it fail.
+        self.last_resort(order, health, now)
+    }
+
+    /// The way to ask when all that are left are cooling down, the one that is free soonest first. That a provider is
+    /// out of order is a guess, and a request that would fail is the reason to find out. What an answer stated itself
+    /// is certain: asking would only be refused. A request that has asked nobody asks one of those all the same, since
+    /// limits are lifted early, too.
+    fn last_resort(&self, order: &[usize], health: &Health, now: Ms) -> Option<usize> {
+        let left = || order.iter().copied().filter(|way| !self.was_tried(*way));
         let opens_at = |way: &usize| health.opens_at(&self.lane(*way), now);
-        if self.last_resort || order.iter().any(|way| opens_at(way).is_none()) {
-            return None;
-        }
-        let soonest = order.iter().copied().min_by_key(opens_at).filter(|way| !self.was_tried(*way));
-        self.last_resort = soonest.is_some();
-        soonest
+        let guessed = left().filter(|way| !health.is_refused(&self.lane(*way), now)).min_by_key(opens_at);
+        guessed.or_else(|| left().min_by_key(opens_at).filter(|_| self.attempts == 0))
     }
 
     /// Has this request given the way up, or its whole provider?
@@ -165,7 +168,7 @@ impl Plan {
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
                 let (body, dropped) = (request.body.clone(), job.dropped.clone());
-                self.current = Some(Current { way, number, body, provider_doc, dropped, words: None });
+                self.current = Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
                 if self.minds_losses(way, number, health, now) {
                     return None;
                 }
@@ -190,7 +193,7 @@ impl Plan {
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
                 let (body, dropped) = (bytes::Bytes::new(), Vec::new());
-                self.current = Some(Current { way, number, body, provider_doc, dropped, words: None });
+                self.current = Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
                 health.with(|health| self.failed(*failure, health, now));
                 None
             }
@@ -223,34 +226,29 @@ impl Plan {
         {
             return self.answered(self.made(template));
         }
-        let Some(first) = order.first().copied() else {
-            return self.nobody();
-        };
         let free: Vec<Option<Ms>> = order.iter().map(|way| health.opens_at(&self.lane(*way), now)).collect();
         let earliest = if free.iter().any(Option::is_none) { None } else { free.into_iter().flatten().min() };
         let retry_after = earliest.filter(|at| *at < Ms::MAX).map(|at| ((at - now + 999) / 1000).max(1));
-        // What the first provider said is what the client is told: in this request, or when it was put aside.
-        let first_name = self.provider_name(first);
-        let kept = health.provider(&first_name).and_then(|known| known.last_error.as_ref());
-        let (way, failure, read) =
-            match self.tried.iter().position(|tried| self.is_same_provider(tried.way, first)) {
-                Some(place) => {
-                    let tried = self.tried.swap_remove(place);
-                    (tried.way, tried.failure, tried.read)
-                }
-                None => match (kept, self.tried.pop()) {
-                    (Some(kept), _) => {
-                        let failure = remembered(kept);
-                        let read = self.read(first, &failure);
-                        (first, failure, read)
-                    }
-                    (None, Some(tried)) => (tried.way, tried.failure, tried.read),
-                    (None, None) => return self.nobody(),
-                },
-            };
+        let mut others = Vec::new();
+        let left: Vec<usize> = order.iter().copied().filter(|way| !self.was_tried(*way)).collect();
+        for way in left {
+            let Some(pause) = health.closed(&self.lane(way), now) else { continue };
+            let (provider, until) = (self.way_name(way), pause.until);
+            let reason = format!("cooling down by rule {}, for as long as the answer stated", pause.rule);
+            others.push(format!("{provider} was not asked: {reason}"));
+            self.events.push(Event::Skipped { provider, reason, until });
+        }
+        // The client is told what one said who was asked for this request: of these the first choice.
+        let told = order.iter().find_map(|way| self.tried.iter().position(|tried| tried.way == *way));
+        let Some(Tried { way, failure, read, .. }) = told.map(|place| self.tried.swap_remove(place)) else {
+            return self.nobody();
+        };
         let answer = self.error(way, &failure, &read, true, retry_after);
-        let names: Vec<String> = order.iter().map(|way| self.way_name(*way)).collect();
-        let reason = format!("{first_name}: {failure} (asked or put aside: {})", names.join(", "));
+        let mut reason = format!("{}: {failure}", self.provider_name(way));
+        others.extend(self.tried.iter().map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure)));
+        if !others.is_empty() {
+            reason = format!("{reason} ({})", others.join("; "));
+        }
         let event = Event::NoAnswer { status: answer.status.as_u16(), attempts: self.attempts, reason };
         self.events.push(event);
         answer
@@ -303,16 +301,5 @@ impl Plan {
             }
             _ => ErrorText::default(),
         }
-    }
-}
-
-/// A kept error as the failure that it was.
-fn remembered(kept: &KeptError) -> Failure {
-    let kind = FailureKind::from_name(kept.kind).unwrap_or(FailureKind::Status);
-    Failure {
-        status: Some(kept.status),
-        headers: kept.headers.clone(),
-        body: kept.body.clone(),
-        ..Failure::new(kind, kept.message.clone())
     }
 }

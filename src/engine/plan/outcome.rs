@@ -108,8 +108,9 @@ impl Plan {
             status: Some(status),
             phase: None,
         });
-        if health.succeeded(&self.lane(way), now) {
-            let reason = "a request was answered after its pause".to_owned();
+        let began = self.current.as_ref().map_or(now, |current| current.began);
+        if health.succeeded(&self.lane(way), began, now) {
+            let reason = "a request was answered".to_owned();
             self.events.push(Event::Recovered { provider: name.clone(), reason });
         }
         let engine = self.engine.clone();

@@ -141,7 +141,7 @@ fn a_repair_is_made_once_and_then_the_following_rules_decide() {
 }
 
 #[test]
-fn when_all_are_put_aside_the_one_free_soonest_is_tried_once() {
+fn when_all_are_cooling_down_those_by_a_guess_are_asked_and_the_answer_names_who_was() {
     let mut world = world(RULES);
     let reset = START / 1000 + 3600;
     world.replies(
@@ -156,16 +156,65 @@ fn when_all_are_put_aside_the_one_free_soonest_is_tried_once() {
     let seen = world.send(ASK);
     assert_eq!(world.asked(), ["one", "two", "three"]);
     assert_first_error(&seen, reset, 30);
-    // All three are cooling: two is free first. It fails, and one's error is told from memory.
+    // All three are cooling. The answer of one said for how long; that the others are out of order is a guess.
     world.now += 5_000;
-    world.replies("two", [Reply::Fails(FailureKind::Dns)]);
+    world.replies("two", [Reply::Fails(FailureKind::Dns)]).replies("three", [Reply::Fails(FailureKind::Tls)]);
     let seen = world.send(ASK);
-    assert_eq!(world.asked(), ["two"]);
-    assert_first_error(&seen, reset, 25);
-    // This time it answers.
+    assert_eq!(world.asked(), ["two", "three"]);
+    assert_eq!((seen.status, seen.header("x-rulegate-provider")), (502, "two"));
+    assert_eq!((seen.header("x-rulegate-attempts"), seen.header("x-rulegate-rule")), ("2", "unreachable"));
+    assert_eq!(seen.header("retry-after"), "30");
+    let record = world.decisions.last().unwrap();
+    assert_eq!(record.answer.as_ref().unwrap().provider.as_deref(), Some("two"));
+    assert!(record.candidates[0].passed_over[0].reason.contains("rule limit, for as long as the answer stated"));
+    let told = world.events.iter().rev().find(|event| matches!(event, Event::NoAnswer { .. })).unwrap();
+    assert!(told.to_string().contains(": two: dns") && told.to_string().contains("one was not asked: "), "{told}");
+    // This time one of them answers: the guess was wrong.
     world.now += 1_000;
-    world.replies("three", [Reply::ok(r#"{"said":"hello"}"#)]);
+    world.replies("two", [Reply::ok(HELLO)]);
     assert_eq!(world.send(ASK).status, 200);
+    assert_eq!(world.health.standing("two", world.now), Standing::Available);
+}
+
+#[test]
+fn of_those_that_cool_down_by_a_guess_the_one_free_soonest_is_asked_first() {
+    let mut world = world(RULES);
+    for (name, time) in [("one", 30_000), ("two", 20_000), ("three", 10_000)] {
+        world.health.cool_down(name, START + time, "test", START);
+        world.replies(name, [Reply::Fails(FailureKind::Reset)]);
+    }
+    let seen = world.send(ASK);
+    assert_eq!(world.asked(), ["three", "two", "one"]);
+    assert_eq!((seen.header("x-rulegate-provider"), seen.header("x-rulegate-attempts")), ("one", "3"));
+    // What one says who was asked before the cool down began is no sign that it is over.
+    let mut early = Plan::begin(world.engine.clone(), world.incoming("/alpha", ASK)).unwrap();
+    world.health.recovered("one", world.now);
+    let Step::Send(attempt) = early.next(&mut world.health, world.now) else { panic!("nobody is asked") };
+    world.now += 1;
+    world.health.cool_down("one", world.now + 30_000, "test", world.now);
+    let (raw, body) = (HELLO.into(), HELLO.into());
+    let whole = super::Whole { status: 200, headers: attempt.request.headers, raw, body };
+    early.observe(Outcome::Whole(whole), &mut world.health, world.now);
+    assert_eq!(world.health.standing("one", world.now), Standing::Cooling);
+}
+
+#[test]
+fn when_all_answers_stated_a_time_one_is_asked_all_the_same() {
+    let mut world = world(RULES);
+    let until = |minutes: i64| START / 1000 + 60 * minutes;
+    for (name, minutes) in [("one", 50), ("two", 10), ("three", 20)] {
+        world.replies(name, [Reply::status(429, &format!("limit reached|{}", until(minutes)))]);
+    }
+    assert_eq!(world.send(ASK).header("x-rulegate-provider"), "one");
+    assert_eq!(world.asked(), ["one", "two", "three"]);
+    world.replies("two", [Reply::status(429, &format!("limit reached|{}", until(10)))]);
+    let seen = world.send(ASK);
+    assert_eq!(world.asked(), ["two"], "the one that is free soonest, and nobody else");
+    assert_eq!((seen.status, seen.header("x-rulegate-provider")), (429, "two"));
+    // One good answer is no sign that the time that another one stated is over.
+    world.replies("two", [Reply::ok(HELLO), Reply::ok(HELLO)]);
+    assert_eq!((world.send(ASK).status, world.send(ASK).status), (200, 200));
+    assert_eq!(world.health.free_at("two", world.now), Some(until(10) * 1000));
 }
 
 fn assert_first_error(seen: &Seen, reset: i64, retry_after: i64) {

@@ -190,8 +190,6 @@ impl Plan {
             at: case.now,
             kind: failure.kind.name(),
             status: failure.client_status(),
-            headers: failure.headers.clone(),
-            body: failure.body.clone(),
             message: case.read.message.clone().unwrap_or_else(|| failure.message.clone()),
             rule: rule.map(|rule| rule.name.clone()),
         };
@@ -215,8 +213,8 @@ impl Plan {
             let facts = self.facts(case, &provider.name);
             let captures = engine.texts.captures(&rule.when, &Judged::new(&facts, &engine.texts));
             let until = cooling.until(&facts, captures.as_ref(), case.now)?;
-            let is_stated = cooling.stated(&facts, captures.as_ref(), case.now).is_some();
-            Some((until, is_stated, cooling.from(&facts, captures.as_ref(), case.now)))
+            let stated = cooling.stated(&facts, captures.as_ref(), case.now).is_some();
+            Some((until, stated, cooling.from(&facts, captures.as_ref(), case.now)))
         });
         if let Some((cooling, (until, is_stated, from))) = cooling.zip(until) {
             self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
@@ -266,7 +264,7 @@ impl Plan {
         let repeats = if is_stated { 0 } else { health.repeats(&aside, case.now) };
         let until = cooling.grown(until, repeats, case.now);
         let trials = cooling.trials.unwrap_or(engine.recovery.trials);
-        let wanted = Wanted { until, rule: &rule.name, trials, is_guess };
+        let wanted = Wanted { until, rule: &rule.name, trials, is_guess, is_stated };
         let mut concerned = Vec::new();
         for provider in &engine.providers {
             let key = provider.keys.iter().position(|key| key.id == lane.key);

@@ -213,8 +213,9 @@ fn what_a_mapping_drops_is_told_and_a_rule_can_make_it_the_next_provider() {
 
     let rule = "failover:\n  - { name: moody, when: { dropped: moo* }, do: next }\n";
     let mut minds = others_down(world(&RULES.replacen("failover:\n", rule, 1)));
+    minds.replies("one", [Reply::ok(HELLO)]);
     let seen = minds.send(r#"{"model":"m","ask":"why?","mood":"blue"}"#);
-    assert!(!minds.asked().contains(&"three".to_owned()));
+    assert_eq!(minds.asked(), ["one"], "nobody else is left");
     assert_eq!(seen.rule.as_deref(), Some("moody"), "{}", seen.body);
     assert_eq!(minds.health.standing("three", minds.now), Standing::Unknown, "it is nobody's failure");
     assert_eq!(minds.send(r#"{"model":"m","ask":"why?","colour":"red"}"#).status, 200);

@@ -46,6 +46,7 @@ struct Seen {
     keys: u64,
     spared: u64,
     shadows: u64,
+    resorts: u64,
 }
 
 /// One request on its way.
@@ -111,7 +112,13 @@ impl Case {
         self.ways().iter().map(|(name, lane)| (name.clone(), opens(lane))).collect()
     }
 
-    /// Lets something happen to the providers' health. No way may be open earlier by it.
+    /// The ways whose answer stated for how long asking is of no use.
+    fn refused(&self) -> Vec<String> {
+        let refused = |lane: &Lane<'_>| self.world.health.is_refused(lane, self.world.now);
+        self.ways().into_iter().filter(|(_, lane)| refused(lane)).map(|(name, _)| name).collect()
+    }
+
+    /// Lets something happen to the providers' health. No way may be open earlier by it, but by a good answer.
     fn changes<R>(
         &mut self,
         request: &mut Request,
@@ -124,7 +131,12 @@ impl Case {
         // Who has just answered and goes first from now on is free.
         let is_switched = |way: &str| {
             let mut events = request.events.iter().rev();
-            events.any(|event| matches!(event, Event::Switched { to, .. } if way.starts_with(to.as_str())))
+            events.any(|event| match event {
+                Event::Switched { to: provider, .. } | Event::Recovered { provider, .. } => {
+                    way.starts_with(provider.as_str())
+                }
+                _ => false,
+            })
         };
         for ((way, before), (_, after)) in before.iter().zip(self.opens()) {
             let kept = after >= *before || is_switched(way);
@@ -171,13 +183,13 @@ impl Case {
             again: None,
             body: String::new(),
         };
-        let first = self.opens();
+        let (first, refused) = (self.opens(), self.refused());
         let mut rest = VecDeque::new();
         let mut broken: Option<Box<Exchange>> = None;
         loop {
             let now = self.world.now;
             let asked = request.asked.len();
-            let on_trial = self.on_trial();
+            let (on_trial, opens) = (self.on_trial(), self.opens());
             let step = plan.next(&mut self.world.health, now);
             self.note(&mut request, &mut plan);
             match step {
@@ -187,7 +199,8 @@ impl Case {
                 }
                 Step::Send(attempt) => {
                     holds!(self, request, request.asked.len() == asked + 1, "an attempt is not told");
-                    self.may_be_asked(&mut request, &first, &on_trial);
+                    self.in_a_good_order(&request, &opens);
+                    self.may_be_asked(&mut request, &first, &on_trial, &refused);
                     let name = self.name(attempt.provider);
                     self.is_told_what_was_said(&request, &attempt.request.body, broken.is_some());
                     match self.chance.below(100) {
@@ -367,8 +380,9 @@ fn whatever_the_rules_and_providers_do_the_promises_hold() {
         all.keys += seen.keys;
         all.spared += seen.spared;
         all.shadows += seen.shadows;
+        all.resorts += seen.resorts;
     }
-    let Seen { deadlines, resumed, given_up, trials, keys, spared, shadows } = all;
-    let least = [deadlines, resumed, given_up, trials, keys, spared, shadows].into_iter().min();
+    let Seen { deadlines, resumed, given_up, trials, keys, spared, shadows, resorts } = all;
+    let least = [deadlines, resumed, given_up, trials, keys, spared, shadows, resorts].into_iter().min();
     assert!(least >= Some(5) && START > 0, "too little of it came about: {all:?}");
 }

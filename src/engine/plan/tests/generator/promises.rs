@@ -37,12 +37,13 @@ impl Case {
     }
 
     /// Nobody is asked twice without a reason, and nobody who is free is passed by. `first`: when ways were open before
-    /// the request began; `on_trial`: those that are being tried out.
+    /// the request began; `on_trial`: those that are being tried out; `refused`: those whose answer stated a time.
     pub fn may_be_asked(
         &mut self,
         request: &mut Request,
         first: &[(String, Option<Ms>)],
         on_trial: &[String],
+        refused: &[String],
     ) {
         let promise = request.again.take();
         let (asked, before) = request.asked.split_last().unwrap();
@@ -71,10 +72,29 @@ impl Case {
             let until = |name: &&&String| first.iter().find(|(known, _)| known == **name).and_then(|it| it.1);
             let open = || order.iter().filter(|name| until(name).is_none());
             let free = open().find(|name| !on_trial.contains(name)).or(open().next());
-            let expected = free.or(order.iter().min_by_key(until));
+            let guessed = order.iter().filter(|name| !refused.contains(name)).min_by_key(until);
+            let expected = free.or(guessed).or(order.iter().min_by_key(until));
             let is_it = expected.is_some_and(|name| **name == way_name(asked));
             holds!(self, request, is_it, "{asked:?} is asked first, not {expected:?}");
             self.seen.trials += u64::from(open().next() != free);
+        }
+    }
+
+    /// Who cools down is asked when nobody else is left, and after those that are free sooner. `opens`: when ways are open.
+    pub fn in_a_good_order(&mut self, request: &Request, opens: &[(String, Option<Ms>)]) {
+        let until = |way: &str| opens.iter().find(|(known, _)| known == way).and_then(|it| it.1);
+        let (asked, before) = request.asked.split_last().unwrap();
+        let Some(end) = until(&way_name(asked)).filter(|_| request.again.is_none()) else { return };
+        self.seen.resorts += u64::from(!before.is_empty());
+        let refused = self.refused();
+        let is_given_up = |way: &str| {
+            let name = way.split(" (").next().unwrap_or_default();
+            request.decision.attempts.iter().rev().skip(1).any(|attempt| attempt.provider == name)
+        };
+        for candidate in &request.decision.candidates {
+            let way = &candidate.provider;
+            let comes_later = until(way).is_some_and(|other| other >= end || refused.contains(way));
+            holds!(self, request, comes_later || is_given_up(way), "{way} is passed by for {asked:?}");
         }
     }
 
@@ -204,20 +224,20 @@ impl Case {
 
     /// All who could be asked were, or were put aside; the first one's words are what the client gets.
     fn all_was_tried(&self, request: &Request, status: u16, provider: Option<&str>) {
-        let asked: Vec<String> = request.asked.iter().map(way_name).collect();
-        let opens = self.opens();
+        let refused = self.refused();
+        let provider_of = |way: &str| way.split(" (").next().unwrap_or_default().to_owned();
+        let was_tried = |name: &str| request.decision.attempts.iter().any(|attempt| attempt.provider == name);
         for candidate in &request.decision.candidates {
             let way = &candidate.provider;
-            let name = way.split(" (").next().unwrap();
-            let is_given_up = request.asked.iter().any(|(provider, _)| provider == name);
-            let free = opens.iter().any(|(known, until)| known == way && until.is_none());
-            let tried = asked.contains(way) || is_given_up || !candidate.passed_over.is_empty() || !free;
-            holds!(self, request, tried, "{way} was neither asked nor put aside");
+            let tried = was_tried(&provider_of(way)) || refused.contains(way);
+            let too_many = request.asked.len() >= MOST_ATTEMPTS;
+            holds!(self, request, tried || too_many, "{way} was not asked, and its answer stated no time");
         }
-        // The last one left is tried, be it put aside.
-        holds!(self, request, !asked.is_empty(), "nobody was tried");
-        let first = request.decision.candidates[0].provider.clone();
-        let first = first.split(" (").next().unwrap();
+        // The last one left is tried, whatever its answer stated.
+        holds!(self, request, !request.asked.is_empty(), "nobody was tried");
+        let mut candidates = request.decision.candidates.iter().map(|it| provider_of(&it.provider));
+        let Some(first) = candidates.find(|name| was_tried(name)) else { return };
+        let first = first.as_str();
         let mut failed = request.decision.attempts.iter().filter(|attempt| attempt.provider == first);
         let Some(failed) = failed.next_back() else { return };
         holds!(self, request, provider == Some(first), "the client is told what {provider:?} said");
