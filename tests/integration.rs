@@ -36,6 +36,7 @@ mod rules;
 mod second_door;
 mod second_door_streams;
 mod server;
+mod shaky;
 mod shipped;
 mod shutdown;
 mod soak;

@@ -20,8 +20,8 @@ pub use super::values::{ByteSize, Pattern, Percent, Several, Spanned, Table};
 pub use access::{Access, ClientKey, Key, Keys};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
-    Action, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, LogLevel, Repair, RepairThen, Retry,
-    Then, Wait, WaitFor, WhichMoment,
+    Action, After, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, LogLevel, Repair, RepairThen,
+    Retry, Then, Wait, WaitFor, WhichMoment,
 };
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
@@ -29,7 +29,7 @@ pub use protocol::{Auth, Framing, Protocol, Query, Resumption, Send, StreamShape
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
-pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, RuleTest};
+pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, MOST_TIMES, RuleTest};
 pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile, Timeouts};
 pub use tls::{ClientCertificate, ListenTls};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

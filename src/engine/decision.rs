@@ -150,6 +150,8 @@ pub struct Attempted {
     pub repair: Option<String>,
     /// What the end of that was reckoned from.
     pub cool_down_from: Option<String>,
+    /// How far it is where one failure is not enough for a cool down.
+    pub evidence: Option<String>,
     /// Who was put aside because of it.
     pub cool_downs: Vec<CoolDown>,
 }

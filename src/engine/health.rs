@@ -1,6 +1,7 @@
 //! What is known about providers across requests and reloads: cool downs, the manual switch, last errors,
 //! counters. Keyed by names, outside of the engine, so that a reload carries it over untouched.
 
+pub mod evidence;
 pub mod pauses;
 mod snapshot;
 mod state;
@@ -11,6 +12,7 @@ pub use pauses::{Aside, Lane, Pause, Wanted};
 
 use super::provider::{OwnKey, Provider, Rotate};
 use super::{Engine, Ms};
+use evidence::{After, Counting, Evidence, Tally};
 use pauses::Pauses;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -120,6 +122,8 @@ pub struct UnknownProvider {
 pub struct Health {
     providers: HashMap<String, ProviderHealth>,
     pauses: Pauses,
+    /// Failures that are not yet enough for a pause.
+    evidence: Evidence,
     switch: Option<Switch>,
     /// When a key was last put aside, by its id.
     limited: HashMap<String, Ms>,
@@ -264,6 +268,25 @@ impl Health {
         self.pauses.begin(aside, wanted, now)
     }
 
+    /// A failure that a rule wants to have seen several times before it puts something aside. Whatever has been put
+    /// aside already and was not found well since then needs no second proof.
+    pub fn count(&mut self, lane: &Lane<'_>, aside: &Aside, rule: &str, after: After, now: Ms) -> Counting {
+        if let Some(pause) = self.pauses.get(aside) {
+            let said =
+                if pause.holds(now) { "it was cooling down" } else { "it had not been found well since" };
+            return Counting { is_enough: true, said: format!("{said} rule {} put it aside", pause.rule) };
+        }
+        self.evidence.failed(lane, aside, rule, after, now)
+    }
+
+    /// Failures of a provider, its keys and models that are not yet enough for a pause, with the rules that count them.
+    pub fn evidence_of<'a>(
+        &'a self,
+        provider: &'a Provider,
+    ) -> impl Iterator<Item = (&'a Aside, &'a str, &'a Tally)> {
+        self.evidence.all().filter(|(aside, ..)| is_of(aside, &provider.name, &|id| provider.has_key_id(id)))
+    }
+
     /// How often a pause that begins now comes again without a good answer in between.
     pub fn repeats(&self, aside: &Aside, now: Ms) -> u32 {
         self.pauses.repeats(aside, now)
@@ -327,6 +350,12 @@ impl Health {
         self.pauses.over(lane, asked, now)
     }
 
+    /// The provider answered on this way to the good end: a stream that has only begun says little. Also where it refused
+    /// what was the caller's own mistake.
+    pub fn lives(&mut self, lane: &Lane<'_>, now: Ms) {
+        self.evidence.answered(lane, now);
+    }
+
     /// The provider failed; the error is kept for `/v1/health`.
     pub fn failed(&mut self, name: &str, error: KeptError) {
         let known = self.entry(name);
@@ -338,7 +367,9 @@ impl Health {
     /// that this ended, the longest if there were several.
     pub fn recovered(&mut self, name: &str, now: Ms) -> Option<Pause> {
         let keys = self.known.get(name).map(|known| known.keys.clone()).unwrap_or_default();
-        let ended = self.pauses.end(now, |aside| is_of(aside, name, &|id| keys.iter().any(|key| key == id)));
+        let is_its = |aside: &Aside| is_of(aside, name, &|id| keys.iter().any(|key| key == id));
+        self.evidence.forget(is_its);
+        let ended = self.pauses.end(now, is_its);
         self.ended(name, ended, now)
     }
 

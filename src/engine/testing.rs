@@ -4,7 +4,7 @@
 use super::decision::{Decision, Keeping};
 use super::exchange::{Exchange, Progress};
 use super::failure::{Failure, FailureKind};
-use super::health::Health;
+use super::health::{Aside, Health, Wanted};
 use super::plan::{Answer, AnswerBody, Event, Incoming, OutRequest, Outcome, Plan, Step};
 use super::{Engine, Ms, build};
 use crate::config::files::Memory;
@@ -218,6 +218,13 @@ impl World {
     pub fn replies(&mut self, provider: &str, replies: impl IntoIterator<Item = Reply>) -> &mut World {
         self.replies.entry(provider.to_owned()).or_default().extend(replies);
         self
+    }
+
+    /// A provider that has said itself that it is of no use for so long, in milliseconds.
+    pub fn limited(&mut self, provider: &str, time: Ms) {
+        let until = self.now + time;
+        let wanted = Wanted { until, rule: "test", trials: 0, is_guess: false, is_stated: true };
+        self.health.put_aside(Aside::provider(provider), wanted, self.now);
     }
 
     /// The names of those that were asked since the last call.

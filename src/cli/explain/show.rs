@@ -192,6 +192,9 @@ fn done(out: &mut String, attempt: &Value, style: Style) {
         let name = text(&cool_down["provider"]);
         let _ = writeln!(out, "  {name}{key}{model} is put aside until {until}");
     }
+    if let Some(evidence) = attempt["evidence"].as_str() {
+        let _ = writeln!(out, "  {evidence}: no cool down yet");
+    }
     if let Some(from) = attempt["cool_down_from"].as_str() {
         let _ = writeln!(out, "    {}", style.faint(from));
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::evidence;
 use super::names::uses;
 use super::providers::known;
 use crate::config::model::{
@@ -86,6 +87,7 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags:
         action(rules, own, &rule.action, diags);
         if let Some(cool_down) = &rule.cool_down {
             times(cool_down, diags);
+            evidence::check(cool_down, diags);
             captures(rule, cool_down.until.iter(), diags);
         }
         if let Action::Repair(repair) = &rule.action {

@@ -2,7 +2,7 @@
 
 use super::failover;
 use super::providers::{self, known};
-use crate::config::model::{Expect, Given, MappingTest, RuleTest, Rules, Several, Table};
+use crate::config::model::{Expect, Given, MOST_TIMES, MappingTest, RuleTest, Rules, Several, Table};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::Key;
@@ -58,6 +58,13 @@ fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
     outcome(rules, &test.given, &test.expect, diags);
     for step in &test.then {
         outcome(rules, &step.given, &step.expect, diags);
+    }
+    for times in test.times.iter().chain(test.then.iter().filter_map(|step| step.times.as_ref())) {
+        if !(1..=MOST_TIMES).contains(&times.value) {
+            let message = format!("a request is sent 1 to {MOST_TIMES} times");
+            let diagnostic = Diagnostic::error("bad-test", message).at(times.span);
+            diags.push(diagnostic.label(if times.value == 0 { "never sent" } else { "too often" }));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Several, Spanned, When};
+use super::{Percent, Several, Spanned, When};
 use crate::config::record::{FromNode, Schemas, record, word, words, wrong_type};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::yaml::Node;
@@ -167,9 +167,29 @@ record! {
         /// How many times longer `for` or `else` becomes each time that it comes again without a good answer in
         /// between. It needs `at_most`. A time that the answer says does not grow.
         grow: Option<Spanned<u32>>,
+        /// How much has to go wrong before a cool down begins. Until then `next` only moves the request. A time that the
+        /// answer says counts at once, and so does a failure while a request tries whether all is well.
+        after: Option<After>,
         /// How many requests at once may try whether all is well when it has run out; the others go to the next
         /// provider until one of them was answered. 0: all at once. Default: what `recovery` says.
         trials: Option<u32>,
+    }
+}
+
+record! {
+    /// How much has to go wrong before a cool down begins. What counts are failures that this rule decided, retries
+    /// being spent, of what the cool down is about: its `scope`.
+    pub struct After: "`after`" {
+        /// So many failures without a good answer in between.
+        in_a_row: Option<Spanned<u32>>,
+        /// So many failures, whatever goes well in between: `within` a time, or among the latest attempts (`of`).
+        failures: Option<Spanned<u32>>,
+        /// Such a share of the latest attempts (`of`).
+        share: Option<Spanned<Percent>>,
+        /// The latest attempts: so many.
+        of: Option<Spanned<u32>>,
+        /// A failure counts for so long. Default 1h.
+        within: Option<Spanned<Duration>>,
     }
 }
 
@@ -259,6 +279,7 @@ impl FromNode for CoolDown {
             at_most: None,
             scope: CoolDownScope::Provider,
             grow: None,
+            after: None,
             trials: None,
         }))
     }

@@ -6,9 +6,12 @@ use serde_json::Value;
 
 use super::{FailureKind, Several, Spanned, Table};
 use crate::config::record::{FromNode, Schemas, head_span, record, unknown_key};
-use crate::text::diagnostic::Diagnostics;
+use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::units::StatusSet;
 use crate::text::yaml::{Kind, Node};
+
+/// A request of an example is sent no more often than this.
+pub const MOST_TIMES: u32 = 1000;
 
 record! {
     /// An example: a request, what each provider answers, and what should happen.
@@ -25,6 +28,8 @@ record! {
         at: Option<Node>,
         /// What each provider answers: one answer, or several for one attempt after the other.
         given: Table<Several<Given>>,
+        /// How often it is sent, one after the other; `expect` is about the last time.
+        times: Option<Spanned<u32>>,
         /// What should happen.
         expect: Expect,
         /// What comes after it, one request after the other; what is known of providers by then still holds.
@@ -41,6 +46,8 @@ record! {
         headers: Table<Spanned<String>>,
         /// What providers answer now; those that are not named begin again with what they answered at first.
         given: Table<Several<Given>>,
+        /// How often it is sent, one after the other; `expect` is about the last time.
+        times: Option<Spanned<u32>>,
         /// What should happen.
         expect: Expect,
     }
@@ -122,10 +129,23 @@ impl RuleTest {
                     given.push(name.clone(), answers.clone());
                 }
             }
-            (step.after, RuleTest { given, expect: step.expect, ..test })
+            (step.after, RuleTest { given, expect: step.expect, times: step.times, ..test })
         };
         let later: Vec<_> = then.into_iter().map(later).collect();
-        std::iter::once((Duration::ZERO, first)).chain(later).collect()
+        let steps = std::iter::once((Duration::ZERO, first.clone())).chain(later);
+        steps.flat_map(|(after, test)| test.repeated(after)).collect()
+    }
+
+    /// As often as the test is sent: nothing is expected of any but the last time.
+    fn repeated(self, after: Duration) -> Vec<(Duration, RuleTest)> {
+        let times = self.times.as_ref().map_or(1, |times| times.value).clamp(1, MOST_TIMES);
+        let before = RuleTest { expect: Expect::nothing(self.expect.facts.span), ..self.clone() };
+        let mut all = vec![(Duration::ZERO, before); times as usize - 1];
+        all.push((Duration::ZERO, self));
+        if let Some((first, _)) = all.first_mut() {
+            *first = after;
+        }
+        all
     }
 }
 
@@ -158,6 +178,25 @@ pub struct Expect {
     pub facts: ExpectFacts,
     /// About providers.
     pub providers: Table<ExpectProvider>,
+}
+
+impl Expect {
+    /// Nothing in particular.
+    fn nothing(span: Span) -> Expect {
+        let facts = ExpectFacts {
+            span,
+            provider: None,
+            rule: None,
+            fired: Several(Vec::new()),
+            status: None,
+            body: None,
+            contains: None,
+            headers: Table::default(),
+            asked: None,
+            attempts: None,
+        };
+        Expect { facts, providers: Table::default() }
+    }
 }
 
 impl FromNode for Expect {

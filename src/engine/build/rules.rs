@@ -7,7 +7,7 @@ use crate::engine::build::compile;
 use crate::engine::exchange::sniff::Sniffed;
 use crate::engine::failure::FailureKind;
 use crate::engine::judge::Rule;
-use crate::engine::judge::cooling::{Cooling, Source};
+use crate::engine::judge::cooling::{After, Cooling, Counted, Source};
 use crate::engine::judge::when::{Test, Where};
 use crate::engine::names::{COOLING, FAILOVER};
 use crate::engine::plan::Level;
@@ -117,6 +117,7 @@ impl Build<'_> {
             at_most: from.at_most,
             scope: from.scope,
             grow: from.grow.as_ref().map_or(1, |grow| grow.value),
+            after: from.after.as_ref().and_then(after),
             trials: from.trials,
         }
     }
@@ -211,4 +212,18 @@ fn sniffed(kind: model::BodyKind) -> Sniffed {
         model::BodyKind::Text => Sniffed::Other,
         model::BodyKind::Empty => Sniffed::Unsure,
     }
+}
+
+/// How much has to go wrong first. `None` where that is not said as it has to be, which is reported elsewhere.
+fn after(from: &model::After) -> Option<After> {
+    let within = from.within.as_ref().map(|within| within.value);
+    let of = from.of.as_ref().map(|of| of.value);
+    let share = |share: u32| Some(of?.saturating_mul(share).div_ceil(100).max(1));
+    let (needed, counted) = match (&from.in_a_row, &from.failures, &from.share) {
+        (Some(needed), None, None) => (needed.value, Counted::InARow),
+        (None, Some(needed), None) => (needed.value, of.map_or(Counted::All, Counted::OfLatest)),
+        (None, None, Some(percent)) => (share(percent.value.0)?, Counted::OfLatest(of?)),
+        _ => return None,
+    };
+    Some(After { needed, counted, within })
 }

@@ -69,6 +69,11 @@ impl Decision {
                     attempt.cool_down_from = Some(short(from));
                 }
             }
+            Event::Counted { seen, .. } => {
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.evidence = Some(short(seen));
+                }
+            }
             Event::CoolDown { provider, key, model, until, rule } => {
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.cool_downs.push(CoolDown {
@@ -163,6 +168,7 @@ impl Attempted {
             again_at: None,
             repair: None,
             cool_down_from: None,
+            evidence: None,
             cool_downs: Vec::new(),
         }
     }

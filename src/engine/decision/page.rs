@@ -92,6 +92,7 @@ impl Decision {
             "repair": attempt.repair,
             "waits_ms": attempt.again_at.zip(attempt.ended).map(|(at, ended)| at.saturating_sub(ended)),
             "cool_down_from": attempt.cool_down_from,
+            "evidence": attempt.evidence,
             "cool_downs": cool_downs.collect::<Vec<_>>(),
         })
     }

@@ -102,7 +102,16 @@ impl Pause {
     /// One without an end.
     pub(super) fn down(rule: &str, now: Ms) -> Pause {
         let (rule, under_way) = (rule.to_owned(), Vec::new());
-        Pause { since: now, until: None, rule, trials: 0, repeats: 0, is_guess: false, stated: None, under_way }
+        Pause {
+            since: now,
+            until: None,
+            rule,
+            trials: 0,
+            repeats: 0,
+            is_guess: false,
+            stated: None,
+            under_way,
+        }
     }
 
     /// Is it in force?
@@ -210,6 +219,11 @@ impl Pauses {
         if let Some(soonest) = soonest.filter(|_| self.all.len() >= MOST) {
             self.all.remove(&soonest);
         }
+    }
+
+    /// The pause of exactly this, be it one that has run out and is not over.
+    pub fn get(&self, aside: &Aside) -> Option<&Pause> {
+        self.all.get(aside)
     }
 
     /// All pauses, also those that have run out and are not over.

@@ -1,5 +1,6 @@
 //! The health page: all standings at one moment, as JSON.
 
+use super::evidence::Tally;
 use super::pauses::Whose;
 use super::{Aside, Health, Pause, Standing};
 use crate::engine::{Engine, Ms, Provider};
@@ -59,6 +60,15 @@ impl Health {
         {
             fields.insert("paused".to_owned(), paused.into());
         }
+        let evidence: Vec<Value> = self
+            .evidence_of(provider)
+            .filter_map(|(aside, rule, tally)| counted(provider, aside, rule, tally, now))
+            .collect();
+        if !evidence.is_empty()
+            && let Some(fields) = detail.as_object_mut()
+        {
+            fields.insert("evidence".to_owned(), evidence.into());
+        }
         if !provider.has_key()
             && let Some(fields) = detail.as_object_mut()
         {
@@ -68,13 +78,31 @@ impl Health {
     }
 }
 
-/// A pause of less than the whole provider: of which key by name, for which model, until when.
-fn part(provider: &Provider, aside: &Aside, pause: &Pause) -> Option<Value> {
+/// The name of the key that a pause is about, if it is about one of several.
+fn key_of<'a>(provider: &'a Provider, aside: &Aside) -> Option<&'a str> {
     let key = match &aside.whose {
         Whose::Key(id) => provider.keys.iter().position(|key| key.id == *id),
         Whose::Provider(_) => None,
     };
-    let key = key.and_then(|place| provider.key_name(place));
+    key.and_then(|place| provider.key_name(place))
+}
+
+/// Failures that are not yet enough for a cool down, if any count still.
+fn counted(provider: &Provider, aside: &Aside, rule: &str, tally: &Tally, now: Ms) -> Option<Value> {
+    let count = tally.count(now);
+    let mut shown = Map::new();
+    let parts = [("key", key_of(provider, aside)), ("model", aside.model.as_deref())];
+    shown.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), json!(part?)))));
+    shown.insert("rule".to_owned(), json!(rule));
+    shown.insert("failures".to_owned(), json!(count));
+    shown.insert("needed".to_owned(), json!(tally.after.needed));
+    shown.insert("seen".to_owned(), json!(tally.said(count)));
+    (count > 0).then_some(shown.into())
+}
+
+/// A pause of less than the whole provider: of which key by name, for which model, until when.
+fn part(provider: &Provider, aside: &Aside, pause: &Pause) -> Option<Value> {
+    let key = key_of(provider, aside);
     if key.is_none() && aside.model.is_none() {
         return None;
     }

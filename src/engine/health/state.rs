@@ -1,10 +1,13 @@
 //! What is known of providers as JSON, and back: for the file that lets it survive a restart.
 
+use super::evidence::{After, Counted, Tally};
 use super::pauses::Whose;
 use super::{Aside, Health, KeptError, Pause, ProviderHealth, Switch};
 use crate::engine::Ms;
 use crate::engine::failure::FailureKind;
+use crate::engine::judge::cooling::millis;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// The version of what is written. One that is larger was written by a newer program.
 pub const VERSION: u64 = 1;
@@ -29,6 +32,7 @@ impl Health {
             "version": VERSION,
             "switch": switch,
             "pauses": self.pauses.all().map(|(aside, pause)| paused(aside, pause)).collect::<Vec<_>>(),
+            "evidence": self.evidence.all().map(counted).collect::<Vec<_>>(),
             "limited": limited,
             "providers": providers,
         })
@@ -54,6 +58,11 @@ impl Health {
             let (aside, pause) = read_pause(item)?;
             health.pauses.put(aside, pause);
         }
+        // A file of an older program has none.
+        for item in state["evidence"].as_array().into_iter().flatten() {
+            let (aside, rule, tally) = read_counted(item)?;
+            health.evidence.put(aside, rule, tally);
+        }
         for (id, at) in state["limited"].as_object().into_iter().flatten() {
             let at = at.as_i64().ok_or("a limit has no time")?;
             health.limited.insert(id.clone(), at);
@@ -65,11 +74,61 @@ impl Health {
     }
 }
 
-fn paused(aside: &Aside, pause: &Pause) -> Value {
-    let (whose, name) = match &aside.whose {
+fn whose(aside: &Aside) -> (&'static str, &str) {
+    match &aside.whose {
         Whose::Provider(name) => ("provider", name),
         Whose::Key(id) => ("key", id),
+    }
+}
+
+fn read_aside(item: &Value) -> Result<Aside, String> {
+    let aside = match (item["provider"].as_str(), item["key"].as_str()) {
+        (Some(name), None) => Aside::provider(name),
+        (None, Some(id)) => Aside::key(id),
+        _ => return Err("a pause says not whose it is".to_owned()),
     };
+    Ok(aside.with_model(item["model"].as_str().unwrap_or_default()))
+}
+
+fn counted((aside, rule, tally): (&Aside, &str, &Tally)) -> Value {
+    let (whose, name) = whose(aside);
+    let After { needed, counted, within } = tally.after;
+    let of = match counted {
+        Counted::OfLatest(of) => Some(of),
+        Counted::InARow | Counted::All => None,
+    };
+    json!({
+        whose: name,
+        "model": aside.model,
+        "rule": rule,
+        "needed": needed,
+        "in_a_row": counted == Counted::InARow,
+        "of": of,
+        "within_ms": within.map(millis),
+        "attempts": tally.attempts,
+        "failures": tally.failures,
+    })
+}
+
+fn read_counted(item: &Value) -> Result<(Aside, String, Tally), String> {
+    let number = |name: &str| item[name].as_u64().and_then(|number| u32::try_from(number).ok());
+    let counted = match number("of") {
+        Some(of) => Counted::OfLatest(of),
+        None if item["in_a_row"] == true => Counted::InARow,
+        None => Counted::All,
+    };
+    let needed = number("needed").ok_or("failures are counted, and not how many are needed")?;
+    let within = item["within_ms"].as_u64().map(Duration::from_millis);
+    let failure = |failure: &Value| Some((failure[0].as_i64()?, failure[1].as_u64()?));
+    let failures = item["failures"].as_array().ok_or("failures are counted, and there are none")?;
+    let failures = failures.iter().map(failure).collect::<Option<_>>().ok_or("a failure has no time")?;
+    let tally =
+        Tally::of(After { needed, counted, within }, item["attempts"].as_u64().unwrap_or_default(), failures);
+    Ok((read_aside(item)?, text(item, "rule")?, tally))
+}
+
+fn paused(aside: &Aside, pause: &Pause) -> Value {
+    let (whose, name) = whose(aside);
     json!({
         whose: name,
         "model": aside.model,
@@ -84,12 +143,7 @@ fn paused(aside: &Aside, pause: &Pause) -> Value {
 }
 
 fn read_pause(item: &Value) -> Result<(Aside, Pause), String> {
-    let aside = match (item["provider"].as_str(), item["key"].as_str()) {
-        (Some(name), None) => Aside::provider(name),
-        (None, Some(id)) => Aside::key(id),
-        _ => return Err("a pause says not whose it is".to_owned()),
-    };
-    let aside = aside.with_model(item["model"].as_str().unwrap_or_default());
+    let aside = read_aside(item)?;
     let number = |name: &str| item[name].as_u64().and_then(|number| u32::try_from(number).ok());
     let pause = Pause {
         since: moment(item, "since")?,
@@ -164,7 +218,7 @@ fn moment(from: &Value, name: &str) -> Result<Ms, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::health::Wanted;
+    use crate::engine::health::{Lane, Wanted};
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -172,6 +226,12 @@ mod tests {
         let wanted = Wanted { until: 9_000, rule: "limit", trials: 2, is_guess: true, is_stated: true };
         health.put_aside(Aside::provider("one").with_model("m"), wanted, 1_000);
         health.put_aside(Aside::key("abc"), wanted, 2_000);
+        let lane = Lane { provider: "three", key: "", model: "m".into() };
+        for counted in [Counted::InARow, Counted::All, Counted::OfLatest(5)] {
+            let after = After { needed: 3, counted, within: Some(Duration::from_secs(30)) };
+            let rule = format!("{counted:?}");
+            health.count(&lane, &Aside::provider("three").with_model("m"), &rule, after, 2_500);
+        }
         health.down("two", "dead", 3_000);
         health.asked("two");
         health.switch = Some(Switch { provider: "two".to_owned(), since: 4_000, until: Some(5_000) });

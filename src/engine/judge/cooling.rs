@@ -3,6 +3,7 @@
 use super::Facts;
 pub use crate::config::model::CoolDownScope;
 use crate::engine::Ms;
+pub use crate::engine::health::evidence::{After, Counted};
 use crate::engine::names::{COOLING, View};
 use crate::language::Template;
 use crate::text::json::Doc;
@@ -32,6 +33,8 @@ pub struct Cooling {
     pub scope: CoolDownScope,
     /// How many times longer a time that the rule says is at each repetition.
     pub grow: u32,
+    /// How much has to go wrong first, where the answer does not say the time.
+    pub after: Option<After>,
     /// How many requests at once may try whether all is well afterwards; `None`: as the rules say for all.
     pub trials: Option<u32>,
 }

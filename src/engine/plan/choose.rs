@@ -168,7 +168,8 @@ impl Plan {
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
                 let (body, dropped) = (request.body.clone(), job.dropped.clone());
-                self.current = Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
+                self.current =
+                    Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
                 if self.minds_losses(way, number, health, now) {
                     return None;
                 }
@@ -193,7 +194,8 @@ impl Plan {
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
                 let (body, dropped) = (bytes::Bytes::new(), Vec::new());
-                self.current = Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
+                self.current =
+                    Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
                 health.with(|health| self.failed(*failure, health, now));
                 None
             }
@@ -245,7 +247,9 @@ impl Plan {
         };
         let answer = self.error(way, &failure, &read, true, retry_after);
         let mut reason = format!("{}: {failure}", self.provider_name(way));
-        others.extend(self.tried.iter().map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure)));
+        others.extend(
+            self.tried.iter().map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure)),
+        );
         if !others.is_empty() {
             reason = format!("{reason} ({})", others.join("; "));
         }

@@ -133,6 +133,19 @@ pub enum Event {
         /// Which part of the rule or of the answer said so.
         from: String,
     },
+    /// A failure is not yet enough for a cool down.
+    Counted {
+        /// Whose it was.
+        provider: String,
+        /// Of this one of its keys only.
+        key: Option<String>,
+        /// For this model only, by the provider's name of it.
+        model: Option<String>,
+        /// How far it is: `2 of 3 failures within 30s`.
+        seen: String,
+        /// The rule that counts.
+        rule: String,
+    },
     /// A provider was put aside, or a part of it.
     CoolDown {
         /// Who.
@@ -233,7 +246,7 @@ impl Event {
             Event::StreamEnded { .. } | Event::Reckoned { .. } => Level::Debug,
             Event::Fired { level, .. } => *level,
             Event::Switched { .. } => Level::Warn,
-            Event::Gate { .. } => Level::Info,
+            Event::Gate { .. } | Event::Counted { .. } => Level::Info,
             Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } | Event::Answered { .. } => {
                 Level::Info
             }
@@ -257,6 +270,7 @@ impl Event {
             Event::Failover { .. } => "failover",
             Event::Retry { .. } => "retry",
             Event::Reckoned { .. } => "reckoned",
+            Event::Counted { .. } => "counted",
             Event::CoolDown { .. } => "cool_down",
             Event::Spared { .. } => "spared",
             Event::Recovered { .. } => "recovered",

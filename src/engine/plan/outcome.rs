@@ -37,6 +37,7 @@ impl Plan {
                     return;
                 }
                 self.succeeded(way, whole.status, &whole.body, health, now);
+                health.lives(&self.lane(way), now);
                 self.release(health);
                 let answer = self.whole(way, whole);
                 self.state = State::Done(Box::new(answer));
@@ -79,6 +80,7 @@ impl Plan {
         };
         self.note_shadow(way, exchange);
         let Some(failure) = exchange.failure() else {
+            health.lives(&self.lane(way), now);
             self.events.push(Event::StreamEnded { provider: self.provider_name(way) });
             return;
         };
@@ -213,6 +215,8 @@ impl Plan {
             || action == Do::Return && rule.as_ref().is_some_and(|rule| !rule.puts_aside());
         if !is_callers {
             self.remember(&case, &failure, rule.as_deref(), health);
+        } else if failure.status.is_some() {
+            health.lives(&self.lane(way), now);
         }
         if let Some(rule) = &rule {
             self.put_aside(&case, rule, health);

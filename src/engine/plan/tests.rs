@@ -8,6 +8,7 @@ use crate::engine::testing::{Reply, START, Seen, World, alpha_stream, engine, wo
 mod errors;
 mod generator;
 mod recovery;
+mod shaky;
 mod streams;
 
 const RULES: &str = r#"
@@ -166,9 +167,14 @@ fn when_all_are_cooling_down_those_by_a_guess_are_asked_and_the_answer_names_who
     assert_eq!(seen.header("retry-after"), "30");
     let record = world.decisions.last().unwrap();
     assert_eq!(record.answer.as_ref().unwrap().provider.as_deref(), Some("two"));
-    assert!(record.candidates[0].passed_over[0].reason.contains("rule limit, for as long as the answer stated"));
+    assert!(
+        record.candidates[0].passed_over[0].reason.contains("rule limit, for as long as the answer stated")
+    );
     let told = world.events.iter().rev().find(|event| matches!(event, Event::NoAnswer { .. })).unwrap();
-    assert!(told.to_string().contains(": two: dns") && told.to_string().contains("one was not asked: "), "{told}");
+    assert!(
+        told.to_string().contains(": two: dns") && told.to_string().contains("one was not asked: "),
+        "{told}"
+    );
     // This time one of them answers: the guess was wrong.
     world.now += 1_000;
     world.replies("two", [Reply::ok(HELLO)]);

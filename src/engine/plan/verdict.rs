@@ -4,7 +4,7 @@ use super::{Event, Level, Plan};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
 use crate::engine::failure::{Failure, FailureKind, Phase};
-use crate::engine::health::{Aside, Health, KeptError, Wanted};
+use crate::engine::health::{Aside, Health, KeptError, Lane, Wanted};
 use crate::engine::judge::cooling::Cooling;
 use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules};
 use crate::engine::mapping::error_doc;
@@ -106,7 +106,9 @@ impl Plan {
             _ if rule.down => Some("until a probe finds it well".to_owned()),
             until => until.map(|until| format!("until {}", instant_text(until))),
         };
-        let aside = aside.map(|until| format!(", and put {} aside {until}", facts.provider));
+        let after = rule.cooling.as_ref().and_then(|cooling| cooling.after);
+        let after = after.map(|after| format!(" after {after}")).unwrap_or_default();
+        let aside = aside.map(|until| format!(", and put {} aside {until}{after}", facts.provider));
         Event::Fired {
             provider: facts.provider.to_owned(),
             rule: rule.name.clone(),
@@ -217,6 +219,10 @@ impl Plan {
             Some((until, stated, cooling.from(&facts, captures.as_ref(), case.now)))
         });
         if let Some((cooling, (until, is_stated, from))) = cooling.zip(until) {
+            let Some(seen) = self.is_proven(case, rule, cooling, is_stated, health) else {
+                return;
+            };
+            let from = seen.map_or(from.clone(), |seen| format!("{seen}; {from}"));
             self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
             self.cool_down(case, rule, cooling, (until, is_stated), health);
         }
@@ -225,6 +231,32 @@ impl Plan {
             let (provider, rule) = (provider.name.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule });
         }
+    }
+
+    /// Whether enough has gone wrong for the rule's cool down: `None` if not; else what it was, if the rule counts. What
+    /// the answer states needs no proof.
+    #[allow(clippy::option_option)]
+    fn is_proven(
+        &mut self,
+        case: &Case<'_>,
+        rule: &Rule,
+        cooling: &Cooling,
+        is_stated: bool,
+        health: &mut Health,
+    ) -> Option<Option<String>> {
+        let Some(after) = cooling.after.filter(|_| !is_stated) else {
+            return Some(None);
+        };
+        let lane = self.lane(case.way);
+        let aside = aside(cooling, &lane);
+        let counting = health.count(&lane, &aside, &rule.name, after, case.now);
+        if counting.is_enough {
+            return Some(Some(counting.said));
+        }
+        let key = self.key_name(case.way).filter(|_| cooling.scope.is_of_key());
+        let (provider, rule) = (self.provider_name(case.way), rule.name.clone());
+        self.events.push(Event::Counted { provider, key, model: aside.model, seen: counting.said, rule });
+        None
     }
 
     /// Are as many out already as may be? Then the rule's guess that this one is, too, counts for nothing.
@@ -252,8 +284,7 @@ impl Plan {
         let engine = self.engine.clone();
         let scope = cooling.scope;
         let lane = self.lane(case.way);
-        let aside = if scope.is_of_key() { Aside::key(lane.key) } else { Aside::provider(lane.provider) };
-        let aside = if scope.is_of_model() { aside.with_model(&lane.model) } else { aside };
+        let aside = aside(cooling, &lane);
         let is_guess = cooling.is_guess(is_stated) && aside.model.is_none();
         let name = lane.provider.to_owned();
         if is_guess && self.is_spared(&name, rule, case.now, health) {
@@ -280,4 +311,11 @@ impl Plan {
             self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });
         }
     }
+}
+
+/// What a cool down on this way is about.
+fn aside(cooling: &Cooling, lane: &Lane<'_>) -> Aside {
+    let scope = cooling.scope;
+    let aside = if scope.is_of_key() { Aside::key(lane.key) } else { Aside::provider(lane.provider) };
+    if scope.is_of_model() { aside.with_model(&lane.model) } else { aside }
 }

@@ -31,11 +31,13 @@ pub struct Ordered {
 
 /// What a rule does, in a few words.
 fn does(rule: &Rule) -> String {
-    let mut words = vec![rule.action.name()];
-    words.extend(rule.cooling.as_ref().map(|_| "cool_down"));
-    words.extend(rule.down.then_some("down"));
-    words.extend(rule.switch.then_some("switch"));
-    words.extend(rule.shadow.then_some("only tried out"));
+    let mut words = vec![rule.action.name().to_owned()];
+    words.extend(rule.cooling.as_ref().map(|cooling| match cooling.after {
+        Some(after) => format!("cool_down after {after}"),
+        None => "cool_down".to_owned(),
+    }));
+    let rest = [(rule.down, "down"), (rule.switch, "switch"), (rule.shadow, "only tried out")];
+    words.extend(rest.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.to_owned()));
     words.join(", ")
 }
 

@@ -58,6 +58,10 @@ impl fmt::Display for Event {
                 write!(out, "asking {provider} again{}", By(Some(rule)))
             }
             Event::Reckoned { provider, from } => write!(out, "{provider}: the cool down: {from}"),
+            Event::Counted { provider, key, model, seen, rule } => {
+                let part = Part(key.as_deref(), model.as_deref());
+                write!(out, "{provider}{part}: {seen}: no cool down yet{}", By(Some(rule)))
+            }
             Event::CoolDown { provider, key, model, until, rule } => {
                 write!(out, "{provider}{} is put aside until ", Part(key.as_deref(), model.as_deref()))?;
                 match until {

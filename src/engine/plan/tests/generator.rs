@@ -2,7 +2,7 @@
 //!
 //! A failure names its seed; `one(SEED)` plays that case again.
 
-mod made_up;
+pub(super) mod made_up;
 mod promises;
 
 use super::*;
@@ -47,6 +47,7 @@ struct Seen {
     spared: u64,
     shadows: u64,
     resorts: u64,
+    counted: u64,
 }
 
 /// One request on its way.
@@ -157,6 +158,7 @@ impl Case {
                 Event::Resumed { .. } => self.seen.resumed += 1,
                 Event::NotResumed { .. } => self.seen.given_up += 1,
                 Event::Spared { .. } => self.seen.spared += 1,
+                Event::Counted { .. } => self.seen.counted += 1,
                 Event::Gate { shadow: true, .. } => self.seen.shadows += 1,
                 _ => {}
             }
@@ -381,8 +383,10 @@ fn whatever_the_rules_and_providers_do_the_promises_hold() {
         all.spared += seen.spared;
         all.shadows += seen.shadows;
         all.resorts += seen.resorts;
+        all.counted += seen.counted;
     }
-    let Seen { deadlines, resumed, given_up, trials, keys, spared, shadows, resorts } = all;
-    let least = [deadlines, resumed, given_up, trials, keys, spared, shadows, resorts].into_iter().min();
+    let Seen { deadlines, resumed, given_up, trials, keys, spared, shadows, resorts, counted } = all;
+    let least =
+        [deadlines, resumed, given_up, trials, keys, spared, shadows, resorts, counted].into_iter().min();
     assert!(least >= Some(5) && START > 0, "too little of it came about: {all:?}");
 }

@@ -1,6 +1,7 @@
 //! Requests at the same time: trials after a cool down, and who is least busy.
 
 use super::*;
+use crate::engine::health::Health;
 use crate::engine::plan::{Attempt, Outcome, Plan, Step, Whole};
 use http::HeaderMap;
 
@@ -68,7 +69,7 @@ fn after_a_cool_down_one_request_tries_and_the_others_go_on_to_the_next() {
 #[test]
 fn a_trial_that_is_lost_blocks_nobody_for_ever() {
     let mut world = World::new(engine(TWO));
-    world.health.cool_down("two", START + 3_600_000, "long", START);
+    world.limited("two", 3_600_000);
     world.replies("one", [Reply::status(500, "")]);
     world.send(ASK);
     world.now += 10_000;
@@ -132,4 +133,123 @@ fn the_least_busy_provider_is_asked_whether_its_requests_end_or_are_dropped() {
     third.release(&mut world.health);
     third.release(&mut world.health);
     assert_eq!(world.health.under_way(&other), 0);
+}
+
+const COUNTING: &str = r#"
+providers:
+  one: { speaks: alpha.chat, url: "http://one.test", keys: [ k1, k2 ] }
+  two: { speaks: alpha.chat, url: "http://two.test", key: k3 }
+routes: [ { path: /alpha, protocol: alpha.chat } ]
+failover:
+  - { name: limit, when: { status: 429 }, do: next, cool_down: { until: [ $header.retry-after ], else: 10s, after: { in_a_row: 2 } } }
+  - { name: lost, when: { failure: closed }, do: next, cool_down: { for: 10s, after: { failures: 3, within: 30s } } }
+  - { name: broken, when: { status: 5xx }, do: next, cool_down: { for: 10s, after: { share: 50%, of: 6 } } }
+  - { name: of-key, when: { status: 402 }, do: next, cool_down: { for: 10s, scope: key, after: { in_a_row: 2 } } }
+  - { name: mistake, when: { status: 400 }, do: return }
+"#;
+
+/// Lets `one` answer so, one request after the other, a second apart; who of these began a cool down.
+fn cooled(world: &mut World, replies: &[Reply]) -> Vec<bool> {
+    let mut all = Vec::new();
+    for reply in replies {
+        world.replies("one", [reply.clone()]).replies("two", [Reply::ok(HELLO)]);
+        let before = world.events.len();
+        world.send(ASK);
+        let began = world.events[before..].iter().any(|event| matches!(event, Event::CoolDown { .. }));
+        all.push(began);
+        world.now += 1_000;
+    }
+    all
+}
+
+#[test]
+fn a_guess_needs_as_many_failures_as_the_rule_says() {
+    let lost = || Reply::Fails(FailureKind::Closed);
+    let limit = || Reply::status(429, "");
+    let (ok, bad) = (Reply::ok(HELLO), Reply::status(500, ""));
+    let fresh = || World::new(engine(COUNTING));
+    let all = |replies: &[Reply]| cooled(&mut fresh(), replies);
+    // In a row: a good answer begins it anew, and so does one that is the caller's own mistake.
+    assert_eq!(
+        all(&[limit(), ok.clone(), limit(), Reply::status(400, ""), limit(), limit()]),
+        [false, false, false, false, false, true]
+    );
+    // What the answer states counts at once.
+    assert_eq!(all(&[limit().with("retry-after", 7)]), [true]);
+    // Of a time: whatever goes well in between.
+    assert_eq!(all(&[lost(), ok.clone(), lost(), ok.clone(), lost()]), [false, false, false, false, true]);
+    // Three of the last six.
+    let mixed = [
+        bad.clone(),
+        bad.clone(),
+        ok.clone(),
+        ok.clone(),
+        ok.clone(),
+        ok.clone(),
+        bad.clone(),
+        bad.clone(),
+        bad.clone(),
+    ];
+    assert_eq!(all(&mixed), [false, false, false, false, false, false, false, false, true]);
+    // Different rules count for themselves.
+    assert_eq!(all(&[lost(), limit(), lost(), bad.clone()]), [false; 4]);
+    // What is older than the rule says counts no more.
+    let mut world = fresh();
+    cooled(&mut world, &[lost(), lost()]);
+    world.now += 30_000;
+    assert_eq!(cooled(&mut world, &[lost(), lost(), lost()]), [false, false, true]);
+}
+
+#[test]
+fn how_far_it_is_stands_in_the_log_the_record_the_health_page_and_the_state_file() {
+    let mut world = World::new(engine(COUNTING));
+    let lost = || Reply::Fails(FailureKind::Closed);
+    cooled(&mut world, &[lost(), lost()]);
+    let mut said =
+        world.events.iter().filter(|event| matches!(event, Event::Counted { .. })).map(ToString::to_string);
+    assert_eq!(
+        said.next_back().as_deref(),
+        Some("one: 2 of 3 failures within 30s: no cool down yet (rule lost)")
+    );
+    let page = world.decisions[1].to_json();
+    assert_eq!(page["attempts"][0]["evidence"], "2 of 3 failures within 30s");
+    let evidence =
+        |world: &World| world.health.snapshot(&world.engine, world.now)["details"]["one"]["evidence"].clone();
+    let (count, seen) = (serde_json::json!(2), "2 of 3 failures within 30s");
+    assert_eq!((&evidence(&world)[0]["failures"], &evidence(&world)[0]["seen"]), (&count, &seen.into()));
+    // A restart forgets nothing of it.
+    let state = world.health.to_state();
+    world.health = Health::from_state(&state).unwrap();
+    world.health.adopt(&world.engine.clone());
+    assert_eq!(evidence(&world)[0]["failures"], 2);
+    assert_eq!(cooled(&mut world, &[lost()]), [true]);
+    assert_eq!(evidence(&world), serde_json::Value::Null);
+    let from = world.decisions[2].to_json()["attempts"][0]["cool_down_from"].clone();
+    assert_eq!(from, "3 of 3 failures within 30s; `for` says 10s");
+}
+
+#[test]
+fn a_trial_that_fails_needs_no_second_failure_and_a_cleared_provider_begins_anew() {
+    let lost = || Reply::Fails(FailureKind::Closed);
+    let mut world = World::new(engine(COUNTING));
+    assert_eq!(cooled(&mut world, &[lost(), lost(), lost()]), [false, false, true]);
+    world.now += 10_000;
+    assert_eq!(cooled(&mut world, &[lost()]), [true]);
+    world.now += 10_000;
+    assert_eq!(cooled(&mut world, &[Reply::ok(HELLO), lost(), lost()]), [false, false, false]);
+    world.health.recovered("one", world.now);
+    assert_eq!(cooled(&mut world, &[lost(), lost(), lost()]), [false, false, true]);
+}
+
+#[test]
+fn failures_of_one_key_are_not_those_of_another() {
+    let mut world = World::new(engine(COUNTING));
+    let unpaid = || Reply::status(402, "");
+    world
+        .replies("one", [unpaid(), unpaid(), unpaid(), unpaid()])
+        .replies("two", [Reply::ok(HELLO), Reply::ok(HELLO)]);
+    world.send(ASK);
+    assert_eq!(world.health.standing("one", world.now), Standing::Available);
+    world.send(ASK);
+    assert_eq!(world.health.standing("one", world.now), Standing::Cooling);
 }

@@ -12,7 +12,7 @@ const TROUBLE: &str = r#"{"kind":"trouble","trouble":{"kind":"busy","text":"no m
 fn only(provider: &str, piece: usize) -> World {
     let mut world = world(RULES);
     for name in ["one", "two", "three"].iter().filter(|name| **name != provider) {
-        world.health.down(name, "test", START);
+        world.limited(name, 3_600_000);
     }
     world.piece = piece;
     world

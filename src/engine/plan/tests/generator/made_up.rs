@@ -57,9 +57,12 @@ const DO: [&str; 11] = [
     "{ repair: drop-extra, then: retry }",
     "{ repair: drop-extra, then: retry, else: return }",
 ];
-const COOL_DOWN: [&str; 9] = [
+const COOL_DOWN: [&str; 12] = [
     "",
     "",
+    "cool_down: { for: 10s, after: { in_a_row: 2 } }",
+    "cool_down: { until: [ $header.retry-after ], else: 20s, scope: key_and_model, after: { failures: 2, within: 1m } }",
+    "cool_down: { for: 1m, after: { share: 50%, of: 4 }, grow: 2, at_most: 1h }",
     "cool_down: 10s",
     "cool_down: { until: [ $header.retry-after, $match.wait ], else: 1m, at_most: 1h }",
     "cool_down: { until: [ $header.retry-after ], at_least: 2s }",
