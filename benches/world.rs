@@ -61,7 +61,8 @@ impl World {
         World::with(|name| name == "DEEPSEEK_API_KEY")
     }
 
-    fn with(has_key: fn(&str) -> bool) -> World {
+    /// With the keys that have these names.
+    pub fn with(has_key: fn(&str) -> bool) -> World {
         // As a router has it a moment after its start.
         let Loaded { rules, hash, mut diagnostics, .. } = load_with(has_key);
         let rules = rules.expect("the shipped rules are read");
@@ -73,10 +74,15 @@ impl World {
 
     /// A request as a client's library sends it.
     pub fn incoming(&self, body: Bytes) -> Incoming {
+        self.incoming_at("/v1/messages", body)
+    }
+
+    /// The same at another path.
+    pub fn incoming_at(&self, path: &str, body: Bytes) -> Incoming {
         Incoming {
             id: "bench0bench0bench0bench0".to_owned(),
             method: Method::POST,
-            path: "/v1/messages".to_owned(),
+            path: path.to_owned(),
             query: None,
             headers: headers(&[
                 ("accept", "application/json"),

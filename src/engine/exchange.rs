@@ -24,7 +24,7 @@ use http::HeaderMap;
 use notice::Notice;
 use passing::Passing;
 use seam::Cut;
-use sniff::{Sniffed, sniff};
+use sniff::{Sniffed, significant, sniff};
 use translating::Translating;
 
 /// How much of an error's body is read, in bytes.
@@ -72,8 +72,8 @@ pub struct Exchange {
 enum Body {
     /// No head yet.
     Head,
-    /// Too few bytes to tell what they are.
-    Sniffing(Vec<u8>),
+    /// Too few bytes to tell what they are; how many of white space came before them.
+    Sniffing(Vec<u8>, usize),
     /// Read to the end, then looked at.
     Gathering(Vec<u8>),
     /// A stream of the client's own protocol.
@@ -114,7 +114,7 @@ impl Exchange {
         self.status = status;
         self.headers = headers.clone();
         self.phase = Phase::Content;
-        self.body = if self.is_good() { Body::Sniffing(Vec::new()) } else { Body::Gathering(Vec::new()) };
+        self.body = if self.is_good() { Body::Sniffing(Vec::new(), 0) } else { Body::Gathering(Vec::new()) };
         Progress::More
     }
 
@@ -131,10 +131,13 @@ impl Exchange {
         }
         let seen = match &mut self.body {
             Body::Head | Body::Over => return Progress::More,
-            Body::Sniffing(start) => {
+            Body::Sniffing(start, blank) => {
                 start.extend_from_slice(bytes);
-                let start = std::mem::take(start);
-                return self.sniffed(start);
+                // White space before an answer means nothing: it is counted, and neither kept nor looked at again.
+                let white = start.len() - significant(start).len();
+                start.drain(..white);
+                let (start, blank) = (std::mem::take(start), *blank + white);
+                return self.sniffed(start, blank);
             }
             Body::Gathering(body) => {
                 body.extend_from_slice(bytes);
@@ -167,7 +170,7 @@ impl Exchange {
         match std::mem::replace(&mut self.body, Body::Over) {
             Body::Head => self.broke(Failure::new(FailureKind::Closed, "")),
             Body::Over => Progress::More,
-            Body::Sniffing(body) | Body::Gathering(body) => self.gathered(body.into()),
+            Body::Sniffing(body, _) | Body::Gathering(body) => self.gathered(body.into()),
             Body::Passing(mut passing) => {
                 let seen = passing.eof(&self.job, &mut self.output, self.committed);
                 self.ended(seen)
@@ -233,10 +236,17 @@ impl Exchange {
         (200..300).contains(&self.status)
     }
 
-    fn sniffed(&mut self, start: Vec<u8>) -> Progress {
+    fn sniffed(&mut self, start: Vec<u8>, blank: usize) -> Progress {
         let kind = sniff(&start);
         if kind == Sniffed::Unsure {
-            self.body = Body::Sniffing(start);
+            if blank > self.job.limits.answer {
+                let message = format!(
+                    "there are more than {} bytes of white space before the answer",
+                    self.job.limits.answer
+                );
+                return self.broke(Failure::new(FailureKind::Malformed, message));
+            }
+            self.body = Body::Sniffing(start, blank);
             return Progress::More;
         }
         if kind != Sniffed::Events {

@@ -356,6 +356,11 @@ impl Matcher {
         }
     }
 
+    /// Whether it asks for a string that holds one complete object, and for nothing else.
+    pub(super) fn asks_for_an_object(&self) -> bool {
+        matches!(self, Matcher::Is(states) if matches!(states.as_slice(), [State::JsonObject]))
+    }
+
     /// Whether it looks at nothing but the value.
     pub(super) fn is_constant(&self) -> bool {
         match self {

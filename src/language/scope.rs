@@ -5,6 +5,7 @@ mod uses;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::value::Val;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
@@ -296,6 +297,16 @@ impl<'a> Env<'a> {
         }
         if let Some(place) = self.lasting.get_mut(at) {
             *place = value;
+        }
+    }
+
+    /// Adds a value under a key to those that a name has.
+    pub(super) fn index(&mut self, slot: Slot, key: &Val<'_>, value: Val<'static>) {
+        if !matches!(self.get(slot), Val::Table(_)) {
+            self.keep(slot, Val::Table(Arc::default()));
+        }
+        if let Some(Val::Table(table)) = self.lasting.get_mut(slot.saturating_sub(LASTING)) {
+            Arc::make_mut(table).add(key, value);
         }
     }
 

@@ -4,7 +4,9 @@ mod compare;
 mod key;
 mod made;
 mod select;
+mod table;
 mod turns;
+mod write;
 
 use std::borrow::Cow;
 use std::mem;
@@ -12,10 +14,11 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use crate::text::json::{self, Doc, Json, JsonKind};
+use crate::text::json::{Doc, Json, JsonKind};
 
 pub use key::LookupKey;
 pub use made::{Made, SHORT, made};
+pub use table::Table;
 pub use turns::Turns;
 
 /// A number that a template computed. Numbers that are only passed on stay text.
@@ -61,6 +64,8 @@ pub enum Val<'a> {
     List(Arc<[Val<'a>]>),
     /// One list, which a template made, of values that stand elsewhere.
     Items(Arc<[Val<'a>]>),
+    /// Values by key.
+    Table(Arc<Table<'a>>),
     /// The headers of a request or an answer; `.name` selects one, whatever its case.
     Headers(&'a HeaderMap),
 }
@@ -111,6 +116,7 @@ impl<'a> Val<'a> {
             Val::Own(doc, index) => Some((doc.clone(), *index)),
             Val::Made(made) => Some((made.doc().clone(), 0)),
             Val::Items(_) => self.clone().into_owned().document(),
+            Val::Table(table) => Val::Items(table.values().into()).document(),
             _ => None,
         }
     }
@@ -124,7 +130,7 @@ impl<'a> Val<'a> {
             Val::Str(_) | Val::Kept(_) => Type::String,
             Val::Num(_) => Type::Number,
             Val::Bool(_) => Type::Bool,
-            Val::List(_) | Val::Items(_) => Type::List,
+            Val::List(_) | Val::Items(_) | Val::Table(_) => Type::List,
             Val::Headers(_) => Type::Object,
             Val::Nothing => Type::Nothing,
         }
@@ -145,6 +151,7 @@ impl<'a> Val<'a> {
             Val::Str(text) => text.is_empty(),
             Val::Kept(text) => text.is_empty(),
             Val::List(items) | Val::Items(items) => items.is_empty(),
+            Val::Table(table) => table.values().is_empty(),
             Val::Headers(map) => map.is_empty(),
             _ => false,
         }
@@ -220,69 +227,6 @@ impl<'a> Val<'a> {
         self.to_text().map_or(Val::Nothing, |text| Val::Str(text.into_owned().into()))
     }
 
-    /// Writes the value as JSON. Nothing and null write nothing and give `false`.
-    pub fn write(&self, out: &mut Vec<u8>) -> bool {
-        match self {
-            Val::Nothing => false,
-            Val::Json(node) => write_node(*node, out),
-            Val::Own(doc, index) => write_node(doc.node(*index), out),
-            Val::Made(made) => {
-                out.extend_from_slice(made.bytes());
-                true
-            }
-            Val::Str(text) => {
-                json::write_str(out, text);
-                true
-            }
-            Val::Kept(text) => {
-                json::write_str(out, text);
-                true
-            }
-            Val::Num(number) => write_num(*number, out),
-            Val::Bool(value) => {
-                out.extend_from_slice(if *value { b"true" } else { b"false" });
-                true
-            }
-            Val::List(items) | Val::Items(items) => {
-                out.push(b'[');
-                let start = out.len();
-                for item in items.iter() {
-                    let mark = out.len();
-                    if mark > start {
-                        out.push(b',');
-                    }
-                    if !item.write_any(out) {
-                        out.truncate(mark);
-                    }
-                }
-                out.push(b']');
-                true
-            }
-            Val::Headers(map) => {
-                out.push(b'{');
-                for (count, name) in map.keys().enumerate() {
-                    if count > 0 {
-                        out.push(b',');
-                    }
-                    json::write_str(out, name.as_str());
-                    out.push(b':');
-                    json::write_str(out, &header(map, name.as_str()).unwrap_or_default());
-                }
-                out.push(b'}');
-                true
-            }
-        }
-    }
-
-    /// Like [`Val::write`], but a null that stands in the input is written.
-    pub fn write_any(&self, out: &mut Vec<u8>) -> bool {
-        if self.kind() == Type::Null {
-            out.extend_from_slice(b"null");
-            return true;
-        }
-        self.write(out)
-    }
-
     /// How long it is: characters of a string, items of a list, members of an object; else `None`.
     pub fn length(&self) -> Option<usize> {
         match self.kind() {
@@ -290,6 +234,7 @@ impl<'a> Val<'a> {
             Type::List | Type::Object => match self {
                 Val::List(items) | Val::Items(items) => Some(items.len()),
                 Val::Headers(map) => Some(map.keys_len()),
+                Val::Table(table) => Some(table.values().len()),
                 _ => self.json().map(|node| node.len()),
             },
             _ => None,
@@ -317,6 +262,7 @@ impl<'a> Val<'a> {
             Val::Kept(text) => Val::Kept(text),
             Val::Num(number) => Val::Num(number),
             Val::Bool(value) => Val::Bool(value),
+            Val::Table(table) => Val::Table(Arc::new(table.owned())),
             Val::Json(node) => match node.kind() {
                 JsonKind::Bool => Val::Bool(node.bool().unwrap_or(false)),
                 JsonKind::String => Val::Kept(Arc::from(node.str().unwrap_or_default())),
@@ -356,31 +302,13 @@ fn is_empty_node(node: Json<'_>) -> bool {
     }
 }
 
-fn write_node(node: Json<'_>, out: &mut Vec<u8>) -> bool {
-    if node.kind() == JsonKind::Null {
-        return false;
-    }
-    out.extend_from_slice(node.bytes());
-    true
-}
-
-fn write_num(number: Num, out: &mut Vec<u8>) -> bool {
-    use std::io::Write;
-    match number {
-        // Places of blocks and the like.
-        Num::Int(n @ 0..=9) => {
-            out.push(b'0' + n as u8);
-            true
-        }
-        Num::Int(n) => write!(out, "{n}").is_ok(),
-        Num::Float(n) if n.is_finite() => write!(out, "{n}").is_ok(),
-        Num::Float(_) => false,
-    }
-}
-
 /// One header's value; several fields of one name are joined by a comma (RFC 9110, section 5.2).
 fn header<'a>(map: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
     let mut values = map.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let first = values.next()?;
-    Some(values.fold(first, |all, next| Cow::Owned(format!("{all}, {next}"))))
+    let mut all = values.next()?;
+    for next in values {
+        all.to_mut().push_str(", ");
+        all.to_mut().push_str(&next);
+    }
+    Some(all)
 }

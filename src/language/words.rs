@@ -81,12 +81,22 @@ pub const STEPS: &[Word] = &[
         "`{ block: part, key: template, field: template }`: a part for a block; empty ones add nothing",
     ),
     word("set", "`{ name: template }`: changes the state"),
+    word(
+        "index",
+        "`{ name: { key: template, value: template } }`: adds a value (the key itself where `value` is absent) to an index in the state, for `$find` and `in`",
+    ),
     word("emit", "a template, or a list of them: each is an event that leaves; nothing makes none"),
     word("steps", "a list of steps"),
     word("close", "`true` closes the open blocks"),
     word("commit", "`true`: the answer begins here, though no block has begun"),
     word("end", "`true` ends the stream well: blocks are closed, then the handler `end` runs"),
     word("fail", "`{ status, type, message }`: the stream has failed"),
+];
+
+/// The words of an entry of the step `index`.
+pub const INDEXED: &[Word] = &[
+    word("key", "the key; without one nothing is added"),
+    word("value", "what is found under it; the key itself where this is absent"),
 ];
 
 /// The words of a kind of block.

@@ -1,5 +1,6 @@
 //! JSON as bytes: one pass makes a tape of byte ranges, nothing is copied, and the text of every value is kept.
 
+mod canonical;
 mod compact;
 mod cut;
 mod iterate;
@@ -11,6 +12,7 @@ mod strings;
 mod tests;
 mod traces;
 mod value;
+mod watch;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,6 +31,7 @@ use parse::Node;
 pub use strings::{write_content, write_str};
 pub use traces::Traces;
 pub use value::{Json, JsonKind};
+pub use watch::ObjectWatch;
 
 /// The longest text, in bytes, the memory of whose tape is kept for the next one.
 const SPARE: usize = 16 << 10;

@@ -31,10 +31,12 @@ impl Notice {
         let shape = job.provider.stream.as_ref();
         let read = decoder.push(bytes, &mut |event| {
             if let (Some(shape), Ok(doc)) = (shape, Doc::parse(event.data.to_vec())) {
-                words.push_str(&shape.words(&doc));
+                let said = shape.words(&doc);
+                // White space in front is no part of a notice, and would be looked at again with each event.
+                words.push_str(if words.is_empty() { said.trim_start() } else { &said });
             }
         });
-        let begun = self.words.trim_start();
+        let begun = self.words.as_str();
         self.decided = read.is_err()
             || begun.chars().nth(LONGEST).is_some()
             || !self.notices.may_begin(begun, &mut self.cache);

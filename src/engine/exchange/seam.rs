@@ -26,8 +26,9 @@ pub struct Seam {
     id: String,
     now: Ms,
     machine: StreamMachine,
-    /// The text that the client has read.
+    /// The text that the client has read, and how long it is without white space at its end.
     said: String,
+    said_end: usize,
 }
 
 /// Why a stream broke off, and what the client is told if nobody goes on.
@@ -49,6 +50,7 @@ impl Seam {
             id: job.id.clone(),
             now: job.now,
             said: String::new(),
+            said_end: 0,
         }))
     }
 
@@ -87,13 +89,18 @@ impl Seam {
             write_event(&mut framed, event.name, event.data);
             return Some(Cut { failure: in_stream(doc.bytes()), event: framed });
         }
-        let base = base(&self.request, &self.model, &self.id, self.now, &self.said);
+        let base = base(&self.request, &self.model, &self.id, self.now, said(&self.said, self.said_end));
         match doc {
             Some(doc) => self.machine.document(&base, event.name, &doc),
             None => self.machine.done(&base),
         }
         let made = self.machine.take_output();
-        self.said.push_str(&words(shape, &made));
+        let words = words(shape, &made);
+        let solid = words.trim_end().len();
+        if solid > 0 {
+            self.said_end = self.said.len() + solid;
+        }
+        self.said.push_str(&words);
         out.extend_from_slice(&made);
         None
     }
@@ -111,7 +118,7 @@ impl Seam {
 
     /// Another provider goes on: what comes from now on is its stream, from the beginning.
     pub fn break_off(&mut self) {
-        let base = base(&self.request, &self.model, &self.id, self.now, &self.said);
+        let base = base(&self.request, &self.model, &self.id, self.now, said(&self.said, self.said_end));
         self.machine.break_off(&base);
         // What the program gave the client at the seam is of no provider.
         drop(self.machine.take_output());
@@ -128,7 +135,7 @@ impl Seam {
 
     /// The text that the client has read, without white space at its end.
     pub fn said(&self) -> &str {
-        self.said.trim_end()
+        said(&self.said, self.said_end)
     }
 
     fn view<'a>(&'a self, state: &'a Doc) -> View<'a> {
@@ -163,6 +170,11 @@ impl Seam {
     }
 }
 
+/// A text without what comes after that many bytes.
+fn said(text: &str, end: usize) -> &str {
+    text.get(..end).unwrap_or_default()
+}
+
 /// The values that the program sees besides the event.
 fn base<'a>(request: &'a Doc, model: &'a str, id: &'a str, now: Ms, said: &'a str) -> Vec<(Slot, Val<'a>)> {
     let view = View {
@@ -170,7 +182,7 @@ fn base<'a>(request: &'a Doc, model: &'a str, id: &'a str, now: Ms, said: &'a st
         model: Some(model),
         now: Some(now),
         id: Some(id),
-        said: Some(said.trim_end()),
+        said: Some(said),
         ..View::default()
     };
     let given = |name: &Name| !matches!(name, Name::Doc | Name::Event);

@@ -1,6 +1,7 @@
 //! Directives over lists: loops, joins, and picking one.
 
 mod each;
+mod index;
 
 use each::For;
 
@@ -87,6 +88,8 @@ pub(super) const TABLE: &[Directive] = &[
             })
         },
     },
+    index::INDEX,
+    index::FIND,
     Directive {
         name: "$list",
         needs: &[],
@@ -265,6 +268,11 @@ impl Op for Count {
     }
 
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
+        if let Form::Hole(source) = &self.0.0
+            && let Val::Table(table) = source.bare_value(env)
+        {
+            return Ok(number(table.values().len()));
+        }
         Ok(number(self.0.turns(env)?.count()))
     }
 }

@@ -186,6 +186,7 @@ impl Op for Stringify {
         let value = match self.0.value(env)? {
             // Without a document of their own so far.
             several @ (Val::List(_) | Val::Items(_) | Val::Headers(_)) => several.into_owned(),
+            Val::Table(table) => Val::Items(table.values().into()).into_owned(),
             value => value,
         };
         match value.json() {
@@ -363,7 +364,7 @@ impl Op for Tokens {
     fn value<'a>(&self, env: &mut Env<'a>) -> Result<Val<'a>, Fail> {
         let value = self.0.value(env)?;
         let value = match &value {
-            Val::Str(_) | Val::Kept(_) | Val::List(_) | Val::Items(_) | Val::Num(_) => {
+            Val::Str(_) | Val::Kept(_) | Val::List(_) | Val::Items(_) | Val::Table(_) | Val::Num(_) => {
                 let mut out = Vec::new();
                 value.write(&mut out);
                 parse_produced(out)

@@ -9,6 +9,8 @@ use crate::language::template::{Fail, Items, Op, Source, Template};
 use crate::language::value::{Val, made, parse_produced};
 use crate::text::json::{self, Json, JsonKind, Name};
 use crate::text::yaml::{Kind, Node};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 pub(super) const TABLE: &[Directive] = &[Directive {
     name: "$walk",
@@ -264,9 +266,10 @@ impl Edit {
             values.push((name, template.value(env)?));
         }
         let also = self.drop_also.as_ref().map(|names| names.value(env).items()).unwrap_or_default();
+        let also: BTreeSet<Cow<'_, str>> = also.iter().filter_map(Val::as_str).collect();
         let is_dropped = |name: Json<'_>| {
             self.drop.iter().any(|dropped| name.is_str(dropped))
-                || also.iter().any(|dropped| dropped.as_str().is_some_and(|dropped| name.is_str(&dropped)))
+                || !also.is_empty() && name.str().is_some_and(|name| also.contains(&name))
         };
         let object = env.get(slot).clone();
         let Some(object) = object.json() else { return Ok(false) };

@@ -3,7 +3,7 @@
 mod record;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::machine::StreamMachine;
 use super::program::{Emit, StreamProgram};
@@ -12,6 +12,10 @@ use crate::language::template::Fail;
 use crate::language::value::{LookupKey, Num, Type, Val};
 use crate::text::json::Doc;
 use record::{Record, State};
+
+/// How many times the length of its text a block's `whole` may read, and how many bytes besides.
+const TESTED: usize = 32;
+const TESTED_FREELY: usize = 1 << 20;
 
 /// Where one stream's blocks are.
 #[derive(Clone, Default)]
@@ -31,6 +35,12 @@ pub(super) struct Blocks {
     pub begun: Vec<i64>,
     /// What the keyed blocks that have begun are told apart by, with their kinds.
     known: BTreeSet<(usize, LookupKey)>,
+    /// The latest record of each key and of each identity, with their kinds, and the latest of each kind.
+    by_key: BTreeMap<(usize, Box<str>), usize>,
+    by_identity: BTreeMap<(usize, LookupKey), usize>,
+    latest: BTreeMap<usize, usize>,
+    /// The waiting records that were ready when they were last added to.
+    ready: BTreeSet<usize>,
 }
 
 impl Blocks {
@@ -104,18 +114,11 @@ impl StreamMachine {
         }
         let Some(shape) = program.kinds.get(kind) else { return Ok(()) };
         let at = self.blocks.find_or_make(program, kind, shape, &key, &fields);
+        self.blocks.give_fields(program, shape, at, fields);
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
-        for (field, value) in fields {
-            if record.fields.len() <= field {
-                record.fields.resize(field + 1, Val::Nothing);
-            }
-            match record.fields.get_mut(field) {
-                Some(place) if place.is_nothing() => *place = value.into_owned(),
-                _ => {}
-            }
-        }
         if let Some(text) = part.to_text() {
             record.text.push_str(&text);
+            record.object.saw(&text);
             match record.state {
                 State::Waiting => {}
                 State::Open => {
@@ -130,6 +133,9 @@ impl StreamMachine {
                 }
             }
         }
+        if self.blocks.is_waiting(at) && self.ready(program, at, env) {
+            self.blocks.ready.insert(at);
+        }
         self.advance(program, env)
     }
 
@@ -141,7 +147,8 @@ impl StreamMachine {
                     self.begin_record(program, at, env)?
                 }
                 Some(State::Open)
-                    if self.next_is_ready(program, at, env) && self.is_whole(program, at, env) =>
+                    if self.blocks.ready.range(at + 1..).next().is_some()
+                        && self.is_whole(program, at, env) =>
                 {
                     self.end_record(program, at, env)?;
                 }
@@ -149,10 +156,6 @@ impl StreamMachine {
             }
         }
         Ok(())
-    }
-
-    fn next_is_ready(&mut self, program: &StreamProgram, after: usize, env: &mut Env<'_>) -> bool {
-        (after + 1..self.blocks.records.len()).any(|at| self.ready(program, at, env))
     }
 
     fn ready(&mut self, program: &StreamProgram, at: usize, env: &mut Env<'_>) -> bool {
@@ -170,6 +173,15 @@ impl StreamMachine {
         if whole.is_constant() && record.unfinished == Some(record.text.len()) {
             return false;
         }
+        // A long text is not read again for each part: that of an object once its last bracket has closed, and others
+        // for as long as that costs no more than a few readings of all that came.
+        if whole.asks_for_an_object() && !record.object.may_be_whole() {
+            return false;
+        }
+        record.tested += record.text.len();
+        if record.tested > TESTED_FREELY + TESTED * record.text.len() {
+            return false;
+        }
         let is_whole = whole.test(&Val::str(&record.text), env);
         record.unfinished = (!is_whole).then_some(record.text.len());
         is_whole
@@ -182,11 +194,13 @@ impl StreamMachine {
         let index = self.blocks.number(kind);
         let identity = program.kinds.get(kind).and_then(|shape| program.places.identity(shape));
         let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
-        let id = identity.and_then(|number| record.fields.get(number)).and_then(Val::lookup_key);
+        let id = identity.and_then(|number| record.fields.get(number)).map(Val::lookup_key);
         let id = id.filter(|id| *id != LookupKey::Nothing);
         record.twin = id.is_some_and(|id| !self.blocks.known.insert((kind, id)));
         record.index = index;
         record.state = State::Open;
+        self.blocks.ready.remove(&at);
+        let Some(record) = self.blocks.records.get_mut(at) else { return Ok(()) };
         let text = record.text.clone();
         self.describe_record(program, at, env);
         self.note_begun(program, kind, env);
@@ -224,7 +238,8 @@ impl StreamMachine {
 
     /// Closes whatever is open; keyed blocks that wait and are ready leave whole, in order; others are dropped.
     pub(super) fn close_blocks(&mut self, program: &StreamProgram, env: &mut Env<'_>) -> Result<(), Fail> {
-        for at in 0..self.blocks.records.len() {
+        let Some(first) = self.blocks.first_open() else { return self.close_plain(program, env) };
+        for at in first..self.blocks.records.len() {
             let state = self.blocks.records.get(at).map(|record| record.state);
             if state == Some(State::Waiting) {
                 if self.ready(program, at, env) {
@@ -232,6 +247,7 @@ impl StreamMachine {
                     self.end_record(program, at, env)?;
                 } else if let Some(record) = self.blocks.records.get_mut(at) {
                     record.state = State::Closed;
+                    self.blocks.ready.remove(&at);
                 }
             } else if state == Some(State::Open) {
                 self.end_record(program, at, env)?;
@@ -285,7 +301,7 @@ fn describe(program: &StreamProgram, index: i64, record: Option<&Record>, env: &
     env.keep(places.index, Val::Num(Num::Int(index)));
     env.keep(places.twin, Val::Bool(record.is_some_and(|record| record.twin)));
     let key = record.and_then(|record| record.key.clone());
-    env.keep(places.key, key.map_or(Val::Nothing, |key| Val::Str(key.into())));
+    env.keep(places.key, key.map_or(Val::Nothing, |key| Val::Str(String::from(key).into())));
     for (number, (_, slot)) in places.fields.iter().enumerate() {
         let value = record.and_then(|record| record.fields.get(number)).cloned();
         env.keep(*slot, value.unwrap_or_default());

@@ -14,6 +14,11 @@ use crate::text::json::Doc;
 /// The values that the caller provides for the names it declared, as they are now.
 pub type Base<'b, 'a> = &'b [(Slot, Val<'a>)];
 
+/// How many times what it has read a stream may copy into its state, and how many bytes besides. Most copy a fraction
+/// of it.
+const COPIED: usize = 64;
+const COPIED_FREELY: usize = 8 << 20;
+
 /// One stream's progress. It is fed events and fills [`StreamMachine::take_output`]; after the end, or after a
 /// failure, it ignores all input.
 #[derive(Clone)]
@@ -27,6 +32,9 @@ pub struct StreamMachine {
     committed: bool,
     ended: bool,
     failure: Option<Fail>,
+    /// How many bytes of events have been read, and how many were copied into the state.
+    read: usize,
+    copied: usize,
 }
 
 impl StreamMachine {
@@ -49,6 +57,8 @@ impl StreamMachine {
             committed: false,
             ended: false,
             failure: None,
+            read: 0,
+            copied: 0,
         }
     }
 
@@ -113,6 +123,7 @@ impl StreamMachine {
     /// One event whose data has been read already; also a whole answer in place of a stream.
     pub fn document(&mut self, base: Base<'_, '_>, name: Option<&str>, doc: &Doc) {
         let program = self.program.clone();
+        self.read += doc.text().len();
         self.handle(&program, base, &program.event, Val::Json(doc.root()), name);
     }
 
@@ -224,9 +235,17 @@ impl StreamMachine {
                     if !keeps.as_ref().is_some_and(|keeps| keeps.holds(env.get(*slot), env)) {
                         match value.value(env)? {
                             Val::Nothing => env.forget(*slot),
-                            value => env.keep(*slot, value.into_owned()),
+                            value => self.set(*slot, value, env)?,
                         }
                     }
+                }
+                Step::Index { slot, key, value } => {
+                    let key = key.first(env)?;
+                    let value = match value {
+                        Some(value) => value.value(env)?.into_owned(),
+                        None => key.clone().into_owned(),
+                    };
+                    env.index(*slot, &key, value);
                 }
                 Step::Add { kind, part, key, once } => {
                     let part = part.value(env)?;
@@ -254,6 +273,19 @@ impl StreamMachine {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Gives a state its new value. A program that copies all it has for each event would take the square of the
+    /// stream's length: it may copy so many times what it reads, and no more.
+    fn set(&mut self, slot: Slot, value: Val<'_>, env: &mut Env<'_>) -> Result<(), Fail> {
+        if !value.is_same(env.get(slot)) {
+            self.copied += value.text_len();
+        }
+        if self.copied > COPIED_FREELY + COPIED * self.read {
+            return Err(Fail::new(502, "the mapping's stream keeps more and more of what it reads"));
+        }
+        env.keep(slot, value.into_owned());
         Ok(())
     }
 

@@ -120,6 +120,12 @@ pub(super) enum Step {
         /// Whether and when it leaves the state as it is.
         keeps: Option<Keeps>,
     },
+    /// Adds a value under a key of a state.
+    Index {
+        slot: Slot,
+        key: Template,
+        value: Option<Template>,
+    },
     Add {
         kind: usize,
         part: Guarded<Template>,

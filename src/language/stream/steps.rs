@@ -8,7 +8,7 @@ use crate::language::condition::Condition;
 use crate::language::directives::compile_failing;
 use crate::language::needs::Guarded;
 use crate::language::scope::Slot;
-use crate::language::words::{self, STEPS, Word};
+use crate::language::words::{self, INDEXED, STEPS, Word};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::yaml::{Key, Kind, Node};
 
@@ -157,6 +157,9 @@ impl Parser<'_, '_> {
         if let Some(set) = node.get("set") {
             sound &= self.set(set, out).is_some();
         }
+        if let Some(index) = node.get("index") {
+            sound &= self.index(index, out).is_some();
+        }
         if let Some(emit) = node.get("emit") {
             match self.emits(emit) {
                 Some(emits) => out.extend(emits.into_iter().map(Step::Emit)),
@@ -192,24 +195,46 @@ impl Parser<'_, '_> {
         let mut sound = true;
         for (key, value) in map(node, "`set`", self.c.diags)? {
             let value = self.c.template(value);
-            let place = self.state.iter().position(|name| *name == key.text);
-            if let Some(set) = place.and_then(|place| self.set.get_mut(place)) {
-                *set = true;
-            }
-            match (place, value) {
-                (Some(state), Some(value)) => {
-                    let slot = self.first_state + state;
+            match (self.state(key), value) {
+                (Some(slot), Some(value)) => {
                     let keeps = value.keeps(slot);
                     out.push(Step::Set { slot, value: Guarded::template(value), keeps });
                 }
-                (Some(_), None) => sound = false,
-                (None, _) => {
-                    sound = false;
-                    self.unknown("the state", &key.text, key.span, self.state.clone());
-                }
+                _ => sound = false,
             }
         }
         sound.then_some(())
+    }
+
+    fn index(&mut self, node: &Node, out: &mut Vec<Step>) -> Option<()> {
+        let mut sound = true;
+        for (key, entry) in map(node, "`index`", self.c.diags)? {
+            sound &=
+                known(map(entry, "an entry of `index`", self.c.diags)?, INDEXED, "`index`", self.c.diags);
+            let slot = self.state(key);
+            let Some(by) = entry.get("key") else {
+                self.c.error("bad-step", entry.span, "`index` needs a `key`");
+                return None;
+            };
+            let (key, value) = (self.c.template(by), entry.get("value").map(|node| self.c.template(node)));
+            out.push(Step::Index { slot: slot?, key: key?, value: flip(value)? });
+        }
+        sound.then_some(())
+    }
+
+    /// The slot of a state that a step changes; a name that is none is reported.
+    fn state(&mut self, key: &Key) -> Option<Slot> {
+        let place = self.state.iter().position(|name| *name == key.text);
+        match place.and_then(|place| Some((place, self.set.get_mut(place)?))) {
+            Some((place, set)) => {
+                *set = true;
+                Some(self.first_state + place)
+            }
+            None => {
+                self.unknown("the state", &key.text, key.span, self.state.clone());
+                None
+            }
+        }
     }
 
     fn add(&mut self, node: &Node, out: &mut Vec<Step>) -> Option<()> {

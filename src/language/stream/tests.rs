@@ -324,3 +324,77 @@ proptest! {
         }
     }
 }
+
+/// Shapes that take minutes where the work for a block grows with the blocks before it.
+#[test]
+fn many_blocks_cost_no_more_each_than_few() {
+    const MANY: usize = 20_000;
+    let call = |at: usize| format!(r#"{{"at":{at},"id":"c{at}","name":"n","args":"{{}}"}}"#);
+    let all: Vec<String> = (0..MANY).map(call).collect();
+    let mut machine = StreamMachine::new(program());
+    let whole = Doc::parse(format!(r#"{{"calls":[{}],"finish":"x"}}"#, all.join(","))).unwrap();
+    machine.document(&[], None, &whole);
+    machine.done(&[]);
+    assert!(machine.ended(), "{:?}", machine.failure());
+    let begun = String::from_utf8(machine.take_output()).unwrap().matches(r#""type":"open""#).count();
+    assert_eq!(begun, MANY);
+
+    // Each text closes what is open, and looks at none of the calls that are closed.
+    let mut machine = StreamMachine::new(program());
+    for at in 0..MANY {
+        let event = format!(r#"{{"text":"t","calls":[{}]}}"#, call(at));
+        machine.document(&[], None, &Doc::parse(event).unwrap());
+    }
+    assert!(machine.failure().is_none());
+
+    // Calls that are never ready are not asked for each part of another one.
+    let mut machine = StreamMachine::new(program());
+    machine.document(&[], None, &Doc::parse(r#"{"calls":[{"at":"x","name":"n","args":"{"}]}"#).unwrap());
+    for at in 0..MANY {
+        let event =
+            format!(r#"{{"calls":[{{"at":{at},"args":"{{}}"}},{{"at":"x","args":"\"k{at}\":{{}},"}}]}}"#);
+        machine.document(&[], None, &Doc::parse(event).unwrap());
+    }
+    assert!(machine.failure().is_none());
+}
+
+#[test]
+fn a_state_that_keeps_all_it_reads_fails_before_it_takes_the_square_of_it() {
+    let program =
+        compile("state: { all: '' }\nevent: { set: { all: '{$state.all}{$.x}' } }\neof: end\n").unwrap();
+    let run = |count: usize| {
+        let mut machine = StreamMachine::new(program.clone());
+        let event = Doc::parse(format!(r#"{{"x":"{}"}}"#, "x".repeat(1000))).unwrap();
+        (0..count).for_each(|_| machine.document(&[], None, &event));
+        machine.failure().map(|fail| fail.message.clone())
+    };
+    assert_eq!(run(100), None);
+    let why = run(1000);
+    assert!(why.as_deref().is_some_and(|why| why.contains("keeps more and more")), "{why:?}");
+}
+
+#[test]
+fn an_index_in_the_state_finds_by_key() {
+    let program = compile(concat!(
+        "state: { seen: null }\n",
+        "event:\n",
+        "  - when: { $.id: { in: $state.seen } }\n",
+        "    emit: { type: again, id: $.id, first: { $first: [ { $find: $.id, $in: $state.seen } ] }, of: { $count: $state.seen } }\n",
+        "  - index: { seen: { key: $.id, value: $.at } }\n",
+        "eof: end\n",
+    ))
+    .unwrap();
+    let mut machine = StreamMachine::new(program);
+    for event in [
+        r#"{"id":"a","at":1}"#,
+        r#"{"at":2}"#,
+        r#"{"id":1,"at":3}"#,
+        r#"{"id":"a","at":4}"#,
+        r#"{"id":1.0,"at":5}"#,
+    ] {
+        machine.document(&[], None, &Doc::parse(event.to_owned()).unwrap());
+    }
+    let said = String::from_utf8(machine.take_output()).unwrap();
+    assert!(said.contains(r#"{"type":"again","id":"a","first":1,"of":2}"#), "{said}");
+    assert!(said.contains(r#"{"type":"again","id":1.0,"first":3,"of":3}"#), "{said}");
+}

@@ -14,9 +14,13 @@ impl Val<'_> {
             Val::Str(own) => **own == *text,
             Val::Kept(own) => **own == *text,
             Val::List(values) => values.iter().any(|value| value.is_text(text)),
-            Val::Nothing | Val::Made(_) | Val::Items(_) | Val::Num(_) | Val::Bool(_) | Val::Headers(_) => {
-                false
-            }
+            Val::Nothing
+            | Val::Made(_)
+            | Val::Items(_)
+            | Val::Table(_)
+            | Val::Num(_)
+            | Val::Bool(_)
+            | Val::Headers(_) => false,
         }
     }
 
@@ -48,12 +52,14 @@ impl Val<'_> {
         }
     }
 
-    /// Whether one of the items of this list (or this one value itself) equals another value.
+    /// Whether one of the items of this list (or this one value itself) equals another value; of values by key,
+    /// whether one has it for its key.
     pub fn has_item(&self, other: &Val<'_>) -> bool {
         match self {
             Val::Nothing => false,
             Val::List(items) | Val::Items(items) => items.iter().any(|item| item.equals(other)),
             Val::Made(made) if made.kind() == Type::List => made.has_item(other),
+            Val::Table(table) => table.has(other),
             Val::Json(node) if node.kind() == JsonKind::Array => {
                 node.items().any(|item| Val::Json(item).equals(other))
             }

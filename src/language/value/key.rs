@@ -5,7 +5,7 @@ use super::{Num, Type, Val};
 /// Whole numbers up to this size are the same as integers and as floats (IEEE 754, 53 bits).
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A scalar as it is looked up: equal for equal values. Lists and objects have none.
+/// A value as it is looked up: equal for equal values.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LookupKey {
     /// No value.
@@ -20,22 +20,36 @@ pub enum LookupKey {
     Float(u64),
     /// A string.
     Text(Box<str>),
+    /// A list or an object, as one text for all that are equal.
+    Tree(Box<[u8]>),
 }
 
 impl Val<'_> {
-    /// What this value is looked up by, if it is a scalar.
-    pub fn lookup_key(&self) -> Option<LookupKey> {
-        Some(match self.kind() {
-            Type::Nothing => LookupKey::Nothing,
-            Type::Null => LookupKey::Null,
-            Type::Bool => LookupKey::Bool(self.as_bool()?),
-            Type::Number => match self.as_num()? {
+    /// What this value is looked up by.
+    pub fn lookup_key(&self) -> LookupKey {
+        let found = match self.kind() {
+            Type::Nothing => Some(LookupKey::Nothing),
+            Type::Null => Some(LookupKey::Null),
+            Type::Bool => self.as_bool().map(LookupKey::Bool),
+            Type::Number => self.as_num().map(|number| match number {
                 Num::Int(n) => LookupKey::Int(n),
                 Num::Float(n) if n.trunc() == n && n.abs() < EXACT => LookupKey::Int(n as i64),
                 Num::Float(n) => LookupKey::Float(n.to_bits()),
-            },
-            Type::String => LookupKey::Text(self.as_str()?.into()),
-            Type::List | Type::Object => return None,
+            }),
+            Type::String => self.as_str().map(|text| LookupKey::Text((&*text).into())),
+            Type::List | Type::Object => None,
+        };
+        found.unwrap_or_else(|| {
+            let mut out = Vec::new();
+            match self.json() {
+                Some(node) => node.write_canonical(&mut out),
+                None => {
+                    if let Some(node) = self.clone().into_owned().json() {
+                        node.write_canonical(&mut out);
+                    }
+                }
+            }
+            LookupKey::Tree(out.into())
         })
     }
 }

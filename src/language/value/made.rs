@@ -11,11 +11,11 @@ use crate::text::json::Doc;
 pub struct Made {
     bytes: Vec<u8>,
     doc: OnceLock<Arc<Doc>>,
-    /// The scalars of a long list.
+    /// The items of a long list.
     keys: OnceLock<BTreeSet<LookupKey>>,
 }
 
-/// In a list of so many items a scalar is looked for one by one; a longer one is sorted first.
+/// In a list of so many items a value is looked for one by one; a longer one is sorted first.
 pub const SHORT: usize = 16;
 
 impl Made {
@@ -42,11 +42,8 @@ impl Made {
                 None => list.items().any(|item| Val::Json(item).equals(value)),
             };
         }
-        let Some(key) = value.lookup_key() else {
-            return list.items().any(|item| Val::Json(item).equals(value));
-        };
-        let read = || list.items().filter_map(|item| Val::Json(item).lookup_key()).collect();
-        self.keys.get_or_init(read).contains(&key)
+        let read = || list.items().map(|item| Val::Json(item).lookup_key()).collect();
+        self.keys.get_or_init(read).contains(&value.lookup_key())
     }
 
     pub(super) fn kind(&self) -> Type {

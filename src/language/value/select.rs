@@ -20,7 +20,7 @@ impl<'a> Val<'a> {
                 [Segment::Name(name)] => header(map, name).map_or(Val::Nothing, Val::Str),
                 _ => Val::Nothing,
             },
-            Val::List(_) | Val::Items(_) => {
+            Val::List(_) | Val::Items(_) | Val::Table(_) => {
                 // A list of selected nodes has no document of its own, so it is written out once.
                 let mut out = Vec::new();
                 self.write(&mut out);

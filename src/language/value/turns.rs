@@ -41,6 +41,7 @@ impl<'a> Val<'a> {
         Turns(match self {
             Val::Nothing => Kind::None,
             Val::List(items) | Val::Items(items) => Kind::Shared(items, 0),
+            Val::Table(table) => Kind::Shared(table.values().into(), 0),
             Val::Json(node) if node.kind() == JsonKind::Array => Kind::Items(node.items()),
             Val::Made(made) if made.kind() == Type::List => return Val::Own(made.doc().clone(), 0).turns(),
             Val::Own(doc, index) if doc.node(index).kind() == JsonKind::Array => {
@@ -57,6 +58,7 @@ impl<'a> Val<'a> {
     pub(in crate::language) fn one(self) -> Val<'a> {
         match self {
             Val::List(_) | Val::Headers(_) => self.into_owned(),
+            Val::Table(table) => Val::Items(table.values().into()),
             value => value,
         }
     }

@@ -75,6 +75,20 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     if a.negative { magnitude.reverse() } else { magnitude }
 }
 
+/// Writes a number so that equal ones are written alike.
+pub(super) fn write_canonical(raw: &str, out: &mut Vec<u8>) {
+    let decimal = Decimal::read(raw);
+    if decimal.digits.is_empty() {
+        return out.push(b'0');
+    }
+    if decimal.negative {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&decimal.digits);
+    out.push(b'e');
+    out.extend_from_slice(decimal.exponent.to_string().as_bytes());
+}
+
 /// digits × 10^exponent, the digits without zeros at either end. Zero has none.
 struct Decimal {
     negative: bool,

@@ -120,12 +120,12 @@ impl For {
             }
             match &self.group {
                 None => turns.push(value),
-                Some(group) if self.gathers => groups.add(group.value(env)?, value),
+                Some(group) if self.gathers => groups.add(&group.value(env)?, value),
                 Some(group) => beside.add(group.value(env)?, value, &mut turns),
             }
         }
         beside.end(&mut turns);
-        turns.extend(groups.groups.into_iter().map(|(_, members)| Val::List(members.into())));
+        turns.extend(groups.groups.into_iter().map(|members| Val::List(members.into())));
         Ok(turns)
     }
 }
@@ -156,21 +156,18 @@ impl<'a> Beside<'a> {
 /// Items of the same key wherever they stand, in the order of the first of each.
 #[derive(Default)]
 struct Groups<'a> {
-    groups: Vec<(Val<'a>, Vec<Val<'a>>)>,
+    groups: Vec<Vec<Val<'a>>>,
     /// Where the group of a key is.
     places: BTreeMap<LookupKey, usize>,
 }
 
 impl<'a> Groups<'a> {
-    fn add(&mut self, key: Val<'a>, value: Val<'a>) {
+    fn add(&mut self, key: &Val<'a>, value: Val<'a>) {
         let next = self.groups.len();
-        let found = match key.lookup_key() {
-            Some(known) => Some(*self.places.entry(known).or_insert(next)),
-            None => self.groups.iter().position(|(other, _)| other.equals(&key)),
-        };
-        match found.and_then(|at| self.groups.get_mut(at)) {
-            Some((_, members)) => members.push(value),
-            None => self.groups.push((key, vec![value])),
+        let at = *self.places.entry(key.lookup_key()).or_insert(next);
+        match self.groups.get_mut(at) {
+            Some(members) => members.push(value),
+            None => self.groups.push(vec![value]),
         }
     }
 }
