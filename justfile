@@ -32,8 +32,8 @@ run *ARGUMENTS:
 bench *ARGUMENTS:
     cargo bench --locked {{ARGUMENTS}}
 
-# Look for inputs that break a target's promise, until stopped: json, sse, path, yaml, rules, state or exchange. With
-# libFuzzer, on stable Rust (needs g++; installs cargo-fuzz); `cargo test fuzz::` tries the corpus and what chance makes of it
+# `cargo test fuzz::` tries the corpus and what chance makes of it; this sees which code is reached. On stable Rust.
+# Look for inputs that break a promise, until stopped: json, sse, path, yaml, rules, state or exchange (libFuzzer; needs g++)
 fuzz TARGET *ARGUMENTS:
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
     mkdir -p target/fuzz/{{TARGET}}
@@ -49,8 +49,9 @@ figures *FILTER:
     cargo build --release --locked
     RULEGATE_PROGRAM="$PWD/target/release/rulegate" cargo test --locked --test integration -- soak:: --skip mixed_traffic --ignored --nocapture --test-threads 1 {{FILTER}}
 
-# Licences, advisories and sources of the dependencies (needs cargo-deny)
+# Licences, advisories and sources of the dependencies (installs cargo-deny; asks the advisory database)
 deny:
+    command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny
     cargo deny check
 
 # Format everything
