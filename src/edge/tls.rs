@@ -75,4 +75,23 @@ mod tests {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.ends_with(&format!("content-length: {}", body.len())), "{}", body.len());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_that_does_not_come_is_given_up() {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_no_client_auth();
+        let config = Arc::new(config.with_single_cert(vec![own.cert.der().clone()], key).unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for begun in [&[][..], &[HANDSHAKE_RECORD, 3, 1]] {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            client.write_all(begun).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let asked = tokio::time::Instant::now();
+            let error = accept(stream, config.clone()).await.unwrap_err();
+            assert_eq!((error.kind(), asked.elapsed()), (io::ErrorKind::TimedOut, HANDSHAKE), "{begun:?}");
+        }
+    }
 }
