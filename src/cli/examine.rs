@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::style::Style;
 use crate::config::builtin;
 use crate::config::check::check;
-use crate::config::files::{Disk, Place};
+use crate::config::files::{Disk, Place, plain_file};
 use crate::config::load::{Loaded, load};
 use crate::config::model::Rules;
 use crate::engine::{self, Engine};
@@ -63,7 +63,7 @@ pub(super) fn examine(path: &Path) -> io::Result<Examined> {
 /// If the file cannot be opened.
 pub(super) fn readable(path: &Path) -> io::Result<()> {
     match Place::of(path) {
-        Place::Disk(file) => std::fs::File::open(file).map(drop),
+        Place::Disk(file) => plain_file(&file).and_then(|_| std::fs::File::open(file)).map(drop),
         Place::Builtin(name) => {
             let missing =
                 || io::Error::new(io::ErrorKind::NotFound, "there is no such file inside the program");

@@ -1,7 +1,8 @@
 //! Where rules are read from: the disk, the program itself, or memory in tests.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -28,10 +29,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What a reading of the file at `path` found.
-    pub fn new(path: &Path, read: &io::Result<Vec<u8>>) -> Seen {
+    /// What a reading of the file at `path` found. Of a folder, what it holds counts, by name.
+    pub fn new(files: &dyn Files, path: &Path, read: &io::Result<Vec<u8>>) -> Seen {
         let content = match read {
             Ok(bytes) => Ok(Sha256::digest(bytes).into()),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => files
+                .list(path)
+                .map(|names| Sha256::digest(names.join("/")).into())
+                .map_err(|error| error.kind()),
             Err(error) => Err(error.kind()),
         };
         Seen { path: path.to_path_buf(), content }
@@ -41,9 +46,12 @@ impl Seen {
 /// The disk.
 pub struct Disk;
 
+/// The largest file that rules may be made of, or name, in bytes.
+pub const LARGEST: u64 = 32 << 20;
+
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        read_plain(path, LARGEST)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
@@ -58,6 +66,41 @@ impl Files for Disk {
         names.sort();
         Ok(names)
     }
+}
+
+/// The bytes of a file that is neither larger than `at_most` nor anything else than a file: a pipe or a device could keep
+/// its reader for ever.
+///
+/// # Errors
+/// What the system says, or what it is instead.
+pub fn read_plain(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+    let found = plain_file(path)?;
+    let too_large = || {
+        let text = format!("it is larger than {} MiB, which is the most that is read", at_most >> 20);
+        io::Error::new(ErrorKind::FileTooLarge, text)
+    };
+    if found.len() > at_most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
+    // What the system says of a file's length need not be true.
+    File::open(path)?.take(at_most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > at_most { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// What is known of a file without opening it.
+///
+/// # Errors
+/// If it is not there, or is no file.
+pub fn plain_file(path: &Path) -> io::Result<Metadata> {
+    let found = fs::metadata(path)?;
+    if found.is_file() {
+        return Ok(found);
+    }
+    if found.is_dir() {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder, and not a file"));
+    }
+    Err(io::Error::new(ErrorKind::InvalidInput, "it is a pipe, a device or a socket, and not a file"))
 }
 
 /// Files in memory, by path.
@@ -150,6 +193,9 @@ pub fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?'])
 }
 
+/// So many files are found that no more are looked for.
+const MOST_FOUND: usize = 10_000;
+
 /// The files that a pattern names, sorted. `*` and `?` match within a name. `None` if the folder that the
 /// pattern begins with does not exist.
 pub fn matching(files: &dyn Files, pattern: &Place) -> Option<Vec<Place>> {
@@ -175,6 +221,7 @@ pub fn matching(files: &dyn Files, pattern: &Place) -> Option<Vec<Place>> {
                 let mut next = Vec::new();
                 for folder in &found {
                     match files.list(folder) {
+                        _ if next.len() > MOST_FOUND => break,
                         Ok(names) => {
                             next.extend(names.iter().filter(|n| fits(&text, n)).map(|n| folder.join(n)))
                         }

@@ -19,11 +19,22 @@ fn of_provider(provider: &Node) -> impl Iterator<Item = &Node> {
     provider.get("key").into_iter().chain(several)
 }
 
+/// Where providers are reached.
+pub fn addresses(node: &Node) -> impl Iterator<Item = &Node> {
+    let providers = node.get("providers").and_then(Node::as_map).unwrap_or_default();
+    let providers = providers.iter().map(|(_, provider)| provider).chain(node.get("provider"));
+    providers.filter_map(|provider| provider.get("url"))
+}
+
+/// The keys that clients prove themselves with.
+pub fn of_access(node: &Node) -> &[Node] {
+    let clients = node.get("access").and_then(|access| access.get("keys"));
+    clients.and_then(Node::as_list).unwrap_or_default()
+}
+
 /// The keys that clients and the admin prove themselves with.
 pub fn of_clients(node: &Node) -> Vec<&Node> {
-    let clients = node.get("access").and_then(|access| access.get("keys"));
-    let clients = clients.and_then(Node::as_list).unwrap_or_default();
-    clients.iter().chain(node.get("admin_key")).collect()
+    of_access(node).iter().chain(node.get("admin_key")).collect()
 }
 
 /// Whether a key stands in the file itself, where diagnostics would show it.

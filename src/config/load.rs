@@ -1,7 +1,7 @@
 //! Reads the rules and everything they include, with variables and keys put in.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -11,13 +11,17 @@ use super::files::{Files, Place, Seen, is_pattern, matching};
 use super::keys;
 use super::model::{Mapping, Protocol, Rules, RulesFile, Spanned};
 use super::record::FromNode;
-use super::secrets;
+use super::secrets::Values;
 use super::substitute::Substitution;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Sources, Span};
 use crate::text::yaml::Node;
 
+/// The most files that rules may include.
+const MOST_FILES: usize = 1_000;
+
 mod named;
 mod open;
+mod secrets;
 mod uses;
 
 /// What came of loading.
@@ -34,30 +38,38 @@ pub struct Loaded {
     pub files: Vec<Seen>,
     /// SHA-256, in hexadecimal, of everything that was read.
     pub hash: String,
+    /// The values that variables were found to have.
+    pub values: Values,
 }
 
 /// Reads the rules at `path` (`builtin:rules.yaml` for those inside the program).
 pub fn load(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    read(files, path, env, false)
+    read(files, path, Substitution::new(env, &Values::new()), false)
 }
 
 /// The same for a router: tests that need not be run, because they and all that they test are as inside the program, are
-/// not even read. They are the greater part of the files.
-pub fn load_to_run(files: &dyn Files, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    let loaded = read(files, path, env, true);
+/// not even read. They are the greater part of the files. `last` are the values that variables had in the rules in force:
+/// one that is no longer set keeps its value.
+pub fn load_to_run(
+    files: &dyn Files,
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    last: &Values,
+) -> Loaded {
+    let loaded = read(files, path, Substitution::new(env, last), true);
     let is_well = loaded.rules.as_ref().is_none_or(Rules::has_no_use_for_shipped_tests);
-    if is_well { loaded } else { read(files, path, env, false) }
+    if is_well { loaded } else { read(files, path, Substitution::new(env, last), false) }
 }
 
 fn read(
     files: &dyn Files,
     path: &Path,
-    env: &dyn Fn(&str) -> Option<String>,
+    substitution: Substitution<'_>,
     without_shipped_tests: bool,
 ) -> Loaded {
     let mut loader = Loader {
         files,
-        substitution: Substitution::new(env),
+        substitution,
         sources: Sources::new(),
         diagnostics: Diagnostics::new(),
         places: Vec::new(),
@@ -65,6 +77,7 @@ fn read(
         as_shipped: Vec::new(),
         without_shipped_tests,
         hasher: Sha256::new(),
+        size: 0,
         keys: Vec::new(),
         incomplete: false,
         seen: Vec::new(),
@@ -88,6 +101,8 @@ struct Loader<'l> {
     /// Whether the tests in these are left out.
     without_shipped_tests: bool,
     hasher: Sha256,
+    /// How much was read from the disk, in bytes.
+    size: usize,
     /// The places of all keys: a key may be missing, its provider is left out then.
     keys: Vec<Span>,
     /// Whether a file is missing or unreadable, so that names may be unknown without being wrong.
@@ -154,17 +169,20 @@ impl Loader<'_> {
         diagnostics.extend(self.diagnostics.into_vec().into_iter().filter(|found| {
             let is_at = |places: &[Span]| found.span.is_some_and(|span| places.contains(&span));
             match found.code {
-                "unset-variable" | "bad-variable" => true,
+                "unset-variable" | "bad-variable" | "bad-value" | "kept-value" => true,
                 "missing-key" => !is_at(&incomplete) && !is_at(&self.unfinished),
                 _ => !is_at(&incomplete),
             }
         }));
+        let values = self.substitution.into_used();
         let hash = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Loaded { rules, sources: self.sources, diagnostics, files: self.watched, hash }
+        Loaded { rules, sources: self.sources, diagnostics, files: self.watched, hash, values }
     }
 
     /// Notes where keys stand; those that stand in the file itself are not shown from here on.
     fn keys(&mut self, node: &Node) {
+        self.substitution.strict(keys::all(node).into_iter().chain(keys::addresses(node)));
+        self.substitution.revocable(keys::of_access(node));
         for key in keys::all(node) {
             self.keys.push(key.span);
             if keys::is_literal(key) {
@@ -181,51 +199,17 @@ impl Loader<'_> {
         }
     }
 
-    /// Reads the files with keys, which have to be known before anything else is completed.
-    fn secrets(&mut self, rules: &Place, node: &Node) {
-        let Some(listed) = node.get("secrets").and_then(Node::as_list) else { return };
-        for item in listed {
-            let mut item = item.clone();
-            self.substitution.apply(&mut item, &mut self.sources, &mut self.diagnostics);
-            let Some(path) = item.as_str() else { continue };
-            // Beside the rules, else in the working directory: the rules inside the program have no folder.
-            let mut places = vec![rules.beside(path), Place::Disk(PathBuf::from(path))];
-            places.retain(|place| matches!(place, Place::Disk(_)));
-            places.dedup();
-            for place in places {
-                match self.read(&place) {
-                    Ok(bytes) => {
-                        let values = self.substitution.secrets();
-                        secrets::read(
-                            &place.shown(),
-                            &bytes,
-                            values,
-                            &mut self.sources,
-                            &mut self.diagnostics,
-                        );
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => {
-                        let message = format!("{} cannot be read: {error}", place.shown());
-                        let diagnostic = Diagnostic::warning("unreadable-file", message).at(item.span);
-                        self.diagnostics.push(diagnostic.label("named here"));
-                    }
-                }
-            }
-        }
-    }
-
     /// Reads a file as what it is.
     fn take(&mut self, place: &Place, mut node: Node, parts: &mut Parts) {
         let is = |key: &str| node.get(key).is_some();
         let (protocol, mapping) = (is("protocol"), is("mapping"));
         if protocol || mapping {
-            self.substitution.apply(&mut node, &mut self.sources, &mut self.diagnostics);
+            self.fill_in(&mut node);
         } else {
             self.secrets(place, &node);
             self.uses(place, &mut node);
             self.keys(&node);
-            self.substitution.apply(&mut node, &mut self.sources, &mut self.diagnostics);
+            self.fill_in(&mut node);
         }
         let diags = &mut self.diagnostics;
         let read = if protocol {
@@ -249,6 +233,13 @@ impl Loader<'_> {
         for pattern in &patterns {
             let mut found = self.find(place, pattern);
             found.retain(|found| !self.seen.contains(found));
+            if self.seen.len() + found.len() > MOST_FILES {
+                self.incomplete = true;
+                let message = format!("the rules include more than {MOST_FILES} files");
+                let diagnostic = Diagnostic::error("too-many-files", message).at(pattern.span);
+                self.diagnostics.push(diagnostic.label("these are too many"));
+                return;
+            }
             self.seen.extend(found.iter().cloned());
             let opened = self.open_all(&found);
             for (found, opened) in found.into_iter().zip(opened) {

@@ -13,9 +13,17 @@ pub fn canonical(name: &str) -> String {
 }
 
 /// Reads the lines into `values`; a name that is there already stays as it is. A line that cannot be read is
-/// a warning with its place, and nothing of it is shown.
-pub fn read(shown: &str, bytes: &[u8], values: &mut Values, sources: &mut Sources, diags: &mut Diagnostics) {
+/// a warning with its place, and nothing of it is shown. Returns the name in a last line without an end, which may have
+/// been read while it was written.
+pub fn read(
+    shown: &str,
+    bytes: &[u8],
+    values: &mut Values,
+    sources: &mut Sources,
+    diags: &mut Diagnostics,
+) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
+    let mut last = None;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     // What diagnostics may show: the same number of lines, all of them empty.
     let blank: String = text.lines().map(|_| '\n').collect();
@@ -31,6 +39,7 @@ pub fn read(shown: &str, bytes: &[u8], values: &mut Values, sources: &mut Source
             // An empty value is a place that somebody has yet to fill in.
             Ok((_, "")) => {}
             Ok((name, value)) => {
+                last = Some(name.clone());
                 if here.insert(name.clone(), value.to_string()).is_some() {
                     let message = format!("`{name}` is set twice in this file");
                     let diagnostic = Diagnostic::warning("secret-twice", message).at(at);
@@ -47,16 +56,22 @@ pub fn read(shown: &str, bytes: &[u8], values: &mut Values, sources: &mut Source
     for (name, value) in here {
         values.entry(name).or_insert(value);
     }
+    last.filter(|_| !text.ends_with('\n'))
+}
+
+/// Whether a variable may be called so.
+pub fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 fn entry(line: &str) -> Result<(String, &str), &'static str> {
-    let line = line.strip_prefix("export ").unwrap_or(line);
+    let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
     let (name, value) = line.split_once('=').ok_or("there is no `=`")?;
     let name = name.trim();
     if name.is_empty() {
         return Err("there is no name before `=`");
     }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+    if !is_name(name) {
         return Err("a name has letters, digits and `_` only");
     }
     let value = value.trim();

@@ -1,5 +1,7 @@
 //! Puts the values of variables in their places in a YAML tree, before it is read as anything.
 
+use std::collections::BTreeMap;
+
 use super::secrets::{Values, canonical};
 use super::variables::{self, Piece, Unset};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
@@ -9,21 +11,93 @@ use crate::text::yaml::{Kind, Node};
 pub struct Substitution<'e> {
     env: &'e dyn Fn(&str) -> Option<String>,
     secrets: Values,
+    /// Values that stand in files of their own.
+    files: BTreeMap<String, Option<String>>,
+    /// The values in the rules in force.
+    last: &'e Values,
+    /// The values that were put in.
+    used: Values,
+    /// Whether a file with values is missing or damaged: then nothing was taken away on purpose.
+    misses_a_file: bool,
+    /// Variables whose value may have been read while it was written.
+    torn: Vec<String>,
+    /// Scalars that are keys or addresses, in which no stray character may stand.
+    strict: Vec<Span>,
+    /// Scalars that lose their value when somebody takes it away: keys that let clients in.
+    revocable: Vec<Span>,
     /// Scalars with a variable that is not set and has no default, and the names.
     unset: Vec<(Span, Vec<String>)>,
     /// Scalars whose variable cannot be read, or says by itself what is wrong when it is not set.
     complained: Vec<Span>,
+    /// Variables of which it has been said that they keep their value.
+    kept: Vec<String>,
 }
 
 impl<'e> Substitution<'e> {
-    /// Values from the environment.
-    pub fn new(env: &'e dyn Fn(&str) -> Option<String>) -> Substitution<'e> {
-        Substitution { env, secrets: Values::new(), unset: Vec::new(), complained: Vec::new() }
+    /// Values from the environment; `last` are those in the rules in force, for what is no longer set.
+    pub fn new(env: &'e dyn Fn(&str) -> Option<String>, last: &'e Values) -> Substitution<'e> {
+        Substitution {
+            env,
+            last,
+            secrets: Values::new(),
+            files: BTreeMap::new(),
+            used: Values::new(),
+            misses_a_file: false,
+            torn: Vec::new(),
+            strict: Vec::new(),
+            revocable: Vec::new(),
+            unset: Vec::new(),
+            complained: Vec::new(),
+            kept: Vec::new(),
+        }
     }
 
     /// Values for what the environment does not have.
     pub fn secrets(&mut self) -> &mut Values {
         &mut self.secrets
+    }
+
+    /// Notes that a file with values is missing or damaged.
+    pub fn misses_a_file(&mut self) {
+        self.misses_a_file = true;
+    }
+
+    /// Notes that a variable's value may have been read while it was written.
+    pub fn may_be_torn(&mut self, name: Option<String>) {
+        self.torn.extend(name);
+    }
+
+    /// Notes which scalars are keys or addresses.
+    pub fn strict<'n>(&mut self, scalars: impl IntoIterator<Item = &'n Node>) {
+        self.strict.extend(scalars.into_iter().map(|scalar| scalar.span));
+    }
+
+    /// Notes which scalars keep no value that was taken away.
+    pub fn revocable<'n>(&mut self, scalars: impl IntoIterator<Item = &'n Node>) {
+        self.revocable.extend(scalars.into_iter().map(|scalar| scalar.span));
+    }
+
+    /// The variables under `node` whose values stand in files of their own that have not been read yet, and the files.
+    pub fn files_wanted(&self, node: &Node) -> Vec<(String, String)> {
+        let mut wanted = Vec::new();
+        each_text(node, &mut |text| {
+            for name in variables::names(text) {
+                let is_known =
+                    self.files.contains_key(&name) || wanted.iter().any(|(known, _)| *known == name);
+                if is_known || self.environment(&name).is_some() {
+                    continue;
+                }
+                if let Some(path) = self.environment(&format!("{name}_FILE")) {
+                    wanted.push((name, path));
+                }
+            }
+        });
+        wanted
+    }
+
+    /// Notes what the file of a variable holds.
+    pub fn file_of(&mut self, name: String, value: Option<String>) {
+        self.files.insert(name, value);
     }
 
     /// Scalars that could not be completed, and the names of the variables.
@@ -36,11 +110,58 @@ impl<'e> Substitution<'e> {
         self.unset.iter().map(|(span, _)| *span).chain(self.complained.iter().copied()).collect()
     }
 
+    /// The values that were put in.
+    pub fn into_used(self) -> Values {
+        self.used
+    }
+
     /// An empty variable counts as not set, as `:-` has it in a shell: compose files set variables to nothing
     /// when the host has none.
-    fn value(&self, name: &str) -> Option<String> {
-        let set = (self.env)(name).filter(|value| !value.is_empty());
-        set.or_else(|| self.secrets.get(&canonical(name)).cloned())
+    fn environment(&self, name: &str) -> Option<String> {
+        let value = (self.env)(name)?;
+        let value = value.trim();
+        if value.is_empty() { None } else { Some(value.to_owned()) }
+    }
+
+    fn found(&self, name: &str) -> Option<String> {
+        let file = || self.files.get(name).cloned().flatten().filter(|value| !value.is_empty());
+        let secret = || self.secrets.get(&canonical(name)).filter(|value| !value.is_empty()).cloned();
+        self.environment(name).or_else(file).or_else(secret)
+    }
+
+    /// The value of a variable at `span`: what it is, or what it was if that is lost.
+    fn value(&mut self, name: &str, span: Span, diags: &mut Diagnostics) -> Option<String> {
+        let found = self.found(name);
+        let last = self.last.get(name);
+        let value = match (&found, last) {
+            (None, Some(last)) if self.misses_a_file || !self.revocable.contains(&span) => {
+                self.keep(name, "is no longer set", span, diags);
+                Some(last.clone())
+            }
+            (Some(now), Some(last)) if self.is_torn(name, now, last) => {
+                self.keep(name, "is half written, in a last line without an end", span, diags);
+                Some(last.clone())
+            }
+            _ => found,
+        };
+        if let Some(value) = &value {
+            self.used.insert(name.to_owned(), value.clone());
+        }
+        value
+    }
+
+    fn is_torn(&self, name: &str, now: &str, last: &str) -> bool {
+        now.len() < last.len() && last.starts_with(now) && self.torn.contains(&canonical(name))
+    }
+
+    fn keep(&mut self, name: &str, why: &str, span: Span, diags: &mut Diagnostics) {
+        if self.kept.iter().any(|known| known == name) {
+            return;
+        }
+        self.kept.push(name.to_owned());
+        let message = format!("the variable `{name}` {why}, so it keeps the value that it had");
+        let diagnostic = Diagnostic::warning("kept-value", message).at(span).label("used here");
+        diags.push(diagnostic.help("it is forgotten when the router is started again"));
     }
 
     /// Completes all scalars under `node`. Values that were used are hidden in `sources`, so that no
@@ -54,6 +175,15 @@ impl<'e> Substitution<'e> {
             Kind::String(text) if text.contains("${") => {
                 let text = std::mem::take(text);
                 node.kind = self.scalar(&text, node.span, sources, diags);
+            }
+            Kind::String(text) => {
+                if let Some(name) = variables::foreign(text)
+                    && self.strict.contains(&node.span)
+                {
+                    let message = "this is taken as it stands, and is the value of no variable";
+                    let diagnostic = Diagnostic::warning("no-variable", message).at(node.span);
+                    diags.push(diagnostic.help(format!("write `${{{name}}}`")));
+                }
             }
             _ => {}
         }
@@ -81,9 +211,19 @@ impl<'e> Substitution<'e> {
             match piece {
                 Piece::Text(part) => out.push_str(part),
                 Piece::Escaped => out.push_str("${"),
-                Piece::Variable(variable) => match (self.value(variable.name), variable.unset) {
+                Piece::Variable(variable) => match (self.value(variable.name, span, diags), variable.unset) {
                     (Some(value), _) => {
                         sources.hide(&value, &format!("${{{}}}", variable.name));
+                        if self.strict.contains(&span)
+                            && let Some(reason) = stray(&value)
+                        {
+                            let message = format!("the value of `{}` {reason}", variable.name);
+                            let diagnostic = Diagnostic::error("bad-value", message).at(span);
+                            let help = "set it to the bare value, on one line; it is not shown here";
+                            diags.push(diagnostic.label("put in here").help(help));
+                            self.complained.push(span);
+                            return Kind::String(format!("{}${{{}}}", variables::UNSET, variable.name));
+                        }
                         out.push_str(&value);
                     }
                     (None, Unset::Default(default)) => out.push_str(default),
@@ -102,13 +242,39 @@ impl<'e> Substitution<'e> {
         }
         if !unset.is_empty() {
             // Only the names stay: whoever reads the scalar sees that it is not complete, and why.
-            let names: String = unset.iter().map(|name| format!("${{{name}}}")).collect();
+            let mark = self.strict.contains(&span).then_some(variables::UNSET).map(String::from);
+            let names = unset.iter().map(|name| format!("${{{name}}}"));
+            let names: String = mark.into_iter().chain(names).collect();
             if !self.unset.iter().any(|(place, _)| *place == span) {
                 self.unset.push((span, unset));
             }
             return Kind::String(names);
         }
         if is_plain(sources.slice(span)) { typed(out) } else { Kind::String(out) }
+    }
+}
+
+/// What is wrong with the value of a key or an address.
+fn stray(value: &str) -> Option<&'static str> {
+    let is_quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+    if value.contains(['\n', '\r']) {
+        Some("has a line break in it")
+    } else if value.contains(|c: char| c.is_control()) {
+        Some("has a control character in it")
+    } else if is_quoted('"') || is_quoted('\'') {
+        Some("has quotes around it, which belong to the value where no shell takes them away")
+    } else {
+        None
+    }
+}
+
+/// Calls `see` with each text under `node`.
+fn each_text(node: &Node, see: &mut impl FnMut(&str)) {
+    match &node.kind {
+        Kind::List(items) => items.iter().for_each(|item| each_text(item, see)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, value)| each_text(value, see)),
+        Kind::String(text) if text.contains("${") => see(text),
+        _ => {}
     }
 }
 
@@ -145,7 +311,8 @@ mod tests {
         let file = sources.add("a.yaml", text);
         let mut node = yaml::parse(file, text).unwrap();
         let mut diags = Diagnostics::new();
-        let mut substitution = Substitution::new(&env);
+        let none = Values::new();
+        let mut substitution = Substitution::new(&env, &none);
         substitution.secrets().insert("FROM_FILE".into(), "filed".into());
         substitution.secrets().insert("PORT".into(), "1".into());
         substitution.apply(&mut node, &mut sources, &mut diags);

@@ -1,5 +1,8 @@
 //! `${NAME}`, `${NAME:-default}` and `${NAME:?message}` in the text of a scalar.
 
+/// Begins a key whose variables, which follow, are not set: a value that looks like a variable is a value all the same.
+pub const UNSET: char = '\0';
+
 /// A piece of a text with variables.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Piece<'t> {
@@ -82,6 +85,20 @@ fn variable(inner: &str) -> Option<Variable<'_>> {
     Some(Variable { name, unset })
 }
 
+/// The variable that somebody probably meant who wrote it as other programs have it: `$NAME`, `os.environ/NAME`,
+/// `{{NAME}}`, `%NAME%` and the like. Only names in capitals: a key that stands in the file is not to be shown.
+pub fn foreign(text: &str) -> Option<&str> {
+    const AROUND: [(&str, &str); 5] = [("{{", "}}"), ("{", "}"), ("<", ">"), ("%", "%"), ("$(", ")")];
+    const BEFORE: [&str; 6] = ["$env:", "$", "os.environ/", "env:", "env/", "env."];
+    let text = text.trim();
+    let inner = AROUND.iter().find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close));
+    let inner = inner.unwrap_or(text).trim();
+    let name = BEFORE.iter().find_map(|prefix| inner.strip_prefix(prefix)).unwrap_or(inner);
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    (is_name && name.len() < text.len()).then_some(name)
+}
+
 /// The names of the variables in a text; none if it has none, or is not well written.
 pub fn names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -129,6 +146,25 @@ mod tests {
     fn what_cannot_be_a_variable_is_text() {
         for text in ["a${2}b", "${}", "${$.path}", "x$", "x${"] {
             assert_eq!(pieces(text).unwrap(), [Piece::Text(text)]);
+        }
+    }
+
+    #[test]
+    fn what_others_write_for_a_variable_is_known() {
+        let written = [
+            "$A_KEY",
+            "os.environ/A_KEY",
+            "{{A_KEY}}",
+            "{{ env.A_KEY }}",
+            "{env:A_KEY}",
+            "%A_KEY%",
+            "<A_KEY>",
+        ];
+        for text in written {
+            assert_eq!(foreign(text), Some("A_KEY"), "{text}");
+        }
+        for text in ["A_KEY", "sk-1", "$a_key", "{}", "$", "${A_KEY}", "http://a.test"] {
+            assert_eq!(foreign(text), None, "{text}");
         }
     }
 

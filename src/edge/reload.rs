@@ -11,12 +11,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use self::rules::{Checked, Source};
+use self::rules::{Checked, InForce, Source};
 use self::watch::FileWatch;
 use super::router::Router;
 use super::server::caught;
 use super::telemetry::OneLine;
 use crate::config::files::Seen;
+use crate::config::secrets::Values;
 
 /// What came of reading the rules again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,8 @@ pub async fn follow(
     mut hangup: Hangup,
     mut wishes: Wishes,
 ) {
-    let mut follower = Follower { router, source: Arc::new(source), watch, last: first };
+    let values = first.values.clone();
+    let mut follower = Follower { router, source: Arc::new(source), watch, values, last: first };
     if let Some(watch) = &mut follower.watch {
         watch.follow(&follower.last.files).await;
         // What changed between the first reading and the first look is found here.
@@ -125,6 +127,8 @@ struct Follower {
     router: Arc<Router>,
     source: Arc<Source>,
     watch: Option<FileWatch>,
+    /// The values that variables have in the rules in force.
+    values: Values,
     /// What was read last, whether it runs or not.
     last: Checked,
 }
@@ -164,9 +168,13 @@ impl Follower {
 
     async fn read_once(&self, known: Option<String>) -> Result<Checked, Vec<Seen>> {
         let (source, bound) = (self.source.clone(), Some(self.router.bound()));
+        let providers = &self.router.rules().engine.providers;
+        let working = providers.iter().filter(|provider| provider.has_key());
+        let providers = working.map(|provider| provider.name.clone()).collect();
+        let in_force = InForce { values: self.values.clone(), providers };
         let read = tokio::task::spawn_blocking(move || match known {
-            Some(known) => rules::read_unless(&source, bound, &known),
-            None => Ok(rules::read(&source, bound)),
+            Some(known) => rules::read_unless(&source, bound, &in_force, &known),
+            None => Ok(rules::read(&source, bound, &in_force)),
         });
         read.await.unwrap_or_else(|_| Ok(Checked::broken(&self.last)))
     }
@@ -193,6 +201,9 @@ impl Follower {
                 Status::Taken
             }
         };
+        if status != Status::Refused {
+            self.values = read.values.clone();
+        }
         let version = self.router.rules().engine.version.clone();
         match status {
             Status::Taken => {

@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::log_writer::LogWriter;
 use super::probes;
 use super::proxy::World;
-use super::reload::rules::{Checked, Proof, Source, Variables, read};
+use super::reload::rules::{Checked, InForce, Proof, Source, Variables, read};
 use super::reload::watch::FileWatch;
 use super::reload::{self, Handle, Hangup, Report};
 use super::router::Router;
@@ -119,7 +119,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     let source = Source { path: options.rules, variables: options.variables, proof: options.proof };
     let asked = options.listen.as_deref().and_then(|listen| listen.parse::<SocketAddr>().ok());
     let (source, mut first) = blocking(move || {
-        let first = read(&source, asked);
+        let first = read(&source, asked, &InForce::default());
         (source, first)
     })
     .await?;
@@ -136,7 +136,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
 
     let state = Arc::new(Keeper::new(&path, options.state, &ready.engine));
     let keeper = state.clone();
-    let known = blocking(move || keeper.read()).await?;
+    let known = blocking(move || keeper.read(options.clock.now())).await?;
     let (clock, stores) = (options.clock, Stores::with(known));
     let world = Arc::new(World { clock, stores, log: options.log, ..World::default() });
     let (handle, wishes) = reload::channel();

@@ -15,6 +15,10 @@ use crate::text::yaml::{self, Node};
 
 /// How many files are parsed at the same time.
 const AT_ONCE: usize = 4;
+/// The most that all files together may hold, in bytes.
+const MOST: usize = 128 << 20;
+/// The longest text in YAML, in bytes: what is made of it takes many times as much.
+const LONGEST: usize = 8 << 20;
 
 impl Loader<'_> {
     /// The bytes of a file, which is noted for watching, and counted in the hash.
@@ -33,8 +37,11 @@ impl Loader<'_> {
 
     /// The bytes of a file on disk, which is noted for watching whether it is there or not.
     pub(super) fn read_disk(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        let read = self.files.read(path);
-        let seen = Seen::new(path, &read);
+        let read = self.files.read(path).and_then(|bytes| {
+            self.size = self.size.saturating_add(bytes.len());
+            if self.size > MOST { Err(too_large("all files together are", MOST)) } else { Ok(bytes) }
+        });
+        let seen = Seen::new(self.files, path, &read);
         match self.watched.iter_mut().find(|known| known.path == path) {
             None => self.watched.push(seen),
             // It changed under the reading: whatever it holds now, it has to be read once more.
@@ -76,6 +83,9 @@ impl Loader<'_> {
     /// The text of a file, which from here on can be shown in diagnostics.
     fn text(&mut self, place: &Place) -> io::Result<(FileId, String)> {
         let bytes = self.read(place)?;
+        if bytes.len() > LONGEST {
+            return Err(too_large("it is", LONGEST));
+        }
         let text = String::from_utf8(bytes).map_err(|error| {
             io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
         })?;
@@ -111,4 +121,9 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+fn too_large(what: &str, most: usize) -> io::Error {
+    let text = format!("{what} larger than {} MiB, which is the most that is read", most >> 20);
+    io::Error::new(io::ErrorKind::FileTooLarge, text)
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::files::Memory;
 use crate::config::model::Key;
+use std::path::PathBuf;
 
 const PROTOCOL: &str = "protocol: p\nsend: { path: /x }\n";
 
@@ -153,8 +154,10 @@ fn the_hash_follows_every_file() {
 fn tests_that_need_not_be_run_are_not_read_for_a_router() {
     let builtin = |name: &str| builtin::text(name).unwrap();
     let tests = |files: &Memory, path: &str| {
-        let (all, some) =
-            (load(files, Path::new(path), &|_| None), load_to_run(files, Path::new(path), &|_| None));
+        let (all, some) = (
+            load(files, Path::new(path), &|_| None),
+            load_to_run(files, Path::new(path), &|_| None, &Default::default()),
+        );
         assert_eq!((all.hash, &all.files), (some.hash, &some.files));
         let count = |rules: &Rules| {
             let of_mappings = rules.mappings.iter().map(|mapping| mapping.tests.len()).sum::<usize>();

@@ -145,7 +145,7 @@ impl Loader<'_> {
                 if key.text == "provider" {
                     self.complete(&rules, value, users);
                 } else {
-                    self.substitution.apply(value, &mut self.sources, &mut self.diagnostics);
+                    self.fill_in(value);
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Loader<'_> {
     pub(super) fn catalog_alone(&mut self, main: &Place, start: Span, node: Node) -> Option<Rules> {
         let mut catalog = self.catalog_of(main, node, &mut vec![main.clone()])?;
         let provider = &mut catalog.provider.0;
-        self.substitution.apply(provider, &mut self.sources, &mut self.diagnostics);
+        self.fill_in(provider);
         let mut parts = Parts::default();
         let rules = rules_of(main);
         for folder in ["protocols", "mappings"] {

@@ -93,7 +93,7 @@ enum Found<'n> {
     Unset(Vec<String>),
 }
 
-/// A secret's text. The loader has put values in the place of variables; what still stands there is not set.
+/// A secret's text. The loader has put values in the place of variables; what is marked is not set.
 fn secret<'n>(node: &'n Node, diags: &mut Diagnostics) -> Option<Found<'n>> {
     let text = match &node.kind {
         Kind::String(text) => text,
@@ -104,9 +104,8 @@ fn secret<'n>(node: &'n Node, diags: &mut Diagnostics) -> Option<Found<'n>> {
             return None;
         }
     };
-    let unset = variables::names(text);
-    if !unset.is_empty() {
-        return Some(Found::Unset(unset));
+    if let Some(unset) = text.strip_prefix(variables::UNSET) {
+        return Some(Found::Unset(variables::names(unset)));
     }
     if text.trim().is_empty() {
         diags.push(Diagnostic::error("bad-key", "a key is wanted here").at(node.span).label("this is empty"));

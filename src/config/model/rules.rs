@@ -23,7 +23,8 @@ record! {
         /// Further files: protocols, mappings and parts of the rules; `*` and `?` match within a folder. A
         /// leading `builtin:` takes the ones inside the program.
         include: Vec<Spanned<String>>,
-        /// Files with `NAME=value` lines that stand in for missing environment variables; they need not exist.
+        /// Files with `NAME=value` lines, and folders with one file for each secret, that stand in for missing environment
+        /// variables; they need not exist.
         secrets: Vec<Spanned<String>>,
         /// Names of the models that the router says it has.
         models: Vec<Spanned<String>>,

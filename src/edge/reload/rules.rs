@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::config::check::check;
 use crate::config::files::{Disk, Seen};
 use crate::config::load::{Loaded, load_to_run};
-use crate::config::model::Rules;
+use crate::config::model::{Key, Rules};
+use crate::config::secrets::Values;
 use crate::edge::access::Access;
 use crate::edge::tls;
 use crate::engine::{self, Engine};
@@ -29,6 +30,15 @@ pub struct Source {
     pub variables: Variables,
     /// The rules' own tests.
     pub proof: Option<Proof>,
+}
+
+/// What of the rules in force must not be lost to those that follow; nothing at the start.
+#[derive(Clone, Default)]
+pub struct InForce {
+    /// The values of variables.
+    pub values: Values,
+    /// The providers that have a key.
+    pub providers: Vec<String>,
 }
 
 /// Rules that can run.
@@ -53,6 +63,8 @@ pub struct Checked {
     pub files: Vec<Seen>,
     /// SHA-256 of their content.
     pub hash: String,
+    /// The values that variables have in them.
+    pub values: Values,
     /// Each warning in one line.
     pub warnings: Vec<String>,
     /// The first error in one line, and how many more there are.
@@ -77,6 +89,7 @@ impl Checked {
             ready: None,
             files: last.files.clone(),
             hash: String::new(),
+            values: Values::new(),
             warnings: Vec::new(),
             text: summary.clone(),
             diagnostics: serde_json::json!([{ "severity": "error", "code": "bug", "message": summary }]),
@@ -88,22 +101,28 @@ impl Checked {
 
 /// Reads, checks, builds and tests the rules for a router that listens, or is to listen, at `bound` (`None`:
 /// where the rules say). Blocks on the disk.
-pub fn read(source: &Source, bound: Option<SocketAddr>) -> Checked {
-    judge(source, load_to_run(&Disk, &source.path, &*source.variables), bound)
+pub fn read(source: &Source, bound: Option<SocketAddr>, in_force: &InForce) -> Checked {
+    judge(source, load_to_run(&Disk, &source.path, &*source.variables, &in_force.values), bound, in_force)
 }
 
 /// The same, but if the files hold what is known by its hash already, that is all that is done: the files are
 /// given back.
-pub fn read_unless(source: &Source, bound: Option<SocketAddr>, known: &str) -> Result<Checked, Vec<Seen>> {
-    let loaded = load_to_run(&Disk, &source.path, &*source.variables);
-    if loaded.hash == known { Err(loaded.files) } else { Ok(judge(source, loaded, bound)) }
+pub fn read_unless(
+    source: &Source,
+    bound: Option<SocketAddr>,
+    in_force: &InForce,
+    known: &str,
+) -> Result<Checked, Vec<Seen>> {
+    let loaded = load_to_run(&Disk, &source.path, &*source.variables, &in_force.values);
+    if loaded.hash == known { Err(loaded.files) } else { Ok(judge(source, loaded, bound, in_force)) }
 }
 
-fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>) -> Checked {
-    let Loaded { rules, sources, mut diagnostics, files, hash } = loaded;
+fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>, in_force: &InForce) -> Checked {
+    let Loaded { rules, sources, mut diagnostics, files, hash, values } = loaded;
     let mut ready = None;
     if let Some(rules) = rules {
         check(&rules, &mut diagnostics);
+        losses(&rules, &in_force.providers, &mut diagnostics);
         if !diagnostics.has_errors() {
             ready = build(source, Arc::new(rules), &hash, bound, &mut diagnostics);
         }
@@ -125,7 +144,33 @@ fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>) -> Checked 
         ready,
         files,
         hash,
+        values,
         errors,
+    }
+}
+
+/// Refuses rules that would leave a provider of `working` without any key: a variable is not set that nobody could set in
+/// a process that runs.
+fn losses(rules: &Rules, working: &[String], diagnostics: &mut Diagnostics) {
+    for (name, provider) in rules.providers.iter().filter(|(name, _)| working.contains(&name.text)) {
+        let several = provider.keys.iter().map(|key| &key.0.key);
+        let keys: Vec<_> = if provider.keys.is_empty() { vec![&provider.key] } else { several.collect() };
+        let unset = keys.iter().filter_map(|key| match &key.value {
+            Key::Unset(names) => Some(names.join(" and ")),
+            _ => None,
+        });
+        let unset: Vec<String> = unset.collect();
+        if unset.is_empty() || unset.len() < keys.len() {
+            continue;
+        }
+        let set = unset.join(" or ");
+        let message = format!("`{}` works now, and would be left without a key: {set} is not set", name.text);
+        let at = keys.first().map_or(provider.span, |key| key.span);
+        let diagnostic = Diagnostic::error("lost-key", message).at(at).label("no key");
+        let help = format!(
+            "a process that runs gets no new environment variables: write {set} in a file of `secrets`, or start the router again"
+        );
+        diagnostics.push(diagnostic.help(help));
     }
 }
 

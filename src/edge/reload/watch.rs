@@ -120,8 +120,9 @@ impl FileWatch {
 
     async fn look(&self) -> Option<(Vec<Seen>, Vec<OsString>)> {
         let files: Vec<PathBuf> = self.files.iter().map(|file| file.path.clone()).collect();
-        let look =
-            move || (files.iter().map(|file| Seen::new(file, &Disk.read(file))).collect(), beside(&files));
+        let look = move || {
+            (files.iter().map(|file| Seen::new(&Disk, file, &Disk.read(file))).collect(), beside(&files))
+        };
         tokio::task::spawn_blocking(look).await.ok()
     }
 }

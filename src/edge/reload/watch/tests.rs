@@ -32,7 +32,7 @@ impl Drop for Folder {
 }
 
 fn read(files: &[PathBuf]) -> Vec<Seen> {
-    files.iter().map(|file| Seen::new(file, &Disk.read(file))).collect()
+    files.iter().map(|file| Seen::new(&Disk, file, &Disk.read(file))).collect()
 }
 
 async fn following(files: &[PathBuf]) -> FileWatch {
