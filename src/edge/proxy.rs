@@ -19,6 +19,7 @@ use super::telemetry::{self, OneLine};
 use super::upstream::Upstream;
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
+use crate::engine::health::Health;
 use crate::engine::plan::{Answer, AnswerBody, Incoming, Outcome, Plan, Step};
 use crate::engine::probe::Probe;
 use crate::engine::{Engine, Ms};
@@ -55,6 +56,19 @@ pub struct World {
     pub log: Option<LogWriter>,
     /// When requests under way must end.
     pub stopping: Stopping,
+}
+
+impl World {
+    /// If the machine's calendar clock was set: shows its time from now on, and keeps all lengths of time what they are.
+    pub fn keep_time(&self) {
+        let mut health = self.stores.health();
+        let Some(by) = self.clock.stepped() else { return };
+        self.clock.follow(by);
+        health.move_lengths(by);
+        drop(health);
+        let way = if by < 0 { "back" } else { "forward" };
+        tracing::warn!("the clock was set {way} by {}; cool downs keep their length", clock::length(by));
+    }
 }
 
 /// Answers one request by the rules of `engine`. Dropping the future, or the answer's body, ends the call to
@@ -143,6 +157,8 @@ struct Life {
     /// The record's number, once it is kept.
     kept: Option<u64>,
     over: bool,
+    /// By how much the clock had been set when its times were right.
+    moved: Ms,
 }
 
 impl Life {
@@ -153,7 +169,8 @@ impl Life {
         if telemetry::wants_verdicts() {
             plan.trace();
         }
-        Self { world, id, plan, decision, keeping, kept: None, over: false }
+        let moved = world.clock.moved();
+        Self { world, id, plan, decision, keeping, kept: None, over: false, moved }
     }
 
     /// Does what the plan says until there is an answer. `limit` is for each attempt as a whole, if it is
@@ -175,7 +192,7 @@ impl Life {
                     self.observe(ended.outcome);
                 }
                 Step::Wait(until) => tokio::select! {
-                    () = self.world.clock.sleep_until(until) => {}
+                    () = tokio::time::sleep(self.until(until)) => {}
                     () = self.world.stopping.is_over() => return (self.stopped(), None),
                 },
                 Step::Answer(answer) => return (answer, rest),
@@ -190,6 +207,11 @@ impl Life {
         answer
     }
 
+    /// How long it is until then.
+    fn until(&mut self, then: Ms) -> Duration {
+        Duration::from_millis(u64::try_from(then.saturating_sub(self.now())).unwrap_or_default())
+    }
+
     fn next(&mut self) -> Step {
         let now = self.now();
         let step = self.plan.next(&mut &self.world.stores, now);
@@ -198,14 +220,22 @@ impl Life {
     }
 
     fn observe(&mut self, outcome: Outcome) {
-        let now = self.now();
-        self.plan.observe(outcome, &mut self.world.stores.health(), now);
+        self.with_health(|plan, health, now| plan.observe(outcome, health, now));
         self.tell();
+    }
+
+    /// Lets the plan look at the health, or change it, at one moment: the clock is not set in between.
+    fn with_health<R>(&mut self, use_it: impl FnOnce(&mut Plan, &mut Health, Ms) -> R) -> R {
+        let world = self.world.clone();
+        let mut health = world.stores.health();
+        let now = self.now();
+        use_it(&mut self.plan, &mut health, now)
     }
 
     /// Notes what the client gets, and keeps the record.
     fn given(&mut self, answer: &Answer) {
-        self.decision.given(answer, self.world.clock.now());
+        let now = self.now();
+        self.decision.given(answer, now);
         self.keep();
     }
 
@@ -251,8 +281,7 @@ impl Life {
 
     /// A stream broke off while the client was reading. Is anybody to be asked who goes on with it?
     fn broke_off(&mut self, exchange: &Exchange) -> bool {
-        let now = self.now();
-        let goes_on = self.plan.broke_off(exchange, &mut self.world.stores.health(), now);
+        let goes_on = self.with_health(|plan, health, now| plan.broke_off(exchange, health, now));
         self.tell();
         goes_on
     }
@@ -267,8 +296,7 @@ impl Life {
 
     /// A stream has ended, well or not, while the client was reading.
     fn ended(&mut self, exchange: &Exchange) {
-        let now = self.now();
-        self.plan.ended(exchange, &mut self.world.stores.health(), now);
+        self.with_health(|plan, health, now| plan.ended(exchange, health, now));
         self.over();
         self.tell();
         self.keep_end();
@@ -294,7 +322,14 @@ impl Life {
         telemetry::tell(&self.id, &events);
     }
 
-    fn now(&self) -> Ms {
+    /// Now. If the clock was set since the last look, the times of the request go with it.
+    fn now(&mut self) -> Ms {
+        let moved = self.world.clock.moved();
+        let by = moved - std::mem::replace(&mut self.moved, moved);
+        if by != 0 {
+            self.plan.move_times(by);
+            self.decision.move_times(by);
+        }
         self.world.clock.now()
     }
 }
@@ -311,7 +346,7 @@ impl Drop for Life {
             tracing::debug!("[{}] the client went away", self.id);
         }
         self.world.metrics.ends();
-        self.plan.release(&mut self.world.stores.health());
+        self.with_health(|plan, health, _| plan.release(health));
     }
 }
 

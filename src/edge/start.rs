@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::access::Access;
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::log_writer::LogWriter;
 use super::probes;
 use super::proxy::World;
@@ -66,7 +66,7 @@ impl Options {
             listen: None,
             variables: Arc::new(|name| std::env::var(name).ok()),
             proof: None,
-            clock: Clock::Wall,
+            clock: Clock::machine(),
             limits: ServerLimits::default(),
             descriptors: None,
             state: None,
@@ -136,7 +136,14 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
 
     let state = Arc::new(Keeper::new(&path, options.state, &ready.engine));
     let keeper = state.clone();
-    let known = blocking(move || keeper.read(options.clock.now())).await?;
+    let now = options.clock.now();
+    let mut known = blocking(move || keeper.read(now)).await?;
+    if let Some(by) = known.resume(now) {
+        tracing::warn!(
+            "the clock was set back by {} or more since the state was written; cool downs keep their length",
+            clock::length(by)
+        );
+    }
     let (clock, stores) = (options.clock, Stores::with(known));
     let world = Arc::new(World { clock, stores, log: options.log, ..World::default() });
     let (handle, wishes) = reload::channel();
@@ -150,6 +157,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     let watch = options.follow.then(FileWatch::new);
     let helpers = vec![
         tokio::spawn(probes::run(router.clone())),
+        tokio::spawn(clock::keep(router.world().clone())),
         tokio::spawn(reload::follow(router.clone(), source, first, watch, hangup, wishes)),
         tokio::spawn(state::keep(state.clone(), router.clone())),
     ];

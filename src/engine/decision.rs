@@ -230,6 +230,19 @@ impl Decision {
         });
     }
 
+    /// The clock was set by `by` milliseconds: all that is noted goes with it.
+    pub fn move_times(&mut self, by: Ms) {
+        let mut move_it = |time: &mut Ms| *time = time.saturating_add(by);
+        move_it(&mut self.at);
+        for attempt in &mut self.attempts {
+            move_it(&mut attempt.began);
+            attempt.ended.iter_mut().chain(&mut attempt.again_at).for_each(&mut move_it);
+        }
+        self.answer.iter_mut().for_each(|answer| move_it(&mut answer.at));
+        self.stream.iter_mut().for_each(|stream| move_it(&mut stream.at));
+        self.client_left.iter_mut().for_each(&mut move_it);
+    }
+
     /// Keeps the prompt, up to a length.
     pub fn keep_prompt(&mut self, body: &Bytes) {
         self.prompt = Some(body.slice(..body.len().min(LONGEST_PROMPT)));

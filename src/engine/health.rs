@@ -1,6 +1,7 @@
 //! What is known about providers across requests and reloads: cool downs, the manual switch, last errors,
 //! counters. Keyed by names, outside of the engine, so that a reload carries it over untouched.
 
+mod clock;
 pub mod evidence;
 pub mod pauses;
 mod snapshot;
@@ -247,7 +248,7 @@ impl Health {
     /// Puts a provider as a whole aside until `until`. A pause that ends later stays as it is. Returns the end
     /// in force.
     pub fn cool_down(&mut self, name: &str, until: Ms, rule: &str, now: Ms) -> Ms {
-        let wanted = Wanted { until, rule, trials: 0, is_guess: false, is_stated: false };
+        let wanted = Wanted { until, rule, trials: 0, is_guess: false, is_stated: false, is_moment: false };
         self.put_aside(Aside::provider(name), wanted, now)
     }
 

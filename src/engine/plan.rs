@@ -336,6 +336,17 @@ impl Plan {
         self.engaged = Some((way, end));
     }
 
+    /// The clock that tells `now` was set by `by` milliseconds: what has begun and what is to end goes with it.
+    pub fn move_times(&mut self, by: Ms) {
+        let ends = self.deadline.iter_mut().chain(self.engaged.iter_mut().map(|(_, end)| end));
+        let begun = self.current.iter_mut().map(|current| &mut current.began);
+        let mut moved: Vec<&mut Ms> = ends.chain(begun).chain([&mut self.incoming.now]).collect();
+        if let State::Asking(_, at) = &mut self.state {
+            moved.push(at);
+        }
+        moved.into_iter().for_each(|time| *time = time.saturating_add(by));
+    }
+
     /// What has happened since the last call, for the log.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)

@@ -223,7 +223,8 @@ impl World {
     /// A provider that has said itself that it is of no use for so long, in milliseconds.
     pub fn limited(&mut self, provider: &str, time: Ms) {
         let until = self.now + time;
-        let wanted = Wanted { until, rule: "test", trials: 0, is_guess: false, is_stated: true };
+        let wanted =
+            Wanted { until, rule: "test", trials: 0, is_guess: false, is_stated: true, is_moment: false };
         self.health.put_aside(Aside::provider(provider), wanted, self.now);
     }
 

@@ -158,6 +158,12 @@ impl Evidence {
         self.all.iter().map(|((aside, rule), tally)| (aside, rule.as_str(), tally))
     }
 
+    /// The clock was set by `by` milliseconds.
+    pub fn move_times(&mut self, by: Ms) {
+        let failures = self.all.values_mut().flat_map(|tally| &mut tally.failures);
+        failures.for_each(|(at, _)| *at = at.saturating_add(by));
+    }
+
     /// Puts a tally back as it was.
     pub fn put(&mut self, aside: Aside, rule: String, tally: Tally) {
         self.make_room();

@@ -79,6 +79,8 @@ pub struct Pause {
     pub is_guess: bool,
     /// Until when the answer itself said that asking is of no use, if it did.
     pub stated: Option<Ms>,
+    /// Does it end at a moment of the calendar that the answer named, and not after some time?
+    pub is_moment: bool,
     /// When the trials under way are given up for lost.
     pub(super) under_way: Vec<Ms>,
 }
@@ -96,6 +98,8 @@ pub struct Wanted<'a> {
     pub is_guess: bool,
     /// Whether the answer itself says when it ends.
     pub is_stated: bool,
+    /// Whether that is a moment of the calendar, and not some time from now.
+    pub is_moment: bool,
 }
 
 impl Pause {
@@ -110,6 +114,7 @@ impl Pause {
             repeats: 0,
             is_guess: false,
             stated: None,
+            is_moment: false,
             under_way,
         }
     }
@@ -151,9 +156,10 @@ impl Pauses {
             _ => now,
         };
         self.make_room(now);
-        let Wanted { until, rule, trials, is_guess, .. } = wanted;
+        let Wanted { until, rule, trials, is_guess, is_moment, .. } = wanted;
         let (until, rule, under_way) = (Some(until), rule.to_owned(), Vec::new());
-        self.all.insert(aside, Pause { since, until, rule, trials, repeats, is_guess, stated, under_way });
+        let pause = Pause { since, until, rule, trials, repeats, is_guess, stated, is_moment, under_way };
+        self.all.insert(aside, pause);
         wanted.until
     }
 
@@ -218,6 +224,15 @@ impl Pauses {
         let soonest = self.all.iter().min_by_key(|(_, pause)| pause.until).map(|(aside, _)| aside.clone());
         if let Some(soonest) = soonest.filter(|_| self.all.len() >= MOST) {
             self.all.remove(&soonest);
+        }
+    }
+
+    /// The clock was set by `by` milliseconds: what lasts for some time goes with it, what ends at a moment does not.
+    pub fn move_lengths(&mut self, by: Ms) {
+        for pause in self.all.values_mut() {
+            let ends = pause.until.iter_mut().chain(&mut pause.stated).filter(|_| !pause.is_moment);
+            let times = ends.chain(&mut pause.under_way).chain([&mut pause.since]);
+            times.for_each(|time| *time = time.saturating_add(by));
         }
     }
 

@@ -139,6 +139,7 @@ fn paused(aside: &Aside, pause: &Pause) -> Value {
         "repeats": pause.repeats,
         "guess": pause.is_guess,
         "stated": pause.stated,
+        "moment": pause.is_moment,
     })
 }
 
@@ -152,6 +153,7 @@ fn read_pause(item: &Value) -> Result<(Aside, Pause), String> {
         repeats: number("repeats").unwrap_or_default(),
         is_guess: item["guess"].as_bool().unwrap_or_default(),
         stated: item["stated"].as_i64(),
+        is_moment: item["moment"].as_bool().unwrap_or_default(),
         ..Pause::down(&text(item, "rule")?, 0)
     };
     Ok((aside, pause))
@@ -223,7 +225,14 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut health = Health::new();
-        let wanted = Wanted { until: 9_000, rule: "limit", trials: 2, is_guess: true, is_stated: true };
+        let wanted = Wanted {
+            until: 9_000,
+            rule: "limit",
+            trials: 2,
+            is_guess: true,
+            is_stated: true,
+            is_moment: true,
+        };
         health.put_aside(Aside::provider("one").with_model("m"), wanted, 1_000);
         health.put_aside(Aside::key("abc"), wanted, 2_000);
         let lane = Lane { provider: "three", key: "", model: "m".into() };

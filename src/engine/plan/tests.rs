@@ -5,6 +5,7 @@ use crate::engine::failure::FailureKind;
 use crate::engine::health::Standing;
 use crate::engine::testing::{Reply, START, Seen, World, alpha_stream, engine, world};
 
+mod clock;
 mod errors;
 mod generator;
 mod recovery;

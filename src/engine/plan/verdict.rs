@@ -215,16 +215,19 @@ impl Plan {
             let facts = self.facts(case, &provider.name);
             let captures = engine.texts.captures(&rule.when, &Judged::new(&facts, &engine.texts));
             let until = cooling.until(&facts, captures.as_ref(), case.now)?;
-            let stated = cooling.stated(&facts, captures.as_ref(), case.now).is_some();
-            Some((until, stated, cooling.from(&facts, captures.as_ref(), case.now)))
+            let is_stated = cooling.stated(&facts, captures.as_ref(), case.now).is_some();
+            // What does not come later when it is asked later is a moment of the calendar.
+            let later = cooling.until(&facts, captures.as_ref(), case.now.saturating_add(1));
+            let end = End { until, is_stated, is_moment: is_stated && later == Some(until) };
+            Some((end, cooling.from(&facts, captures.as_ref(), case.now)))
         });
-        if let Some((cooling, (until, is_stated, from))) = cooling.zip(until) {
-            let Some(seen) = self.is_proven(case, rule, cooling, is_stated, health) else {
+        if let Some((cooling, (end, from))) = cooling.zip(until) {
+            let Some(seen) = self.is_proven(case, rule, cooling, end.is_stated, health) else {
                 return;
             };
             let from = seen.map_or(from.clone(), |seen| format!("{seen}; {from}"));
             self.events.push(Event::Reckoned { provider: provider.name.clone(), from });
-            self.cool_down(case, rule, cooling, (until, is_stated), health);
+            self.cool_down(case, rule, cooling, end, health);
         }
         if rule.down && !self.is_spared(provider.name.as_str(), rule, case.now, health) {
             health.down(&provider.name, &rule.name, case.now);
@@ -270,17 +273,9 @@ impl Plan {
         is_spared
     }
 
-    /// Puts aside what the scope says, and tells it of all providers that this concerns. `until`: the end, and whether
-    /// the answer itself says it.
-    fn cool_down(
-        &mut self,
-        case: &Case<'_>,
-        rule: &Rule,
-        cooling: &Cooling,
-        until: (Ms, bool),
-        health: &mut Health,
-    ) {
-        let (until, is_stated) = until;
+    /// Puts aside what the scope says, and tells it of all providers that this concerns.
+    fn cool_down(&mut self, case: &Case<'_>, rule: &Rule, cooling: &Cooling, end: End, health: &mut Health) {
+        let End { until, is_stated, is_moment } = end;
         let engine = self.engine.clone();
         let scope = cooling.scope;
         let lane = self.lane(case.way);
@@ -295,7 +290,7 @@ impl Plan {
         let repeats = if is_stated { 0 } else { health.repeats(&aside, case.now) };
         let until = cooling.grown(until, repeats, case.now);
         let trials = cooling.trials.unwrap_or(engine.recovery.trials);
-        let wanted = Wanted { until, rule: &rule.name, trials, is_guess, is_stated };
+        let wanted = Wanted { until, rule: &rule.name, trials, is_guess, is_stated, is_moment };
         let mut concerned = Vec::new();
         for provider in &engine.providers {
             let key = provider.keys.iter().position(|key| key.id == lane.key);
@@ -311,6 +306,16 @@ impl Plan {
             self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });
         }
     }
+}
+
+/// The end of a cool down.
+#[derive(Clone, Copy)]
+struct End {
+    until: Ms,
+    /// Does the answer itself say it?
+    is_stated: bool,
+    /// Is it a moment of the calendar, and not some time from now?
+    is_moment: bool,
 }
 
 /// What a cool down on this way is about.
