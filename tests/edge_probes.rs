@@ -154,3 +154,28 @@ async fn new_rules_bring_their_own_schedule() {
     scene.until_asked(10, 2).await;
     assert_eq!(scene.standing().await, "available");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_ends_no_cool_down_and_stops_no_probe() {
+    for by in [-86_400_000, 86_400_000] {
+        let scene = Scene::set(429, "every: 20m").await;
+        let world = scene.router.running.router().world().clone();
+        assert_eq!(scene.ask().await.as_deref(), Some("second"));
+        scene.time.pass(Duration::from_secs(600)).await;
+        let before = world.clock.now();
+        world.clock.set_by(by);
+        scene.time.pass(Duration::from_secs(1)).await;
+        world.keep_time();
+        assert_eq!(world.clock.now(), before + by + 1_000);
+        let until = rulegate::text::units::instant_text(before + by + 3_000_000);
+        let details = scene.details().await;
+        assert_eq!((&details["status"], &details["until"]), (&"cooling".into(), &until.into()));
+        assert_eq!(scene.ask().await.as_deref(), Some("second"));
+        // The probe notices it when it looks next, and begins anew from there.
+        scene.first.afterwards(Reply::json(200, MESSAGE));
+        scene.time.pass(Duration::from_secs(31)).await;
+        scene.ask().await;
+        scene.until_asked(20 * 60, 2).await;
+        assert_eq!(scene.standing().await, "available");
+    }
+}

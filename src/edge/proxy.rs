@@ -9,14 +9,9 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::attempt::{self, Rest};
 use super::body::{Chunks, ReplyBody};
-use super::clock::{self, Clock};
-use super::decisions::Decisions;
-use super::log_writer::LogWriter;
-use super::metrics::Metrics;
-use super::stopping::{self, Stopping};
-use super::stores::Stores;
+use super::clock;
+use super::stopping;
 use super::telemetry::{self, OneLine};
-use super::upstream::Upstream;
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
 use crate::engine::health::Health;
@@ -26,9 +21,11 @@ use crate::engine::{Engine, Ms};
 
 mod live;
 mod waiting;
+mod world;
 
 use live::Live;
 use waiting::Waiting;
+pub use world::World;
 
 /// What a client is told whose request met a bug.
 pub const INTERNAL_ERROR: &str = "an internal error of the router stopped this request; please report it";
@@ -38,38 +35,6 @@ const LONGEST_PATH: usize = 200;
 const LONGEST_METHOD: usize = 20;
 /// The same of why it was refused, in which the path may stand.
 const LONGEST_REASON: usize = 300;
-
-/// What every request needs and no reload replaces.
-#[derive(Default)]
-pub struct World {
-    /// What is known about providers.
-    pub stores: Stores,
-    /// The latest decisions.
-    pub decisions: Decisions,
-    /// What was counted.
-    pub metrics: Metrics,
-    /// Connections to them.
-    pub upstream: Upstream,
-    /// The time.
-    pub clock: Clock,
-    /// What writes the log, if that is this program's affair.
-    pub log: Option<LogWriter>,
-    /// When requests under way must end.
-    pub stopping: Stopping,
-}
-
-impl World {
-    /// If the machine's calendar clock was set: shows its time from now on, and keeps all lengths of time what they are.
-    pub fn keep_time(&self) {
-        let mut health = self.stores.health();
-        let Some(by) = self.clock.stepped() else { return };
-        self.clock.follow(by);
-        health.move_lengths(by);
-        drop(health);
-        let way = if by < 0 { "back" } else { "forward" };
-        tracing::warn!("the clock was set {way} by {}; cool downs keep their length", clock::length(by));
-    }
-}
 
 /// Answers one request by the rules of `engine`. Dropping the future, or the answer's body, ends the call to
 /// the provider at once.

@@ -1,0 +1,41 @@
+//! What every request needs and no reload replaces.
+
+use crate::edge::clock::{self, Clock};
+use crate::edge::decisions::Decisions;
+use crate::edge::log_writer::LogWriter;
+use crate::edge::metrics::Metrics;
+use crate::edge::stopping::Stopping;
+use crate::edge::stores::Stores;
+use crate::edge::upstream::Upstream;
+
+/// What every request needs and no reload replaces.
+#[derive(Default)]
+pub struct World {
+    /// What is known about providers.
+    pub stores: Stores,
+    /// The latest decisions.
+    pub decisions: Decisions,
+    /// What was counted.
+    pub metrics: Metrics,
+    /// Connections to them.
+    pub upstream: Upstream,
+    /// The time.
+    pub clock: Clock,
+    /// What writes the log, if that is this program's affair.
+    pub log: Option<LogWriter>,
+    /// When requests under way must end.
+    pub stopping: Stopping,
+}
+
+impl World {
+    /// If the machine's calendar clock was set: shows its time from now on, and keeps all lengths of time what they are.
+    pub fn keep_time(&self) {
+        let mut health = self.stores.health();
+        let Some(by) = self.clock.stepped() else { return };
+        self.clock.follow(by);
+        health.move_lengths(by);
+        drop(health);
+        let way = if by < 0 { "back" } else { "forward" };
+        tracing::warn!("the clock was set {way} by {}; cool downs keep their length", clock::length(by));
+    }
+}
