@@ -9,13 +9,14 @@ use regex::Regex;
 const STOREYS: [&str; 7] = ["text", "language", "config", "engine", "proof", "edge", "cli"];
 
 /// Crates that might be exchanged, each with the one place (file, or file and folder of that name) that may name it.
-const HOMES: [(&str, &str); 8] = [
+const HOMES: [(&str, &str); 9] = [
     ("granit_parser", "text/yaml"),
     ("jsonpath_rust", "text/path"),
     ("croner", "text/units"),
     ("jiff", "text/units"),
     ("annotate_snippets", "text/diagnostic"),
-    ("reqwest", "edge/upstream"),
+    ("hyper_rustls", "edge/upstream"),
+    ("h2", "edge/upstream"),
     ("notify", "edge/reload"),
     ("clap", "cli"),
 ];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{
     Decisions, Key, Limits, Mapping, Protocol, Recovery, Rules, RulesFile, Spanned, Table, Timeouts,
 };
+use super::proxies::ProxyVariables;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// What was read: the main file first, and what a file includes after that file.
@@ -36,6 +37,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         access: None,
         admin_key: None,
         proxy: None,
+        proxy_variables: ProxyVariables::default(),
         health: Vec::new(),
         recovery: Recovery::standard(start),
         state: None,

@@ -6,6 +6,7 @@ mod evidence;
 mod failover;
 mod health;
 mod limits;
+mod links;
 mod names;
 mod parameters;
 mod protocols;
@@ -13,6 +14,8 @@ mod providers;
 mod routes;
 mod rule_tests;
 mod tls;
+
+pub use links::own as own_tls;
 
 use std::collections::HashMap;
 

@@ -32,6 +32,19 @@ pub fn of_access(node: &Node) -> &[Node] {
     clients.and_then(Node::as_list).unwrap_or_default()
 }
 
+/// The proxies on the way to providers.
+pub fn proxies(node: &Node) -> impl Iterator<Item = &Node> {
+    let providers = node.get("providers").and_then(Node::as_map).unwrap_or_default();
+    let parts = providers.iter().map(|(_, provider)| provider).chain(node.get("provider")).chain([node]);
+    parts.filter_map(|part| part.get("proxy"))
+}
+
+/// Whether a proxy's name and password stand in the file itself.
+pub fn has_literal_login(proxy: &Node) -> bool {
+    let login = proxy.as_str().and_then(|text| text.rsplit_once('@')).map(|(login, _)| login);
+    login.is_some_and(|login| !login.contains("${"))
+}
+
 /// The keys that clients and the admin prove themselves with.
 pub fn of_clients(node: &Node) -> Vec<&Node> {
     of_access(node).iter().chain(node.get("admin_key")).collect()

@@ -158,6 +158,7 @@ impl Loader<'_> {
         self.unset();
         rules.catalog = self.catalogs();
         rules.unset = self.substitution.incomplete();
+        rules.proxy_variables = self.substitution.proxy_variables();
         self.named_files(&mut rules);
         Some(rules)
     }
@@ -181,8 +182,12 @@ impl Loader<'_> {
 
     /// Notes where keys stand; those that stand in the file itself are not shown from here on.
     fn keys(&mut self, node: &Node) {
-        self.substitution.strict(keys::all(node).into_iter().chain(keys::addresses(node)));
+        self.substitution
+            .strict(keys::all(node).into_iter().chain(keys::addresses(node)).chain(keys::proxies(node)));
         self.substitution.revocable(keys::of_access(node));
+        for proxy in keys::proxies(node).filter(|proxy| keys::has_literal_login(proxy)) {
+            self.sources.mask(proxy.span);
+        }
         for key in keys::all(node) {
             self.keys.push(key.span);
             if keys::is_literal(key) {

@@ -2,12 +2,14 @@
 
 pub mod assemble;
 pub mod builtin;
+pub mod certificates;
 pub mod check;
 pub mod files;
 pub mod keys;
 pub mod load;
 pub mod model;
 pub mod overlay;
+pub mod proxies;
 pub mod record;
 pub mod schema;
 pub mod secrets;

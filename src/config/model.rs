@@ -26,7 +26,7 @@ pub use failover::{
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Resumption, Send, StreamShape};
-pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, Rotate};
+pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, ProviderTls, Rotate};
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, MOST_TIMES, RuleTest};

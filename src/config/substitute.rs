@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::proxies::ProxyVariables;
 use super::secrets::{Values, canonical};
 use super::variables::{self, Piece, Unset};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
@@ -50,6 +51,11 @@ impl<'e> Substitution<'e> {
             complained: Vec::new(),
             kept: Vec::new(),
         }
+    }
+
+    /// What the environment says of proxies.
+    pub fn proxy_variables(&self) -> ProxyVariables {
+        ProxyVariables::read(self.env)
     }
 
     /// Values for what the environment does not have.

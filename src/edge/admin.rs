@@ -169,7 +169,7 @@ fn providers(engine: &Engine) -> Value {
             "url": without_secrets(&provider.url),
             "speaks": provider.speaks.iter().map(|protocol| protocol.name.as_str()).collect::<Vec<_>>(),
             "key": keys,
-            "proxy": provider.proxy.as_deref().map(without_secrets),
+            "proxy": provider.link.proxy.as_ref().map(ToString::to_string),
             "timeouts_ms": {
                 "connect": millis(timeouts.connect),
                 "first_byte": millis(timeouts.first_byte),
@@ -247,7 +247,7 @@ mod tests {
         let shown = without_secrets;
         assert_eq!(shown("https://user:pass@host:1/v1?key=k#k"), "https://host:1/v1");
         assert_eq!(shown("http://127.0.0.1:9"), "http://127.0.0.1:9");
-        assert_eq!(shown("user:pass@proxy:8080"), "proxy:8080");
+        assert_eq!(shown("user:pass@host:8080"), "host:8080");
         assert_eq!(shown("https://h/a@b"), "https://h/a@b");
     }
 

@@ -1,14 +1,16 @@
 //! One attempt: sends its request and feeds what comes back to its exchange, until there is an outcome.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::timers::{Alarm, Timers};
-use super::upstream::{Call, Reply, ReplyStream, Upstream};
+use super::upstream::{Call, ReplyStream, Upstream, Wire};
 use crate::engine::exchange::{Exchange, Progress};
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::link::Link;
 use crate::engine::plan::{Attempt, Outcome};
 
 /// How an attempt went.
@@ -25,6 +27,8 @@ pub struct Rest {
     pub body: ReplyStream,
     /// Still running.
     pub timers: Timers,
+    /// What they come over.
+    pub wire: Wire,
 }
 
 /// How long a provider may take to end an answer that is complete.
@@ -39,47 +43,55 @@ impl Rest {
 }
 
 /// Makes one attempt. Dropping the future closes the call.
-pub async fn run(upstream: &Upstream, attempt: Attempt, proxy: Option<String>) -> Ended {
+pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>) -> Ended {
     let Attempt { request, mut exchange, hold, .. } = attempt;
     let mut timers = Timers::begin(request.timeouts, hold);
     let call = Call {
+        id: exchange.job().id.clone(),
         method: request.method,
         url: request.url,
         headers: request.headers,
         body: request.body,
         connect: request.timeouts.connect,
-        proxy,
+        link,
+        proxy_login: request.proxy_login,
     };
+    let wire = Wire::default();
     let sent = tokio::select! {
-        sent = upstream.send(call) => sent.map_err(Failure::from),
-        failure = limit(&mut timers) => Err(failure),
+        sent = upstream.send(call, &wire) => sent.map_err(Failure::from),
+        failure = limit(&mut timers) => {
+            wire.timed_out(failure.kind);
+            Err(failure)
+        }
     };
     match sent {
         Err(failure) => finish(exchange.broke(failure)),
         Ok(reply) => match exchange.head(reply.status, &reply.headers) {
-            Progress::More => read(exchange, reply, timers).await,
-            Progress::Commit => committed(exchange, Rest { body: reply.body, timers }),
+            Progress::More => read(exchange, Rest { body: reply.body, timers, wire }).await,
+            Progress::Commit => committed(exchange, Rest { body: reply.body, timers, wire }),
             Progress::Done(outcome) => Ended { outcome, rest: None },
         },
     }
 }
 
-async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended {
-    let mut body = reply.body;
+async fn read(mut exchange: Exchange, mut rest: Rest) -> Ended {
     loop {
         let progress = tokio::select! {
             biased;
-            chunk = body.next() => match chunk {
+            chunk = rest.body.next() => match chunk {
                 Some(Ok(bytes)) => {
                     let progress = exchange.feed(&bytes);
-                    timers.read(exchange.phase(), exchange.grace());
+                    rest.timers.read(exchange.phase(), exchange.grace());
                     progress
                 }
-                Some(Err(fault)) => return last(exchange.broke(fault.into()), exchange, Rest { body, timers }),
-                None => return last(exchange.eof(), exchange, Rest { body, timers }),
+                Some(Err(fault)) => return last(exchange.broke(fault.into()), exchange, rest),
+                None => return last(exchange.eof(), exchange, rest),
             },
-            alarm = timers.alarm() => match alarm {
-                Alarm::Failed(failure) => return last(exchange.broke(failure), exchange, Rest { body, timers }),
+            alarm = rest.timers.alarm() => match alarm {
+                Alarm::Failed(failure) => {
+                    rest.wire.timed_out(failure.kind);
+                    return last(exchange.broke(failure), exchange, rest);
+                }
                 Alarm::Gate => exchange.release(),
                 Alarm::Quiet => exchange.quiet(),
                 Alarm::Ping => Progress::More,
@@ -87,7 +99,7 @@ async fn read(mut exchange: Exchange, reply: Reply, mut timers: Timers) -> Ended
         };
         match progress {
             Progress::More => {}
-            Progress::Commit => return committed(exchange, Rest { body, timers }),
+            Progress::Commit => return committed(exchange, rest),
             Progress::Done(outcome) => return Ended { outcome, rest: None },
         }
     }

@@ -146,11 +146,11 @@ impl Life {
             match self.next() {
                 Step::Send(mut attempt) => {
                     let provider = engine.providers.get(attempt.provider);
-                    let proxy = provider.and_then(|provider| provider.proxy.clone());
+                    let link = provider.map(|provider| provider.link.clone()).unwrap_or_default();
                     let timeouts = &mut attempt.request.timeouts;
                     timeouts.total = limit.map_or(timeouts.total, |limit| timeouts.total.min(limit));
                     let ended = tokio::select! {
-                        ended = attempt::run(&self.world.upstream, *attempt, proxy) => ended,
+                        ended = attempt::run(&self.world.upstream, *attempt, link) => ended,
                         () = self.world.stopping.is_over() => return (self.stopped(), None),
                     };
                     rest = ended.rest;

@@ -101,6 +101,8 @@ impl Router {
     /// Puts new rules in force, for every request that comes from now on.
     pub fn adopt(&self, ready: Ready) {
         self.world.stores.health().adopt(&ready.engine);
+        let links = ready.engine.providers.iter().map(|it| (it.url.as_str(), it.link.as_ref()));
+        self.world.upstream.keep_only(links);
         self.rules.store(Arc::new(ready));
         self.changes.send_replace(());
     }

@@ -1,36 +1,61 @@
-//! Calls to providers. The only file that knows the HTTP client.
+//! Calls to providers. The only place that knows the HTTP client.
 //!
-//! A call does what it is told and nothing on its own account: no redirect is followed (it would carry a
-//! key to a host that nobody named), no proxy variable obeyed, nothing decompressed, no cookie kept.
+//! A call does what it is told and nothing on its own account, with one exception: no redirect is followed (it would
+//! carry a key to a host that nobody named), no proxy variable is obeyed unless the rules say so, no cookie is kept.
 //! Dropping a call, or a reply's body, closes it.
+//!
+//! The exception: a call over a connection from the pool that dies before a byte of the answer is made once more, on a
+//! new connection. What is certain and what is inferred when that happens is written in [`lost`].
 
-use std::collections::HashMap;
-use std::error::Error as StdError;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderMap, Method};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Proxy};
-use rustls::ClientConfig;
+use http::header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
+use self::connect::{Connector, basic};
+use self::line::Line;
+pub use self::line::Wire;
+use self::outgoing::Outgoing;
+use self::tls::Roots;
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::link::Link;
+
+mod connect;
+mod line;
+mod lost;
+mod outgoing;
+mod tls;
 
 /// An idle connection is kept for so long; most providers close theirs after a minute or more.
 const POOL_IDLE: Duration = Duration::from_secs(50);
+/// As many idle connections are kept to one provider.
+const MOST_IDLE: usize = 32;
+/// While more connections than this are open to all providers, an answer's connection is closed after it. So no more
+/// than this are ever idle.
+const MOST_OPEN: usize = 256;
 /// A connection on which even a ping gets no answer for so long is dead.
 const PING_EVERY: Duration = Duration::from_secs(20);
-
+/// A pool that nobody has used for so long is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(600);
 /// One call to a provider.
-#[derive(Debug)]
 pub struct Call {
+    /// The request's id, for the log.
+    pub id: String,
     /// The request's method.
     pub method: Method,
     /// The full address.
@@ -41,8 +66,10 @@ pub struct Call {
     pub body: Bytes,
     /// Limit for the connection to stand, TLS included.
     pub connect: Duration,
-    /// As the rules say: `None` or `none`: straight; `env`: by the usual variables; else the proxy's address.
-    pub proxy: Option<String>,
+    /// The way to the provider.
+    pub link: Arc<Link>,
+    /// `name:password` for the proxy on that way.
+    pub proxy_login: Option<HeaderValue>,
 }
 
 /// What a provider answers: the head; the body comes after it.
@@ -77,30 +104,66 @@ impl From<Fault> for Failure {
 }
 
 /// A reply's body. An error ends it.
-pub struct ReplyStream(Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>);
+pub struct ReplyStream {
+    body: Incoming,
+    line: Option<Arc<Line>>,
+}
 
 impl Stream for ReplyStream {
     type Item = Result<Bytes, Fault>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map(|chunk| chunk.map(|c| c.map_err(|error| fault(&error))))
+        loop {
+            return match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => Poll::Ready(Some(Ok(data))),
+                    Err(_) => continue,
+                },
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(lost::fault_of(&error)))),
+                Poll::Ready(None) => {
+                    if let Some(line) = self.line.take() {
+                        line.works();
+                    }
+                    Poll::Ready(None)
+                }
+            };
+        }
     }
 }
 
 /// All connections to providers. Outlives the rules, so that a reload loses no connection.
 #[derive(Default)]
 pub struct Upstream {
-    clients: Mutex<HashMap<ClientKind, Client>>,
-    /// The system's trusted certificates, read when the first `https` address is called.
-    tls: OnceLock<Result<ClientConfig, String>>,
+    pools: Mutex<HashMap<PoolKey, Entry>>,
+    roots: Roots,
+    /// How many connections are open, to all providers.
+    open: Arc<AtomicUsize>,
 }
 
-/// What cannot be said per call, and so asks for a client of its own.
+/// What calls have to have in common to share connections.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct ClientKind {
+struct PoolKey {
+    scheme: Scheme,
+    authority: Authority,
     connect: Duration,
-    proxy: Option<String>,
-    encrypted: bool,
+    link: String,
+}
+
+struct Entry {
+    pool: Pool,
+    used: Instant,
+}
+
+/// The connections for calls that can share them.
+#[derive(Clone)]
+struct Pool {
+    /// Keeps connections, and reuses them.
+    kept: Client<Connector, Outgoing>,
+    /// Opens a connection for each call.
+    fresh: Client<Connector, Outgoing>,
+    /// What a proxy is told with each request, because nothing is tunnelled through it.
+    authorization: Option<HeaderValue>,
 }
 
 impl Upstream {
@@ -109,171 +172,152 @@ impl Upstream {
         Self::default()
     }
 
-    /// Sends a call and waits for the head of its answer. Any status is an answer.
-    pub async fn send(&self, call: Call) -> Result<Reply, Fault> {
-        let url = reqwest::Url::parse(&call.url).map_err(|error| {
-            Fault::new(FailureKind::Connect, format!("the provider's url is no url: {error}"))
-        })?;
-        let encrypted = url.scheme() == "https";
-        let client = self.client(ClientKind { connect: call.connect, proxy: call.proxy, encrypted })?;
-        let request = client.request(call.method, url).headers(call.headers).body(call.body);
-        let response = request.send().await.map_err(|error| fault(&error))?;
-        let (parts, body) = http::Response::from(response).into_parts();
-        let body = ReplyStream(Box::pin(http_body_util::BodyDataStream::new(body)));
+    /// Sends a call and waits for the head of its answer. Any status is an answer. `wire` is told which connection the
+    /// call goes over.
+    pub async fn send(&self, call: Call, wire: &Wire) -> Result<Reply, Fault> {
+        let uri = address(&call.url)?;
+        let pool = self.pool(&call, &uri)?;
+        let request = || request(&call, &uri, &pool);
+        match self.once(&pool.kept, request(), wire).await {
+            Err(lost) if lost.untouched => {
+                let (id, host) = (&call.id, uri.authority().map_or("", Authority::as_str));
+                let why = lost.fault.message;
+                tracing::debug!(
+                    "[{id}] a kept connection to {host} was lost before the answer ({why}): once more, on a new one"
+                );
+                self.once(&pool.fresh, request(), wire).await.map_err(|lost| lost.fault)
+            }
+            answered => answered.map_err(|lost| lost.fault),
+        }
+    }
+
+    /// Closes the connections that none of these links needs: idle ones at once, others when their answer ends. Each
+    /// link stands beside the address of its provider.
+    pub fn keep_only<'l>(&self, links: impl Iterator<Item = (&'l str, &'l Link)>) {
+        let wanted: HashSet<(Authority, &str)> = links
+            .filter_map(|(url, link)| {
+                Some((url.parse::<Uri>().ok()?.authority()?.clone(), link.label.as_str()))
+            })
+            .collect();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|key, _| wanted.contains(&(key.authority.clone(), key.link.as_str())));
+    }
+
+    async fn once(
+        &self,
+        client: &Client<Connector, Outgoing>,
+        mut request: Request<Outgoing>,
+        wire: &Wire,
+    ) -> Result<Reply, Lost> {
+        let begun = Instant::now();
+        let sent = request.body().ended.clone();
+        let captured = capture_connection(&mut request);
+        wire.begin(captured.clone(), sent);
+        let mut sending = pin!(client.request(request));
+        // The connection, and how much had been read from it when the call got it.
+        let mut had = None;
+        let answered = poll_fn(|cx| {
+            let polled = sending.as_mut().poll(cx);
+            if had.is_none() {
+                had = Line::of(captured.connection_metadata().as_ref()).map(|line| (line.read(), line));
+            }
+            polled
+        });
+        let response = match answered.await {
+            Ok(response) => response,
+            Err(error) => {
+                let fault = lost::fault(&error);
+                let untouched = lost::is_untouched(&error, fault.kind, had.as_ref(), begun);
+                return Err(Lost { fault, untouched });
+            }
+        };
+        let line = had.map(|(_, line)| line);
+        if let Some(line) = &line {
+            line.answers();
+            if !line.is_shared() && self.open.load(Ordering::Relaxed) > MOST_OPEN {
+                captured.connection_metadata().as_ref().inspect(|it| it.poison());
+            }
+        }
+        let (parts, body) = response.into_parts();
+        let body = ReplyStream { body, line };
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
-    fn client(&self, kind: ClientKind) -> Result<Client, Fault> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&kind) {
-            return Ok(client.clone());
+    fn pool(&self, call: &Call, uri: &Uri) -> Result<Pool, Fault> {
+        let no_host = || Fault::new(FailureKind::Connect, "the provider's url names no host");
+        let scheme = uri.scheme().ok_or_else(no_host)?.clone();
+        let authority = uri.authority().ok_or_else(no_host)?.clone();
+        let key = PoolKey { scheme, authority, connect: call.connect, link: call.link.label.clone() };
+        let now = Instant::now();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = pools.get_mut(&key) {
+            entry.used = now;
+            return Ok(entry.pool.clone());
         }
-        let tls = if kind.encrypted { self.tls()? } else { no_tls()? };
-        let client = builder(&kind, tls).and_then(ClientBuilder::build).map_err(|error| {
-            Fault::new(FailureKind::Connect, format!("cannot call providers: {}", chain(&error)))
-        })?;
-        clients.insert(kind, client.clone());
-        Ok(client)
-    }
-
-    fn tls(&self) -> Result<ClientConfig, Fault> {
-        let made = self.tls.get_or_init(|| {
-            let provider = Arc::new(rustls::crypto::ring::default_provider());
-            let config = ClientConfig::builder_with_provider(provider.clone())
-                .with_safe_default_protocol_versions()
-                .and_then(|config| {
-                    let verifier = rustls_platform_verifier::Verifier::new(provider)?;
-                    Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
-                })
-                .map_err(|error| error.to_string())?;
-            let mut config = config.with_no_client_auth();
-            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            Ok(config)
-        });
-        made.clone().map_err(|error| Fault::new(FailureKind::Tls, error))
+        let encrypted = key.scheme == Scheme::HTTPS;
+        let config = if encrypted || connect::needs_tls(&call.link) {
+            self.roots.config(call.link.tls.as_deref())?
+        } else {
+            tls::none()?
+        };
+        let login = call.proxy_login.as_ref();
+        let connector =
+            Connector::new(&call.link, login, encrypted, config, call.connect, self.open.clone())?;
+        let authorization = connector.forwards().then(|| login.and_then(basic)).flatten();
+        let pool =
+            Pool { kept: client(MOST_IDLE, connector.clone()), fresh: client(0, connector), authorization };
+        pools.retain(|_, entry| now.duration_since(entry.used) < FORGOTTEN);
+        pools.insert(key, Entry { pool: pool.clone(), used: now });
+        Ok(pool)
     }
 }
 
-/// A configuration that trusts nobody, for addresses without encryption: the system's certificates cost time
-/// and memory, and may not even be installed.
-fn no_tls() -> Result<ClientConfig, Fault> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Fault::new(FailureKind::Tls, error.to_string()))?;
-    Ok(config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+/// A call that got no head of an answer.
+struct Lost {
+    fault: Fault,
+    /// Whether it may be made once more, as [`lost`] has it.
+    untouched: bool,
 }
 
-fn builder(kind: &ClientKind, tls: ClientConfig) -> reqwest::Result<ClientBuilder> {
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(SystemNames)
-        .redirect(Policy::none())
-        .referer(false)
-        .connect_timeout(kind.connect)
-        .tcp_nodelay(true)
-        .tcp_keepalive(PING_EVERY)
+fn client(most_idle: usize, connector: Connector) -> Client<Connector, Outgoing> {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(most_idle)
+        // It would take the next connection of the pool, which may be dying as well.
+        .retry_canceled_requests(false)
         .http2_keep_alive_interval(PING_EVERY)
         .http2_keep_alive_timeout(PING_EVERY)
-        .http2_adaptive_window(true);
-    Ok(match kind.proxy.as_deref() {
-        None | Some("none") => builder.no_proxy(),
-        Some("env") => builder,
-        Some(address) => builder.no_proxy().proxy(Proxy::all(address)?),
-    })
+        .http2_adaptive_window(true)
+        .build(connector)
 }
 
-/// The system's name service, with errors that can be told from those of connecting.
-struct SystemNames;
-
-impl Resolve for SystemNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(NoAddress)?;
-            let found: Vec<SocketAddr> = found.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+fn request(call: &Call, uri: &Uri, pool: &Pool) -> Request<Outgoing> {
+    let mut request = Request::new(Outgoing::new(call.body.clone()));
+    *request.method_mut() = call.method.clone();
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = call.headers.clone();
+    let headers = request.headers_mut();
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+    if let Some(authorization) = &pool.authorization {
+        headers.insert(PROXY_AUTHORIZATION, authorization.clone());
     }
+    request
 }
 
-/// A name without an address.
-#[derive(Debug)]
-struct NoAddress(io::Error);
-
-impl std::fmt::Display for NoAddress {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(out)
-    }
-}
-
-impl StdError for NoAddress {}
-
-/// The client's error as a failure that rules can name.
-fn fault(error: &reqwest::Error) -> Fault {
-    Fault::new(kind_of(error), chain(error))
-}
-
-fn kind_of(error: &reqwest::Error) -> FailureKind {
-    let mut in_io = None;
-    for cause in causes(error) {
-        if cause.is::<NoAddress>() {
-            return FailureKind::Dns;
+/// Reads an address. What may not stand in one, such as a space in a model's name, is put as `%` and its code.
+fn address(url: &str) -> Result<Uri, Fault> {
+    let escaped = |url: &str| {
+        let wrong = |byte: &u8| !byte.is_ascii_graphic() || b"\"<>\\^`{|}".contains(byte);
+        let mut out = String::with_capacity(url.len());
+        for byte in url.bytes() {
+            if wrong(&byte) { out.push_str(&format!("%{byte:02X}")) } else { out.push(char::from(byte)) }
         }
-        if cause.is::<rustls::Error>() {
-            return FailureKind::Tls;
-        }
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            in_io = Some(io.kind());
-        }
-    }
-    if error.is_connect() {
-        // A proxy that answers 407, a port that nobody listens on, a network that is not there.
-        return if error.is_timeout() { FailureKind::ConnectTimeout } else { FailureKind::Connect };
-    }
-    match in_io {
-        Some(
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe,
-        ) => FailureKind::Reset,
-        Some(_) => FailureKind::Closed,
-        None if causes(error)
-            .any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(breaks_protocol)) =>
-        {
-            FailureKind::Malformed
-        }
-        None if causes(error).any(is_closed) => FailureKind::Closed,
-        None => FailureKind::Reset,
-    }
-}
-
-fn breaks_protocol(error: &hyper::Error) -> bool {
-    error.is_parse() || error.is_parse_status()
-}
-
-fn is_closed(cause: &(dyn StdError + 'static)) -> bool {
-    cause
-        .downcast_ref::<hyper::Error>()
-        .is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled())
-}
-
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    std::iter::successors(error.source(), |cause: &&(dyn StdError + 'static)| {
-        // An `io::Error` names as its source not what it wraps, but the source of that.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        wrapped.map(|inner| inner as &(dyn StdError + 'static)).or_else(|| (*cause).source())
-    })
-}
-
-/// The causes of an error in one line, without the address: it may hold what somebody took for a secret.
-fn chain(error: &reqwest::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for cause in causes(error) {
-        let text = cause.to_string();
-        if !said.iter().any(|earlier| earlier.contains(&text)) {
-            said.push(text);
-        }
-    }
-    if said.is_empty() { "the call failed".to_owned() } else { said.join(": ") }
+        out
+    };
+    let read = url.parse::<Uri>().or_else(|_| escaped(url).parse::<Uri>());
+    read.map_err(|error| Fault::new(FailureKind::Connect, format!("the provider's url is no url: {error}")))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::decision::Keeping;
 use super::headers::ListEdit;
 use super::judge::texts::Texts;
 use super::judge::{Rule, Rules};
+use super::link::Link;
 use super::mapping::Mapping;
 use super::names::{self, Names, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
@@ -19,7 +20,8 @@ use super::provider::{ModelRule, Provider};
 use super::route::{Route, Way, left_out};
 use super::spread::Spread;
 use super::{Engine, Repair, probe};
-use crate::config::model;
+use crate::config::check::own_tls;
+use crate::config::{model, proxies};
 use crate::language::scope::{Parts, Scope};
 use crate::language::{Patch, Template};
 use crate::text::diagnostic::{Diagnostics, Span};
@@ -192,7 +194,9 @@ impl Build<'_> {
             None => self.rules.timeouts.clone(),
         };
         let with = from.with.iter().map(|(name, node)| (name.text.clone(), json_bytes(node))).collect();
-        let proxy = from.proxy.as_ref().or(self.rules.proxy.as_ref());
+        // What is wrong with them was found by `check`.
+        let proxy = proxies::to(self.rules, from).ok().flatten();
+        let tls = from.tls.as_ref().and_then(|tls| own_tls(self.rules, tls, &mut Diagnostics::new()));
         Provider {
             name: name.to_owned(),
             url: from.url.value.trim_end_matches('/').to_owned(),
@@ -207,7 +211,7 @@ impl Build<'_> {
             weight: from.weight.value,
             timeouts: super::protocol::timeouts(&timeouts),
             force_stream: from.force_stream.as_ref().is_some_and(|it| it.value),
-            proxy: proxy.map(|proxy| proxy.value.clone()),
+            link: Arc::new(Link::new(proxy, tls)),
             paths,
             models,
             with,

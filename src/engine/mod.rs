@@ -11,6 +11,7 @@ pub mod failure;
 pub mod headers;
 pub mod health;
 pub mod judge;
+pub mod link;
 pub mod mapping;
 pub mod names;
 pub mod plan;

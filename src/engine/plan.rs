@@ -105,6 +105,8 @@ pub struct OutRequest {
     pub body: Bytes,
     /// What the attempt may take.
     pub timeouts: Timeouts,
+    /// `name:password` for the proxy on the way, if it wants that. Never log it.
+    pub proxy_login: Option<HeaderValue>,
 }
 
 impl fmt::Debug for OutRequest {

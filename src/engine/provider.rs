@@ -3,6 +3,7 @@
 use super::Timeouts;
 use super::headers::ListEdit;
 use super::judge::Rules;
+use super::link::Link;
 use super::names::{OUTGOING, View};
 use super::protocol::{Auth, HeaderList, Headers, Protocol};
 pub use crate::config::model::Rotate;
@@ -33,8 +34,8 @@ pub struct Provider {
     pub timeouts: Timeouts,
     /// Whether it is always asked for a stream.
     pub force_stream: bool,
-    /// The proxy on the way to it, as the rules write it.
-    pub proxy: Option<String>,
+    /// The way to it.
+    pub link: Arc<Link>,
     /// By protocol, where it is not the protocol's own. Over [`OUTGOING`].
     pub(super) paths: Vec<(String, Template)>,
     pub(super) models: Vec<ModelRule>,

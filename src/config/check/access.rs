@@ -1,16 +1,10 @@
 //! Where the router listens, and who may use it.
 
-use super::names::{is_loopback, url};
+use super::names::is_loopback;
 use crate::config::model::{Access, ClientKey, Key, Rules};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
-    if let Some(proxy) = &rules.proxy
-        && proxy.value != "env"
-        && proxy.value != "none"
-    {
-        url(proxy, &["http", "https"], diags);
-    }
     let listen = &rules.listen;
     let Some(loopback) = is_loopback(listen) else {
         let message = format!("`{}` is not an address with a port", listen.value);

@@ -23,7 +23,7 @@ pub fn is_loopback(listen: &str) -> Option<bool> {
     (named && !number).then_some(host.eq_ignore_ascii_case("localhost"))
 }
 
-/// A url of a provider or a proxy, if it is one; else it is reported.
+/// A url of a provider, if it is one; else it is reported.
 pub fn url(text: &Spanned<String>, schemes: &[&str], diags: &mut Diagnostics) -> Option<Uri> {
     let uri = text.parse::<Uri>().ok();
     let reason = match &uri {

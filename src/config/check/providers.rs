@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::links;
 use super::names::{header, url, url_path};
 use super::parameters;
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
@@ -17,7 +18,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("no-providers", "there are no providers").at(rules.span);
         diags.push(diagnostic.help("write `providers:` with at least one"));
     }
-    let mut seen = Vec::new();
+    let (mut seen, mut proxies) = (Vec::new(), Vec::new());
     for (name, provider) in rules.providers.iter() {
         name_of(name, diags);
         paths(rules, provider, diags);
@@ -56,12 +57,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
                 ));
             }
         }
-        if let Some(proxy) = &provider.proxy
-            && proxy.value != "env"
-            && proxy.value != "none"
-        {
-            url(proxy, &["http", "https"], diags);
-        }
+        links::check(rules, provider, &mut proxies, diags);
     }
     timeouts(&rules.timeouts, diags);
 }

@@ -1,5 +1,5 @@
-//! The files that rules name besides further rules: a test's request or answer that is too long to stand in them, the
-//! listener's certificate and key.
+//! The files that rules name besides further rules: a test's request or answer that is too long to stand in them,
+//! certificates and keys.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::config::model::{Body, FoundFile, Rules};
 use crate::text::diagnostic::Diagnostic;
 
 impl Loader<'_> {
-    /// Reads the files that tests and `tls` name.
+    /// Reads the files that tests, providers and `tls` name.
     pub(super) fn named_files(&mut self, rules: &mut Rules) {
         let mut named = Vec::new();
         for test in rules.tests.iter().chain(rules.catalog.iter().flat_map(|catalog| &catalog.tests)) {
@@ -25,6 +25,8 @@ impl Loader<'_> {
         if let Some(tls) = &rules.tls {
             named.extend([&tls.certificate, &tls.key].into_iter().chain(&tls.client_ca).cloned());
         }
+        let own = rules.providers.iter().filter_map(|(_, provider)| provider.tls.as_ref());
+        named.extend(own.flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]).flatten().cloned());
         for path in named {
             let key = (path.span.file, path.value.clone());
             if rules.files.contains_key(&key) {

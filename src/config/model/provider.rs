@@ -58,8 +58,25 @@ record! {
         failover: Vec<FailoverRule>,
         /// Patches of a request for its rules, by name; they come before the common ones.
         repairs: Table<RequestRepair>,
-        /// A proxy on the way to it; `env` obeys the usual variables, `none` uses none.
+        /// A proxy on the way to it: `http://`, `https://`, `socks5://` (names are looked up here) or `socks5h://`
+        /// (the proxy looks them up), with `NAME:PASSWORD@` before the host if it wants that; `env` obeys the usual
+        /// variables, `none` uses none.
         proxy: Option<Spanned<String>>,
+        /// Certificates for its TLS, in files beside the rules.
+        tls: Option<ProviderTls>,
+    }
+}
+
+record! {
+    /// Certificates for the TLS of one provider: PEM files, relative to the file that names them. They are read again
+    /// when they change.
+    pub struct ProviderTls: "`tls` of a provider" {
+        /// Who signs its certificate. Then nobody else is trusted, the system's certificates neither.
+        ca: Option<Spanned<String>>,
+        /// What it is shown of the router: a certificate, and those that lead to its issuer. Needs `key`.
+        certificate: Option<Spanned<String>>,
+        /// The private key of `certificate`, without a password.
+        key: Option<Spanned<String>>,
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     Access, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol, Provider,
     RequestRepair, Route, RuleTest, Spanned, Spread, Table,
 };
+use crate::config::proxies::ProxyVariables;
 use crate::config::record::record;
 use crate::text::diagnostic::{FileId, Span};
 
@@ -48,7 +49,7 @@ record! {
         access: Option<Spanned<Access>>,
         /// The key for switching providers and for everything under `/-/`; needed unless on loopback.
         admin_key: Option<Spanned<Key>>,
-        /// A proxy for requests to providers; `env` obeys the usual variables. Default: none.
+        /// A proxy for requests to providers, as `proxy` of a provider; `env` obeys the usual variables. Default: none.
         proxy: Option<Spanned<String>>,
         /// Requests that find out whether a provider works again.
         health: Vec<Probe>,
@@ -229,6 +230,8 @@ pub struct Rules {
     pub admin_key: Option<Spanned<Key>>,
     /// The proxy towards providers.
     pub proxy: Option<Spanned<String>>,
+    /// What the environment says of proxies.
+    pub proxy_variables: ProxyVariables,
     /// Probes.
     pub health: Vec<Probe>,
     /// How providers come back.

@@ -114,7 +114,10 @@ impl Live {
             Poll::Ready(None) => None,
             Poll::Ready(Some(Err(fault))) => Some(fault.into()),
             Poll::Pending => match ready!(rest.timers.poll_alarm(cx)) {
-                Alarm::Failed(failure) => Some(failure),
+                Alarm::Failed(failure) => {
+                    rest.wire.timed_out(failure.kind);
+                    Some(failure)
+                }
                 Alarm::Ping => return Poll::Ready(self.sign.as_ref().map(|sign| sign.bytes.clone())),
                 Alarm::Quiet => {
                     self.exchange.quiet();

@@ -1,19 +1,34 @@
 //! Calls to providers that misbehave on a real socket, and what each failure is called.
 
+use std::future::Future;
+
 use super::*;
 use futures_util::StreamExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+mod kept;
+mod secured;
+
 fn call(url: String) -> Call {
     Call {
+        id: "id".to_owned(),
         method: Method::POST,
         url,
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
         connect: Duration::from_secs(5),
-        proxy: None,
+        link: Arc::default(),
+        proxy_login: None,
+    }
+}
+
+/// Reads a request to its end.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"{}") {
+        assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
     }
 }
 
@@ -25,10 +40,7 @@ async fn provider<F: Future<Output = ()> + Send>(
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut seen = Vec::new();
-        while !seen.ends_with(b"{}") {
-            assert!(stream.read_buf(&mut seen).await.unwrap() > 0);
-        }
+        request(&mut stream).await;
         then(stream).await;
     });
     format!("http://{address}/v1")
@@ -39,7 +51,7 @@ async fn says(text: &'static str) -> String {
 }
 
 async fn kind(url: String) -> FailureKind {
-    match Upstream::new().send(call(url)).await {
+    match Upstream::new().send(call(url), &Wire::default()).await {
         Err(failure) => failure.kind,
         Ok(mut reply) => loop {
             match reply.body.next().await {
@@ -57,7 +69,7 @@ async fn an_answer_comes_through_as_it_is_and_no_redirect_is_followed() {
         "HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
     )
     .await;
-    let reply = Upstream::new().send(call(url)).await.unwrap();
+    let reply = Upstream::new().send(call(url), &Wire::default()).await.unwrap();
     assert_eq!((reply.status, reply.headers["location"].as_bytes()), (307, &b"http://127.0.0.1:1/"[..]));
     let body: Vec<_> = reply.body.map(|chunk| chunk.unwrap()).collect().await;
     assert_eq!(body.concat(), b"nope");
@@ -98,7 +110,10 @@ async fn plain_text_where_encryption_is_due_is_a_tls_failure() {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
     });
-    let Err(failure) = Upstream::new().send(call(format!("https://{address}/"))).await else { panic!() };
+    let Err(failure) = Upstream::new().send(call(format!("https://{address}/")), &Wire::default()).await
+    else {
+        panic!()
+    };
     assert_eq!(failure.kind, FailureKind::Tls, "{}", failure.message);
 }
 
@@ -114,7 +129,7 @@ async fn dropping_the_body_closes_the_call() {
     })
     .await;
     let upstream = Upstream::new();
-    let mut reply = upstream.send(call(url)).await.unwrap();
+    let mut reply = upstream.send(call(url), &Wire::default()).await.unwrap();
     assert_eq!(reply.body.next().await.unwrap().unwrap(), "x");
     drop(reply);
     told.await.unwrap();
@@ -123,7 +138,9 @@ async fn dropping_the_body_closes_the_call() {
 #[tokio::test]
 async fn an_error_text_does_not_repeat_the_address() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let Err(failure) = Upstream::new().send(call(format!("http://{free}/?key=hidden"))).await else {
+    let Err(failure) =
+        Upstream::new().send(call(format!("http://{free}/?key=hidden")), &Wire::default()).await
+    else {
         panic!()
     };
     assert!(!failure.message.contains("hidden"), "{}", failure.message);

@@ -88,6 +88,7 @@ impl Plan {
             headers,
             body: body.clone(),
             timeouts: provider.timeouts,
+            proxy_login: proxy_login(provider),
         };
         let job = Job {
             client,
@@ -233,6 +234,12 @@ impl Plan {
         }
         made
     }
+}
+
+/// What the proxy on the way to a provider is told of who comes.
+fn proxy_login(provider: &Provider) -> Option<HeaderValue> {
+    let login = provider.link.proxy.as_ref()?.login.as_ref()?;
+    HeaderValue::from_str(login.expose()).ok().map(secret)
 }
 
 fn secret(mut value: HeaderValue) -> HeaderValue {
