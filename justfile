@@ -54,6 +54,17 @@ deny:
     command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny
     cargo deny check
 
+# A release in target/dist: the program, what it is made of (an SBOM in CycloneDX), and the checksums of both
+release:
+    cargo build --release --locked
+    command -v cargo-cyclonedx >/dev/null || cargo install --locked --debug cargo-cyclonedx
+    mkdir -p target/dist
+    cargo cyclonedx --format json --spec-version 1.5 --no-build-deps --override-filename rulegate-sbom
+    sed "s|file://$PWD|file://.|g" rulegate-sbom.json > target/dist/rulegate.cdx.json
+    rm rulegate-sbom.json
+    cp target/release/rulegate target/dist/
+    cd target/dist && sha256sum rulegate rulegate.cdx.json > SHA256SUMS
+
 # Format everything
 format:
     cargo fmt
