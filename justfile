@@ -79,3 +79,7 @@ clients:
     target/clients/python/bin/python tests/clients/run.py target/clients/sdk.mjs
     target/clients/python/bin/python tests/clients/second_door.py
     target/clients/python/bin/python tests/clients/continue.py
+
+# A real browser against the router, after `just clients` (needs Chromium)
+browser:
+    target/clients/python/bin/python tests/clients/browser.py

@@ -166,7 +166,9 @@ async fn beyond_loopback_nobody_is_let_in_by_accident() {
     let open = wide(text.clone() + "access: open\n").await.unwrap();
     let local = crate::support::Client::new(([127, 0, 0, 1], open.running.local_addr().port()).into());
     assert_eq!(local.post("/v1/switch-provider", json!({ "provider": "second" })).await.status, 403);
-    assert!(local.get("/v1/health").await.json().get("details").is_none());
+    let stranger = local.with("x-forwarded-for", "127.0.0.1");
+    assert_eq!(stranger.get("/v1/health").await.json(), json!({ "status": "healthy" }));
+    assert!(local.get("/v1/health").await.json()["details"]["first"].is_object(), "this machine sees all");
     let keyed = wide(text + "access: open\nadmin_key: root-key\n").await.unwrap();
     let local = crate::support::Client::new(([127, 0, 0, 1], keyed.running.local_addr().port()).into());
     let admin = local.with("authorization", "Bearer root-key");

@@ -5,6 +5,7 @@
 mod support;
 
 mod access;
+mod callers;
 mod config_corpus;
 mod coverage;
 mod edge_admin;
@@ -16,6 +17,7 @@ mod edge_requests;
 mod errors_page;
 mod explain;
 mod failover;
+mod foreign_files;
 mod fuzz;
 mod hostile_heads;
 mod interleavings;

@@ -65,7 +65,8 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
             (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),
             (ours, theirs) => ours.or(theirs),
         };
-        rules.access = rules.access.or(part.access);
+        let access = part.access.map(|it| Spanned { value: it.value.0, span: it.span });
+        rules.access = rules.access.or(access);
         rules.admin_key = rules.admin_key.or(part.admin_key);
         rules.proxy = rules.proxy.or(part.proxy);
         rules.models.extend(part.models);
@@ -76,7 +77,11 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         rules.health.extend(part.health);
         rules.tests.extend(part.tests);
     }
-    rules.access = rules.access.filter(|access| !access.value.is_none());
+    if let Some(access) = &mut rules.access
+        && access.value.leaves_keys_out()
+    {
+        access.value.keys = None;
+    }
     rules.admin_key = rules.admin_key.filter(|key| key.value != Key::None);
     rules.listen = listen.unwrap_or(rules.listen);
     rules.recovery = recovery.unwrap_or(rules.recovery);

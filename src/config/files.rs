@@ -17,6 +17,11 @@ pub trait Files {
 
     /// The names in a folder, sorted, hidden ones left out.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Where a path leads when all links are followed; the path itself if that cannot be told.
+    fn real(&self, path: &Path) -> PathBuf {
+        plain(path)
+    }
 }
 
 /// A file as it was when it was read, or looked for in vain.
@@ -65,6 +70,10 @@ impl Files for Disk {
         }
         names.sort();
         Ok(names)
+    }
+
+    fn real(&self, path: &Path) -> PathBuf {
+        std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
     }
 }
 

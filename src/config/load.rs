@@ -1,7 +1,7 @@
 //! Reads the rules and everything they include, with variables and keys put in.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -22,6 +22,7 @@ const MOST_FILES: usize = 1_000;
 mod named;
 mod open;
 mod secrets;
+mod shown;
 mod uses;
 
 /// What came of loading.
@@ -75,6 +76,8 @@ fn read(
         places: Vec::new(),
         watched: Vec::new(),
         as_shipped: Vec::new(),
+        hidden: Vec::new(),
+        secret_files: Vec::new(),
         without_shipped_tests,
         hasher: Sha256::new(),
         size: 0,
@@ -98,6 +101,10 @@ struct Loader<'l> {
     places: Vec<(FileId, Place)>,
     watched: Vec<Seen>,
     as_shipped: Vec<FileId>,
+    /// Files of which no line is shown.
+    hidden: Vec<FileId>,
+    /// Files with keys, links followed.
+    secret_files: Vec<PathBuf>,
     /// Whether the tests in these are left out.
     without_shipped_tests: bool,
     hasher: Sha256,
@@ -191,7 +198,10 @@ impl Loader<'_> {
         for key in keys::all(node) {
             self.keys.push(key.span);
             if keys::is_literal(key) {
-                self.sources.mask(key.span);
+                match key.as_str() {
+                    Some(text) if self.hidden.contains(&key.span.file) => self.sources.hide(text, "***"),
+                    _ => self.sources.mask(key.span),
+                }
                 if keys::of_clients(node).contains(&key) {
                     let message = "the key of a client stands in the file itself";
                     let diagnostic = Diagnostic::warning("literal-key", message).at(key.span);

@@ -3,6 +3,7 @@
 //! Templates, conditions and patches stay YAML nodes here; they are compiled when the engine is built.
 
 mod access;
+mod callers;
 mod catalog;
 mod failover;
 mod health;
@@ -17,7 +18,8 @@ mod tls;
 mod when;
 
 pub use super::values::{ByteSize, Pattern, Percent, Several, Spanned, Table};
-pub use access::{Access, ClientKey, Key, Keys};
+pub use access::{Access, AccessOrOpen, ClientKey, Key};
+pub use callers::{Host, Network, Origin};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
     Action, After, CoolDown, CoolDownScope, CoolDownTable, Down, FailoverRule, LogLevel, Repair, RepairThen,

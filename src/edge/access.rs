@@ -1,25 +1,36 @@
-//! Who may ask: client keys, the admin key, and what a web page may not do.
+//! Who may ask: client keys, the admin key, and what neither a web page nor a proxy's client may do.
 //!
-//! Two dangers are told apart. A *stranger on the network* is kept out by keys: a router that listens
-//! beyond loopback has client keys or says `access: open`, and its admin paths need the admin key. A *web
-//! page in the user's own browser* reaches loopback without any key; it is known by its `Origin`, and by a
-//! `Host` that is a name somebody else's DNS pointed here.
+//! Three dangers are told apart. A *stranger on the network* is kept out by keys: a router that listens beyond
+//! loopback has client keys or says `access: open`, and its admin paths need the admin key. A *web page in the user's
+//! own browser* reaches loopback without any key; it is known by its `Origin`, and by a `Host` that is a name somebody
+//! else's DNS pointed here. A *stranger behind a proxy* on this machine looks like this machine; the request is known
+//! by the marks that proxies leave, and needs a key.
+//!
+//! | rules say | who may ask |
+//! | --- | --- |
+//! | nothing | programs on this machine, by a local name, unforwarded; pages whose origin is named |
+//! | `open` | everybody but pages whose origin is not named |
+//! | `keys` | whoever shows one: it proves more than an origin, a host or an address, and no page has it by itself |
 
-use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
-use http::{HeaderMap, Uri};
+mod caller;
+mod pages;
+
+use http::HeaderMap;
+use http::Request;
+use http::header::{AUTHORIZATION, HeaderName};
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::config::model::{self as config, ClientKey, Key, Spanned};
+use crate::config::model::{ClientKey, Host, Key};
 use crate::engine::Engine;
+use caller::{AskedFor, Page, Surroundings};
+pub use caller::{Caller, Peer};
 
 /// The other header, beside `authorization`, in which clients send keys.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The header for the admin key, for callers whose client key already fills the other two.
 const ADMIN_KEY: HeaderName = HeaderName::from_static("x-admin-key");
-/// How browsers say where a request comes from; no page can forge it.
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What a key begins with in the rules when it is given by its digest.
 const DIGEST_PREFIX: &str = "sha256:";
 
@@ -62,6 +73,7 @@ pub struct Access {
     keys: Vec<KeyDigest>,
     admin: Option<KeyDigest>,
     loopback: bool,
+    around: Surroundings,
 }
 
 /// What the rules say about clients.
@@ -80,15 +92,13 @@ impl Access {
     /// is not an address there counts as beyond loopback).
     pub fn of(engine: &Engine, bound: Option<SocketAddr>) -> Self {
         let address = bound.map(|bound| bound.ip()).or_else(|| listen_address(&engine.listen));
-        let (who, keys) = match &engine.access {
-            None => (Who::Unsaid, &[][..]),
-            Some(config::Access::Open) => (Who::Everybody, &[][..]),
-            // All of them are left out in so many words: as if there were no `access` at all.
-            Some(config::Access::Keys(keys)) if !keys.is_empty() && keys.iter().all(is_left_out) => {
-                (Who::Unsaid, &[][..])
-            }
-            Some(config::Access::Keys(keys)) => (Who::Keys, &keys[..]),
+        let said = engine.access.as_ref();
+        let who = match said {
+            Some(access) if access.open => Who::Everybody,
+            Some(access) if access.keys.is_some() => Who::Keys,
+            _ => Who::Unsaid,
         };
+        let keys = said.and_then(|access| access.keys.as_deref()).unwrap_or_default();
         let keys = keys.iter().filter_map(|key| match &key.value {
             ClientKey::Digest(digest) => Some(KeyDigest(*digest)),
             ClientKey::Value(key) => KeyDigest::of(key.expose()),
@@ -99,7 +109,15 @@ impl Access {
             Some(Key::Value(key)) => KeyDigest::parse(key.expose()),
             _ => None,
         };
-        Self { who, keys: keys.collect(), admin, loopback: address.is_some_and(is_loopback) }
+        let mut around = Surroundings::default();
+        if let Some(access) = said {
+            around.hosts = access.hosts.iter().map(|host| host.value.clone()).collect();
+            around.origins = access.origins.iter().map(|origin| origin.value.clone()).collect();
+            around.proxies = access.trusted_proxies.iter().map(|proxy| proxy.value).collect();
+        }
+        around.hosts.extend(bound.map(|bound| Host::Address(bound.ip().to_canonical())));
+        around.hosts.extend(Host::with_port(&engine.listen).map(|(host, _)| host));
+        Self { who, keys: keys.collect(), admin, loopback: address.is_some_and(is_loopback), around }
     }
 
     /// Why this router may not listen where it does, if so.
@@ -116,42 +134,94 @@ impl Access {
         }
     }
 
-    /// May this client use the providers? On success, the headers that held the router's own key are taken
-    /// out, so that it goes to no provider.
-    pub fn client(&self, headers: &mut HeaderMap) -> Result<(), Denied> {
-        match self.who {
-            Who::Everybody => return Ok(()),
-            Who::Unsaid => return if self.loopback { Ok(()) } else { Err(NO_CLIENT_KEYS) },
-            Who::Keys => {}
-        }
-        let api_key = self.known(headers.get(&API_KEY).and_then(|v| v.to_str().ok()));
-        let bearer = self.known(bearer(headers));
-        if api_key {
-            headers.remove(&API_KEY);
-        }
-        if bearer {
-            headers.remove(AUTHORIZATION);
-        }
-        if api_key || bearer { Ok(()) } else { Err(WRONG_KEY) }
+    /// What a request's head tells about its caller.
+    pub fn caller<B>(&self, request: &Request<B>) -> Caller {
+        self.around.caller(request)
     }
 
-    /// May this caller switch providers, reload, and read the configuration?
-    pub fn admin(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Denied> {
-        refuse_web_pages(uri, headers)?;
+    /// Whether this client may use the providers. On success, the headers that held the router's own key are taken
+    /// out, so that it goes to no provider.
+    ///
+    /// # Errors
+    /// What a client that may not is told.
+    pub fn client(&self, caller: &Caller, headers: &mut HeaderMap) -> Result<(), Denied> {
+        match self.who {
+            Who::Everybody => self.not_a_foreign_page(caller),
+            Who::Unsaid if !self.loopback => Err(NO_CLIENT_KEYS),
+            Who::Unsaid => self.this_machine(caller, FORWARDED),
+            Who::Keys => {
+                let api_key = self.known(headers.get(&API_KEY).and_then(|v| v.to_str().ok()));
+                let bearer = self.known(bearer(headers));
+                if api_key {
+                    headers.remove(&API_KEY);
+                }
+                if bearer {
+                    headers.remove(AUTHORIZATION);
+                }
+                if api_key || bearer { Ok(()) } else { Err(WRONG_KEY) }
+            }
+        }
+    }
+
+    /// Whether this caller may switch providers, reload, and read the configuration. A page whose origin is named
+    /// may ask the providers; for this it needs the admin key, too.
+    ///
+    /// # Errors
+    /// What a caller that may not is told.
+    pub fn admin(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Denied> {
+        if caller.page == Page::Foreign {
+            return Err(WEB_PAGE);
+        }
         match &self.admin {
             Some(key) if !shows(headers, key) => Err(WRONG_ADMIN_KEY),
             // The key proves more than a name does.
             Some(_) => Ok(()),
             None if !self.loopback => Err(NO_ADMIN_KEY),
-            None if is_local_name(authority(uri, headers)) => Ok(()),
-            None => Err(FOREIGN_HOST),
+            None if matches!(caller.page, Page::Named(_)) => Err(PAGE_WITHOUT_KEY),
+            None => self.this_machine(caller, FORWARDED_ADMIN),
         }
     }
 
-    /// May this caller see more of the health page than who is well?
-    pub fn details(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let client = self.who == Who::Keys && self.client(&mut headers.clone()).is_ok();
-        client || self.admin(uri, headers).is_ok()
+    /// Whether this caller sees more of the health page than whether all is well: a program on this machine does, and
+    /// whoever may ask the providers by a key, or may administer the router.
+    ///
+    /// # Errors
+    /// What a web page is told that may not see anything.
+    pub fn health(&self, caller: &Caller, headers: &HeaderMap) -> Result<bool, Denied> {
+        let by_key = self.who == Who::Keys && self.client(caller, &mut headers.clone()).is_ok();
+        let is_known = by_key
+            || self.admin(caller, headers).is_ok()
+            || (caller.is_local && self.this_machine(caller, FORWARDED).is_ok());
+        let is_misled = self.who == Who::Unsaid
+            && !caller.forwarded
+            && matches!(caller.host, AskedFor::Foreign | AskedFor::Address);
+        match caller.page {
+            _ if is_known => Ok(true),
+            Page::Foreign => Err(WEB_PAGE),
+            _ if is_misled => Err(FOREIGN_HOST),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a request comes from a program on this machine, or a page that the rules name, for all that can be seen.
+    fn this_machine(&self, caller: &Caller, forwarded: Denied) -> Result<(), Denied> {
+        match caller {
+            Caller { page: Page::Foreign, .. } => Err(WEB_PAGE),
+            Caller { forwarded: true, .. } => Err(forwarded),
+            Caller { is_unsure: true, host: AskedFor::Ours, .. } => Err(UNSURE_PAGE),
+            Caller { host: AskedFor::Ours, .. } => Ok(()),
+            _ => Err(FOREIGN_HOST),
+        }
+    }
+
+    /// An open router does not know all names that it has. Programs need not care; a page of a name that its owner
+    /// pointed here is of the router's own origin for the browser, so pages come by known names and addresses only.
+    fn not_a_foreign_page(&self, caller: &Caller) -> Result<(), Denied> {
+        match (&caller.page, caller.host) {
+            (Page::Foreign, _) => Err(WEB_PAGE),
+            (Page::Own, AskedFor::Foreign | AskedFor::Nothing) => Err(FOREIGN_HOST),
+            _ => Ok(()),
+        }
     }
 
     /// Who may come in, for `/-/config`.
@@ -186,14 +256,32 @@ const WRONG_ADMIN_KEY: Denied = Denied {
 };
 const NO_ADMIN_KEY: Denied = Denied {
     status: 403,
-    message: "this router is reachable from other machines; to use this path set `access: { admin_key: ... }` in its rules",
+    message: "this router is reachable from other machines; to use this path set `admin_key: ...` in its rules",
 };
 const FOREIGN_HOST: Denied = Denied {
     status: 403,
-    message: "the host of this request is not this machine; ask for localhost or 127.0.0.1",
+    message: "the host of this request is not this machine; ask for localhost or 127.0.0.1, or name the host in the rules: `access: { hosts: [...] }`",
 };
-const WEB_PAGE: Denied =
-    Denied { status: 403, message: "a web page from another site may not use this path" };
+const FORWARDED: Denied = Denied {
+    status: 403,
+    message: "this request came through a proxy, so it may be anybody's, and this router has no client keys; set `access: { keys: [...] }` in its rules",
+};
+const FORWARDED_ADMIN: Denied = Denied {
+    status: 403,
+    message: "this request came through a proxy, so it may be anybody's; to use this path set `admin_key: ...` in the rules and send it as `x-admin-key`",
+};
+const WEB_PAGE: Denied = Denied {
+    status: 403,
+    message: "a web page of this origin may not use this router; name its origin in the rules if it should: `access: { origins: [...] }`",
+};
+const UNSURE_PAGE: Denied = Denied {
+    status: 403,
+    message: "a browser does not tell at this host which page asks; ask for localhost or 127.0.0.1, or set `access: { keys: [...] }`",
+};
+const PAGE_WITHOUT_KEY: Denied = Denied {
+    status: 403,
+    message: "a web page may use this path with the admin key only; set `admin_key: ...` in the rules",
+};
 
 fn shows(headers: &HeaderMap, key: &KeyDigest) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -206,48 +294,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-}
-
-fn refuse_web_pages(uri: &Uri, headers: &HeaderMap) -> Result<(), Denied> {
-    if let Some(site) = headers.get(FETCH_SITE)
-        && !matches!(site.as_bytes(), b"same-origin" | b"none")
-    {
-        return Err(WEB_PAGE);
-    }
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    let same =
-        origin.is_some_and(|(_, host)| authority(uri, headers).is_some_and(|a| a.eq_ignore_ascii_case(host)));
-    if same { Ok(()) } else { Err(WEB_PAGE) }
-}
-
-/// The host that was asked for: HTTP/2 has it in the address, HTTP/1 in a header.
-fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    match uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => headers.get(HOST)?.to_str().ok(),
-    }
-}
-
-/// `localhost`, a name under it, or a loopback address: what no foreign DNS entry can be.
-fn is_local_name(authority: Option<&str>) -> bool {
-    let Some(authority) = authority else { return false };
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => {
-            let name = bare.trim_end_matches('.').to_ascii_lowercase();
-            name == "localhost" || name.ends_with(".localhost")
-        }
-    }
-}
-
-fn is_left_out(key: &Spanned<ClientKey>) -> bool {
-    matches!(key.value, ClientKey::None)
 }
 
 /// The address of `host:port`. A name other than `localhost` is not resolved: it may mean anything tomorrow.

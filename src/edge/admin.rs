@@ -11,11 +11,12 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
+use super::access::{Caller, Denied};
 use super::body::ReplyBody;
 use super::reload::Status;
 use super::reload::rules::Ready;
-use super::router::{Router, options};
-use super::telemetry::OneLine;
+use super::router::{Router, options, stranger};
+use super::telemetry::{FromAddress, OneLine};
 use crate::engine::{Engine, KeySource};
 use crate::text::visible::visible_json;
 
@@ -72,6 +73,7 @@ pub async fn answer(
     router: &Arc<Router>,
     ready: &Ready,
     path: Path,
+    caller: &Caller,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let method = match path {
@@ -80,23 +82,27 @@ pub async fn answer(
         Path::Switch | Path::Clear | Path::Reload => Method::POST,
         Path::Unknown => request.method().clone(),
     };
+    let allowed = match path {
+        Path::Health => ready.access.health(caller, request.headers()),
+        _ => ready.access.admin(caller, request.headers()).map(|()| true),
+    };
+    let is_known = match allowed {
+        Ok(is_known) => is_known,
+        Err(denied) => return refuse(caller, &request, denied),
+    };
     if request.method() == Method::OPTIONS && path != Path::Unknown {
         return options(&[method]);
-    }
-    if path != Path::Health
-        && let Err(denied) = ready.access.admin(request.uri(), request.headers())
-    {
-        let asked = format!("{} {}", request.method(), request.uri().path());
-        tracing::warn!("refused: {}: {}", denied.message, OneLine(asked));
-        let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
-        return error(status, denied.message);
     }
     let asked = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     if *asked != method {
         return wrong_method(&method);
     }
     match path {
-        Path::Health => health(router, ready, &request),
+        Path::Health if is_known => json_answer(StatusCode::OK, &health(router, ready)),
+        // Whether all is well is all that a stranger, or what watches over the router from elsewhere, learns.
+        Path::Health => {
+            stranger(json_answer(StatusCode::OK, &json!({ "status": health(router, ready)["status"] })))
+        }
         Path::Switch => by_hand::switch(router, ready, request).await,
         Path::Clear => by_hand::clear(router, ready, request.uri().path()),
         Path::Reload => reload(router).await,
@@ -109,16 +115,17 @@ pub async fn answer(
     }
 }
 
-/// Who is well. Never waits for anybody. Who may not ask the providers learns only that.
-fn health(router: &Router, ready: &Ready, request: &Request<Incoming>) -> Response<ReplyBody> {
+fn refuse(caller: &Caller, request: &Request<Incoming>, denied: Denied) -> Response<ReplyBody> {
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    tracing::warn!("refused{}: {}: {}", FromAddress(caller.address), denied.message, OneLine(asked));
+    let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
+    stranger(error(status, denied.message))
+}
+
+/// Who is well. Never waits for anybody.
+fn health(router: &Router, ready: &Ready) -> Value {
     let world = router.world();
-    let mut page = world.stores.health().snapshot(&ready.engine, world.clock.now());
-    if !ready.access.details(request.uri(), request.headers())
-        && let Some(fields) = page.as_object_mut()
-    {
-        fields.remove("details");
-    }
-    json_answer(StatusCode::OK, &page)
+    world.stores.health().snapshot(&ready.engine, world.clock.now())
 }
 
 async fn reload(router: &Router) -> Response<ReplyBody> {

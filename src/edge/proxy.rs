@@ -1,17 +1,18 @@
 //! A request's way: drives the engine's plan with real calls and real time, and gives the client the answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
 use super::attempt::{self, Rest};
 use super::body::{Chunks, ReplyBody};
 use super::clock;
 use super::stopping;
-use super::telemetry::{self, OneLine};
+use super::telemetry::{self, FromAddress, OneLine};
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
 use crate::engine::health::Health;
@@ -20,39 +21,42 @@ use crate::engine::probe::Probe;
 use crate::engine::{Engine, Ms};
 
 mod live;
+mod refused;
 mod waiting;
 mod world;
 
 use live::Live;
+pub use refused::refuse;
+use refused::unplanned;
 use waiting::Waiting;
 pub use world::World;
 
 /// What a client is told whose request met a bug.
 pub const INTERNAL_ERROR: &str = "an internal error of the router stopped this request; please report it";
-/// As much of a path that no route has is kept, in characters.
-const LONGEST_PATH: usize = 200;
-/// The same of a method.
-const LONGEST_METHOD: usize = 20;
-/// The same of why it was refused, in which the path may stand.
-const LONGEST_REASON: usize = 300;
-
 /// Answers one request by the rules of `engine`. Dropping the future, or the answer's body, ends the call to
 /// the provider at once.
-pub async fn answer(world: Arc<World>, engine: Arc<Engine>, incoming: Incoming) -> Response<ReplyBody> {
+pub async fn answer(
+    world: Arc<World>,
+    engine: Arc<Engine>,
+    incoming: Incoming,
+    client: Option<IpAddr>,
+) -> Response<ReplyBody> {
     let id = incoming.id.clone();
     let (method, path, now) = (incoming.method.clone(), incoming.path.clone(), incoming.now);
     match Plan::begin(engine.clone(), incoming) {
         Err(answer) => {
-            let decision = unplanned(&engine, &id, &method, &path, &answer, now);
+            let decision = unplanned(&engine, &id, client, (&method, &path), &answer, now);
             let why = decision.refused.as_deref().unwrap_or("nobody was asked");
             let asked = format!("{method} {path}");
-            tracing::info!("[{id}] {}: {}: {}", answer.status, OneLine(why), OneLine(asked));
+            let from = FromAddress(client);
+            tracing::info!("[{id}] {}{from}: {}: {}", answer.status, OneLine(why), OneLine(asked));
             world.metrics.answered(&decision);
             world.decisions.push(decision, engine.keeping);
             respond(&id, answer)
         }
         Ok(plan) => {
             let mut life = Life::new(world, &engine, id, plan);
+            life.decision.client = client.map(|address| address.to_string());
             match life.plan.patience() {
                 Some(sign) => waiting::answer(life, engine, sign).await,
                 None => {
@@ -77,39 +81,6 @@ pub async fn probe(world: Arc<World>, engine: Arc<Engine>, probe: &Probe) {
             life.over();
         }
     }
-}
-
-/// Answers a request whose body nobody will look at: the caller may not come in, or it could not be read.
-pub fn refuse(
-    world: &World,
-    engine: &Engine,
-    method: &Method,
-    path: &str,
-    status: StatusCode,
-    message: String,
-) -> Response<ReplyBody> {
-    let id = clock::request_id();
-    tracing::info!("[{id}] {status}: {}", OneLine(&message));
-    let answer = engine.error_answer(path, status, &message, &id);
-    let decision = unplanned(engine, &id, method, path, &answer, world.clock.now());
-    world.metrics.answered(&decision);
-    world.decisions.push_refused(decision, engine.keeping);
-    respond(&id, answer)
-}
-
-/// The record of a request that no route takes, or that no engine can read.
-fn unplanned(engine: &Engine, id: &str, method: &Method, path: &str, answer: &Answer, now: Ms) -> Decision {
-    let mut decision = Decision {
-        id: id.to_owned(),
-        at: now,
-        rules_version: engine.version.clone(),
-        method: method.as_str().chars().take(LONGEST_METHOD).collect(),
-        path: path.chars().take(LONGEST_PATH).collect(),
-        refused: answer.reason.as_ref().map(|why| why.chars().take(LONGEST_REASON).collect()),
-        ..Decision::default()
-    };
-    decision.given(answer, now);
-    decision
 }
 
 /// A plan on its way. If the client goes away, this is dropped, and the plan is told.

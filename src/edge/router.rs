@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING};
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming as Received;
 use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{Access, Caller};
 use super::admin;
 use super::body::ReplyBody;
 use super::clock;
@@ -26,7 +26,12 @@ use super::request_body::{self, BodyError};
 use super::server::{Handler, ServerLimits};
 use super::stopping;
 use crate::engine::plan::{Incoming, sign};
-use crate::engine::{Engine, Ms, RouteMatch, build_for_providers};
+use crate::engine::{Engine, Ms, build_for_providers};
+
+mod admission;
+
+use admission::{Entry, ForStranger, admit};
+pub(super) use admission::{options, stranger};
 
 /// How long a client may pause in the middle of its request's body.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
@@ -142,14 +147,24 @@ impl Router {
         self.changes.subscribe()
     }
 
-    async fn by_rules(&self, ready: &Ready, request: Request<Received>) -> Response<ReplyBody> {
+    async fn by_rules(
+        &self,
+        ready: &Ready,
+        caller: &Caller,
+        request: Request<Received>,
+    ) -> Response<ReplyBody> {
         let (mut parts, body) = request.into_parts();
         let id = clock::request_id();
         let engine = &ready.engine;
-        let refusal = match admit(ready, &mut parts) {
+        let refusal = match admit(ready, caller, &mut parts) {
             Entry::Come => None,
-            Entry::Hollow => return self.answer(engine, parts, id, Bytes::new()).await,
+            Entry::Hollow => return self.answer(engine, caller, parts, id, Bytes::new()).await,
             Entry::Options(allow) => return options(&allow),
+            Entry::Denied(denied) => {
+                request_body::discard(&parts.headers, body).await;
+                let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
+                return stranger(self.refuse(engine, caller, &parts, status, denied.message.to_owned()));
+            }
             Entry::Refused(status, message) => Some((status, message)),
         };
         let read = match refusal {
@@ -165,10 +180,9 @@ impl Router {
             }
         };
         match read {
-            Ok(body) => self.answer(engine, parts, id, body).await,
+            Ok(body) => self.answer(engine, caller, parts, id, body).await,
             Err((status, message)) => {
-                let (method, path) = (&parts.method, parts.uri.path());
-                let mut answer = proxy::refuse(&self.world, engine, method, path, status, message);
+                let mut answer = self.refuse(engine, caller, &parts, status, message);
                 if status == StatusCode::REQUEST_TIMEOUT && parts.version < Version::HTTP_2 {
                     // What is still to come of the body is in the way of a next request.
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -176,6 +190,18 @@ impl Router {
                 answer
             }
         }
+    }
+
+    fn refuse(
+        &self,
+        engine: &Engine,
+        caller: &Caller,
+        parts: &Parts,
+        status: StatusCode,
+        message: String,
+    ) -> Response<ReplyBody> {
+        let (method, path) = (&parts.method, parts.uri.path());
+        proxy::refuse(&self.world, engine, caller.address, method, path, status, message)
     }
 
     async fn body(
@@ -199,6 +225,7 @@ impl Router {
     async fn answer(
         &self,
         engine: &Arc<Engine>,
+        caller: &Caller,
         parts: Parts,
         id: String,
         body: Bytes,
@@ -213,18 +240,25 @@ impl Router {
             now: self.world.clock.now(),
             seed: clock::seed(),
         };
-        proxy::answer(self.world.clone(), engine.clone(), incoming).await
+        proxy::answer(self.world.clone(), engine.clone(), incoming, caller.address).await
     }
 }
 
 impl Handler for Router {
     async fn handle(self: Arc<Self>, request: Request<Received>) -> Response<ReplyBody> {
         let ready = self.rules();
-        let mut response = match admin::path(request.uri().path()) {
-            Some(path) => admin::answer(&self, &ready, path, request).await,
-            None => self.by_rules(&ready, request).await,
+        let caller = ready.access.caller(&request);
+        let mut response = match ready.access.preflight(&caller, &request) {
+            Some(preflight) => preflight,
+            None => match admin::path(request.uri().path()) {
+                Some(path) => admin::answer(&self, &ready, path, &caller, request).await,
+                None => self.by_rules(&ready, &caller, request).await,
+            },
         };
-        sign(response.headers_mut(), &ready.engine.version);
+        if response.extensions().get::<ForStranger>().is_none() {
+            sign(response.headers_mut(), &ready.engine.version);
+        }
+        ready.access.share(&caller, response.headers_mut());
         response
     }
 
@@ -259,57 +293,6 @@ impl Handler for Router {
     fn cut_off(&self) {
         self.world.stopping.cut_off();
     }
-}
-
-/// May a request come in, as far as its head tells?
-enum Entry {
-    /// Read its body.
-    Come,
-    /// There is no such path or method; the engine words the error, and needs no body for it.
-    Hollow,
-    /// It asks what it may ask.
-    Options(Vec<Method>),
-    /// It may not.
-    Refused(StatusCode, String),
-}
-
-fn admit(ready: &Ready, parts: &mut Parts) -> Entry {
-    let path = parts.uri.path();
-    let found = match ready.engine.route(&parts.method, path) {
-        RouteMatch::WrongMethod { allow, .. } if parts.method == Method::OPTIONS => {
-            return Entry::Options(allow);
-        }
-        _ if parts.method == Method::OPTIONS && path == "*" => return Entry::Options(Vec::new()),
-        RouteMatch::Found(_) => true,
-        _ => false,
-    };
-    if let Err(denied) = ready.access.client(&mut parts.headers) {
-        let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
-        return Entry::Refused(status, denied.message.to_owned());
-    }
-    if !found {
-        return Entry::Hollow;
-    }
-    if parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        let text = "the request's body is compressed; send it as it is".to_owned();
-        return Entry::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
-    }
-    Entry::Come
-}
-
-/// The answer to OPTIONS. No header lets other web sites in: whoever wants that puts a proxy in front that does.
-pub(super) fn options(allow: &[Method]) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::Empty);
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let mut names: Vec<&str> = allow.iter().map(Method::as_str).collect();
-    if names.contains(&"GET") {
-        names.push("HEAD");
-    }
-    names.push("OPTIONS");
-    if let Ok(names) = HeaderValue::try_from(names.join(", ")) {
-        response.headers_mut().insert(ALLOW, names);
-    }
-    response
 }
 
 fn too_large(limit: u64) -> String {

@@ -29,6 +29,7 @@ use tokio::time::{sleep, timeout};
 
 use self::crowd::Crowd;
 use self::episode::Episode;
+use super::access::Peer;
 use super::body::ReplyBody;
 use super::telemetry::OneLine;
 use super::tls;
@@ -147,7 +148,7 @@ pub async fn run<H: Handler>(
                     crowd.turn_away(stream);
                     continue;
                 };
-                let connection = serve(stream, handler.clone(), limits, closed.clone());
+                let connection = serve(stream, Peer(from), handler.clone(), limits, closed.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -189,6 +190,7 @@ async fn all_ended(connections: &mut JoinSet<()>) {
 
 async fn serve<H: Handler>(
     stream: TcpStream,
+    peer: Peer,
     handler: Arc<H>,
     limits: ServerLimits,
     mut closing: watch::Receiver<bool>,
@@ -196,14 +198,14 @@ async fn serve<H: Handler>(
     // Small events of a stream must leave at once; without this they wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let Some(config) = handler.tls() else {
-        return connection::serve(stream, handler, limits, closing).await;
+        return connection::serve(stream, peer, handler, limits, closing).await;
     };
     let shaken = tokio::select! {
         shaken = tls::accept(stream, config) => shaken,
         _ = closing.wait_for(|closing| *closing) => return,
     };
     match shaken {
-        Ok(stream) => connection::serve(stream, handler, limits, closing).await,
+        Ok(stream) => connection::serve(stream, peer, handler, limits, closing).await,
         Err(error) => {
             tracing::debug!("a connection was closed, there was no TLS handshake: {}", OneLine(error))
         }

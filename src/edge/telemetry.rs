@@ -47,6 +47,15 @@ impl<T: Display> Display for OneLine<T> {
     }
 }
 
+/// ` from ADDRESS` in a line of the log, where the client's address is known.
+pub struct FromAddress(pub Option<std::net::IpAddr>);
+
+impl Display for FromAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |address| write!(out, " from {address}"))
+    }
+}
+
 struct Line<'a, 'b> {
     out: &'a mut fmt::Formatter<'b>,
     left: usize,

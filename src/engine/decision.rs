@@ -58,6 +58,8 @@ pub struct Decision {
     pub method: String,
     /// The path, without the query.
     pub path: String,
+    /// The client's address, if it is known.
+    pub client: Option<String>,
     /// Is there a route that took the request?
     pub routed: bool,
     /// What the client speaks; `None` where no route took the request.

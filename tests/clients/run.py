@@ -147,4 +147,5 @@ def main():
     print("2 passed, 0 failed" if len(sys.argv) > 1 else "1 passed, 0 failed")
 
 
-main()
+if __name__ == "__main__":
+    main()

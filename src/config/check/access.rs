@@ -1,7 +1,7 @@
 //! Where the router listens, and who may use it.
 
 use super::names::is_loopback;
-use crate::config::model::{Access, ClientKey, Key, Rules};
+use crate::config::model::{Access, ClientKey, Key, Origin, Rules};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
@@ -14,7 +14,8 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         );
         return;
     };
-    match &rules.access {
+    let access = rules.access.as_ref();
+    match access.filter(|access| access.value.open || access.value.keys.is_some()) {
         None if !loopback => {
             let message =
                 "the router would listen beyond this machine, and the rules do not say who may use it";
@@ -29,6 +30,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         None => {}
         Some(access) => keys(rules, &access.value, access.span, diags),
     }
+    access.into_iter().for_each(|access| pages(&access.value, diags));
     match &rules.admin_key {
         Some(key) => match &key.value {
             Key::Unset(names) => {
@@ -55,7 +57,13 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
 }
 
 fn keys(rules: &Rules, access: &Access, span: Span, diags: &mut Diagnostics) {
-    let Access::Keys(keys) = access else { return };
+    let Some(keys) = &access.keys else { return };
+    if access.open {
+        let message = "`open` lets everybody in, so `keys` says nothing";
+        let diagnostic = Diagnostic::error("open-and-keys", message).at(span);
+        diags.push(diagnostic.label("these contradict each other").help("take one of them out"));
+        return;
+    }
     let mut usable = 0;
     for key in keys {
         match &key.value {
@@ -73,5 +81,16 @@ fn keys(rules: &Rules, access: &Access, span: Span, diags: &mut Diagnostics) {
             Diagnostic::error("no-client-key", "no client has a key, so nobody can get in").at(span);
         let diagnostic = diagnostic.label("none of these is set");
         diags.push(diagnostic.help("set one, or let everybody in, in so many words: access: open"));
+    }
+}
+
+/// All pages may be let in where a key is asked for, which a page has only from its user.
+fn pages(access: &Access, diags: &mut Diagnostics) {
+    let Some(all) = access.origins.iter().find(|origin| origin.value == Origin::Any) else { return };
+    if access.keys.is_none() {
+        let message = "without keys, `*` lets every web page that the user visits spend the user's money";
+        let diagnostic = Diagnostic::error("open-to-pages", message).at(all.span);
+        let help = "name the pages, such as https://chat.example or http://localhost:*, or add `keys`";
+        diags.push(diagnostic.label("all pages").help(help));
     }
 }

@@ -7,6 +7,7 @@ use std::thread;
 
 use sha2::Digest;
 
+use super::shown::{Look, refusal};
 use super::{Loader, keys};
 use crate::config::builtin;
 use crate::config::files::{Place, Seen};
@@ -86,10 +87,17 @@ impl Loader<'_> {
         if bytes.len() > LONGEST {
             return Err(too_large("it is", LONGEST));
         }
+        let look = self.look(place);
+        if look == Look::Refused {
+            return Err(refusal());
+        }
         let text = String::from_utf8(bytes).map_err(|error| {
             io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
         })?;
-        let file = self.sources.add(place.shown(), text.as_str());
+        let file = self.sources.add(place.shown(), Self::to_show(look, &text));
+        if look == Look::Hidden {
+            self.hidden.push(file);
+        }
         self.places.push((file, place.clone()));
         if builtin::holds(&text) {
             self.as_shipped.push(file);
@@ -110,11 +118,17 @@ impl Loader<'_> {
         parsed: Result<Node, Diagnostic>,
     ) -> Option<(FileId, Node)> {
         match parsed {
-            Ok(node) => Some((file, node)),
+            Ok(node) if self.looks_like_rules(file, &node) => Some((file, node)),
+            Ok(_) => {
+                self.incomplete = true;
+                None
+            }
             Err(diagnostic) => {
-                for range in keys::lookalikes(text) {
+                let shown = if self.hidden.contains(&file) { "" } else { text };
+                for range in keys::lookalikes(shown) {
                     self.sources.mask(Span::new(file, range.start, range.end));
                 }
+                let diagnostic = self.no_yaml(file, diagnostic);
                 self.diagnostics.push(diagnostic);
                 self.incomplete = true;
                 None

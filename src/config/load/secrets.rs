@@ -19,7 +19,7 @@ impl Loader<'_> {
     pub(super) fn fill_in(&mut self, node: &mut Node) {
         for (name, path) in self.substitution.files_wanted(node) {
             let place = Place::Disk(PathBuf::from(&path));
-            let value = self.read(&place).and_then(|bytes| one_value(&bytes));
+            let value = self.read_keys(&place).and_then(|bytes| one_value(&bytes));
             if let Err(error) = &value {
                 let message = format!("{} cannot be read: {error}", place.shown());
                 let diagnostic = Diagnostic::warning("unreadable-file", message);
@@ -51,7 +51,7 @@ impl Loader<'_> {
 
     /// Reads a file with keys, or a folder of files with one key each. Whether it is there and well.
     fn secret(&mut self, place: &Place, named: Span) -> bool {
-        match self.read(place) {
+        match self.read_keys(place) {
             Ok(bytes) => {
                 let before = self.diagnostics.len();
                 let values = self.substitution.secrets();
@@ -85,13 +85,26 @@ impl Loader<'_> {
     fn secrets_in(&mut self, folder: &Path, names: Vec<String>, named: Span) {
         for name in names.into_iter().filter(|name| secrets::is_name(name)).take(MOST) {
             let place = Place::Disk(folder.join(&name));
-            match self.read(&place).and_then(|bytes| one_value(&bytes)) {
+            match self.read_keys(&place).and_then(|bytes| one_value(&bytes)) {
                 Ok(value) => {
                     self.substitution.secrets().entry(secrets::canonical(&name)).or_insert(value);
                 }
                 Err(error) if error.kind() == ErrorKind::IsADirectory => {}
                 Err(error) => self.unreadable_secret(&place, &error, named),
             }
+        }
+    }
+
+    /// The bytes of a file with keys, which no test may show.
+    fn read_keys(&mut self, place: &Place) -> io::Result<Vec<u8>> {
+        self.holds_keys(place);
+        self.read(place)
+    }
+
+    /// Notes that there are keys in a file.
+    pub(super) fn holds_keys(&mut self, place: &Place) {
+        if let Place::Disk(path) = place {
+            self.secret_files.push(self.files.real(path));
         }
     }
 

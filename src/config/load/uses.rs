@@ -14,7 +14,7 @@ use crate::text::diagnostic::{Diagnostic, Span, did_you_mean};
 use crate::text::yaml::{Kind, Node};
 
 /// Where catalogue files stand, beside the rules or inside the program.
-const FOLDER: &str = "catalog";
+pub(super) const FOLDER: &str = "catalog";
 const ENDING: &str = ".yaml";
 
 /// A catalogue file that has been read.

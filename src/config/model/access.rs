@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::callers::{Host, Network, Origin};
 use crate::config::record::{FromNode, Schemas, wrong_type};
 use crate::config::values::Spanned;
 use crate::config::variables;
@@ -114,44 +115,51 @@ fn secret<'n>(node: &'n Node, diags: &mut Diagnostics) -> Option<Found<'n>> {
     Some(Found::Text(text.trim()))
 }
 
-/// Who may send requests.
-#[derive(Clone, Debug)]
-pub enum Access {
-    /// Everybody who reaches the port: said in so many words.
-    Open,
-    /// Who has one of these keys.
-    Keys(Vec<Spanned<ClientKey>>),
+crate::config::record::record! {
+    /// Who may send requests, and from where.
+    pub struct Access: "`access`" {
+        /// Lets everybody in who reaches the port; `access: open` is short for it.
+        open: bool = false,
+        /// The keys of clients: as digests (`sha256:` and 64 hexadecimal digits) or from variables.
+        keys: Option<Vec<Spanned<ClientKey>>>,
+        /// Web pages that may use the router, by their exact origins: https://chat.example, http://localhost:* for
+        /// every port, `*` for all pages where keys are asked for. Browsers are told so (CORS). Default: none.
+        origins: Vec<Spanned<Origin>>,
+        /// Names and addresses that the router is asked by, besides those of loopback and the one it listens at.
+        hosts: Vec<Spanned<Host>>,
+        /// Proxies in front of the router whose word on the client's address is taken: addresses, networks such as
+        /// 172.16.0.0/12, or `loopback`.
+        trusted_proxies: Vec<Spanned<Network>>,
+    }
 }
 
 impl Access {
-    /// Whether it names no key, in so many words: as good as not there.
-    pub fn is_none(&self) -> bool {
-        let Access::Keys(keys) = self else { return false };
+    /// Whether all keys are left out, in so many words (`none`): as if there were no `keys`.
+    pub fn leaves_keys_out(&self) -> bool {
+        let Some(keys) = &self.keys else { return true };
         !keys.is_empty() && keys.iter().all(|key| key.value == ClientKey::None)
     }
 }
 
-impl FromNode for Access {
+/// `access`: the word `open`, or a mapping.
+#[derive(Clone, Debug)]
+pub struct AccessOrOpen(pub Access);
+
+impl FromNode for AccessOrOpen {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
         if node.as_str() == Some("open") {
-            return Some(Access::Open);
+            let (origins, hosts, trusted_proxies) = Default::default();
+            let access = Access { span: node.span, open: true, keys: None, origins, hosts, trusted_proxies };
+            return Some(AccessOrOpen(access));
         }
         if node.as_map().is_none() {
-            wrong_type(node, "`access` is the word `open`, or `{ keys: [...] }`", diags);
+            wrong_type(node, "`access` is the word `open`, or a mapping such as `{ keys: [...] }`", diags);
             return None;
         }
-        Keys::from_node(node, diags).map(|keys| Access::Keys(keys.keys))
+        Access::from_node(node, diags).map(AccessOrOpen)
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        json!({ "anyOf": [{ "const": "open" }, Keys::schema(schemas)] })
-    }
-}
-
-crate::config::record::record! {
-    /// The keys of clients.
-    pub struct Keys: "`access`" {
-        /// As digests (`sha256:` and 64 hexadecimal digits) or from variables.
-        keys: Vec<Spanned<ClientKey>>,
+        json!({ "anyOf": [{ "const": "open" }, Access::schema(schemas)] })
     }
 }

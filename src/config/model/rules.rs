@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Access, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol, Provider,
-    RequestRepair, Route, RuleTest, Spanned, Spread, Table,
+    Access, AccessOrOpen, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol,
+    Provider, RequestRepair, Route, RuleTest, Spanned, Spread, Table,
 };
 use crate::config::proxies::ProxyVariables;
 use crate::config::record::record;
@@ -45,8 +45,8 @@ record! {
         /// What is kept of the router's decisions, for `/-/decisions`.
         decisions: Option<Decisions>,
         /// Who may send requests: `open`, or the keys of clients. Needed unless the router listens on
-        /// loopback only.
-        access: Option<Spanned<Access>>,
+        /// loopback only. Also which web pages may, and what stands in front of the router.
+        access: Option<Spanned<AccessOrOpen>>,
         /// The key for switching providers and for everything under `/-/`; needed unless on loopback.
         admin_key: Option<Spanned<Key>>,
         /// A proxy for requests to providers, as `proxy` of a provider; `env` obeys the usual variables. Default: none.
@@ -224,7 +224,7 @@ pub struct Rules {
     pub limits: Limits,
     /// What is kept of decisions.
     pub decisions: Decisions,
-    /// Who may send requests; `None` when the rules do not say, which is right on loopback only.
+    /// Who may send requests, and from where; without `open` and `keys` the router serves its own machine only.
     pub access: Option<Spanned<Access>>,
     /// The key of the admin paths.
     pub admin_key: Option<Spanned<Key>>,

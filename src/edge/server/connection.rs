@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::sent::Sent;
 use super::{Handler, MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS, Panicked, ServerLimits, caught};
+use crate::edge::access::Peer;
 use crate::edge::pace::Pace;
 use crate::edge::stall::StallGuard;
 use crate::edge::telemetry::OneLine;
@@ -95,6 +96,7 @@ impl Requests {
 /// Serves one connection to its end. When `closing` becomes true, what is under way may end, and nothing new begins.
 pub(super) async fn serve<H: Handler>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     handler: Arc<H>,
     limits: ServerLimits,
     mut closing: watch::Receiver<bool>,
@@ -103,7 +105,10 @@ pub(super) async fn serve<H: Handler>(
     let pace = Pace::new(limits.write, limits.min_rate);
     let service = service_fn({
         let requests = requests.clone();
-        move |request: Request<Incoming>| guarded(handler.clone(), request, Open::begin(&requests), pace)
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            guarded(handler.clone(), request, Open::begin(&requests), pace)
+        }
     });
     let io = StallGuard::new(TokioIo::new(stream), pace);
     let builder = builder(&limits);

@@ -29,6 +29,7 @@ impl Decision {
             "at": instant_text(self.at),
             "rules_version": self.rules_version,
             "request": format!("{} {}", self.method, self.path),
+            "client": self.client,
             "protocol": self.protocol,
             "model": self.model,
             "streaming": self.streaming,
