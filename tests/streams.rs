@@ -221,7 +221,8 @@ async fn a_client_that_leaves_while_the_router_waits_is_nobodys_failure() {
     let router = Router::start(rules).await;
     let mut wire = router.client().connect().await;
     let body = ask_stream().to_string();
-    let head = format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head =
+        format!("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
     wire.write(format!("{head}{body}").as_bytes()).await;
     router.logged(&["asking first again"]).await;
     drop(wire);
