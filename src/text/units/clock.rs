@@ -1,24 +1,53 @@
-//! Moments as programs tell them to people: `12 minutes`, `8pm (Europe/Paris)`, `Oct 6, 1:30pm`.
+//! Moments as programs tell them to people: `12 minutes`, `8pm (Europe/Paris)`, `Oct 6, 1:30pm`, `2026-09-12 00:35`.
 
+use super::zone::{find_zone, split_zone};
 use jiff::civil::{Date, DateTime, Time, Weekday};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 /// Units as people write them, in seconds.
-const UNITS: [(&str, f64); 13] = [
+const UNITS: [(&str, f64); 25] = [
     ("ms", 0.001),
     ("millisecond", 0.001),
     ("s", 1.0),
     ("sec", 1.0),
     ("second", 1.0),
+    ("秒钟", 1.0),
+    ("秒", 1.0),
     ("m", 60.0),
     ("min", 60.0),
     ("minute", 60.0),
+    ("分钟", 60.0),
+    ("分", 60.0),
     ("h", 3600.0),
     ("hr", 3600.0),
     ("hour", 3600.0),
+    ("个小时", 3600.0),
+    ("小时", 3600.0),
     ("d", 86_400.0),
     ("day", 86_400.0),
+    ("天", 86_400.0),
+    ("日", 86_400.0),
+    ("w", 604_800.0),
+    ("week", 604_800.0),
+    ("周", 604_800.0),
+    ("个星期", 604_800.0),
+];
+
+/// Words that say that a length of time is not exact, or that one follows.
+const LEAD: [&str; 12] = [
+    "in",
+    "after",
+    "within",
+    "about",
+    "approximately",
+    "approx",
+    "around",
+    "roughly",
+    "another",
+    "less than",
+    "~",
+    "约",
 ];
 
 const MONTHS: [&str; 12] = [
@@ -49,24 +78,22 @@ const WEEKDAYS: [(&str, Weekday); 7] = [
 /// A century: longer than anybody waits, and far from every overflow.
 const LONGEST: f64 = 100.0 * 366.0 * 86_400.0;
 
-/// Reads a time from now (`12 minutes`, `1 hour and 5 minutes`) or a time of day (`8pm`, `7:30 am`, `20:15`), with a
-/// day in front of it (`Oct 6, 1pm`, `tomorrow at 8am`, `Monday 9am`) and a zone after it (`8pm (Europe/Paris)`), as
-/// milliseconds since the Unix epoch. `zone` holds where none is named; without one it is UTC. A time of day
-/// without a day is the next one after `now_ms`. The whole text has to be read; of case nothing depends.
+/// Reads a time from now (`12 minutes`, `about 1 hour and 5 minutes`, `PT3H`) or a moment: a time of day (`8pm`, `7:30 am`,
+/// `20:15:00`, `midnight`), a day (`Oct 6`, `tomorrow`, `Monday`, `2026-09-12`, `2026年9月12日`), or a day with a time
+/// behind it, and a zone after that (`8pm (Europe/Paris)`, `00:35 UTC+8`), as milliseconds since the Unix epoch. `zone`
+/// holds where none is named; without one it is UTC. A time of day without a day is the next one after `now_ms`. The
+/// whole text has to be read; case does not matter.
 pub fn in_words(text: &str, now_ms: i64, zone: Option<&str>) -> Option<i64> {
-    let text = text.trim().trim_end_matches('.');
-    if let Some(seconds) = length(text) {
+    let small = text.trim().trim_end_matches(['.', '。']).to_lowercase();
+    if let Some(seconds) = length(&small) {
         return now_ms.checked_add((seconds * 1000.0).round() as i64);
     }
-    let (text, named) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
-        Some((text, named)) => (text.trim(), Some(named.trim())),
-        None => without_zone(text),
-    };
+    let (text, named) = split_zone(&small);
     let zone = named.or(zone).map_or(Some(TimeZone::UTC), find_zone)?;
     let now = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone);
-    let small = text.to_ascii_lowercase();
+    let spaced = spaced(text);
     let words: Vec<&str> =
-        small.split([' ', ',']).filter(|word| !matches!(*word, "" | "at" | "on" | "the")).collect();
+        spaced.split([' ', ',']).filter(|word| !matches!(*word, "" | "at" | "on" | "the")).collect();
     let day = words.get(..words.len().checked_sub(1)?)?;
     let moment = match (time(words.last()?), words.as_slice()) {
         (Some(time), _) => on_day(day, time, &now)?,
@@ -78,30 +105,42 @@ pub fn in_words(text: &str, now_ms: i64, zone: Option<&str>) -> Option<i64> {
     Some(moment.timestamp().as_millisecond())
 }
 
-/// Whether there is a time zone of that name.
-pub fn is_zone(name: &str) -> bool {
-    find_zone(name).is_some()
-}
-
-fn find_zone(name: &str) -> Option<TimeZone> {
-    if ["utc", "gmt", "z"].iter().any(|it| name.eq_ignore_ascii_case(it)) {
-        return Some(TimeZone::UTC);
-    }
-    TimeZoneDatabase::bundled().get(name).ok()
-}
-
-/// Splits a zone off the end: `8pm Europe/Paris`, `8pm UTC`.
-fn without_zone(text: &str) -> (&str, Option<&str>) {
-    match text.rsplit_once(' ') {
-        Some((front, name)) if name.contains('/') || name.eq_ignore_ascii_case("utc") => (front, Some(name)),
-        _ => (text, None),
+/// Dates of digits as words of their own: `2026-09-12T00:35` and `2026年9月12日00:35` as `2026-09-12 00:35`.
+fn spaced(text: &str) -> String {
+    let text = text.replace(['年', '月'], "-").replace('日', " ");
+    match text.split_once('t') {
+        Some((date, time)) if date.len() == 10 && date.ends_with(|sign: char| sign.is_ascii_digit()) => {
+            format!("{date} {time}")
+        }
+        _ => text,
     }
 }
 
-/// A length of time in seconds: numbers and units one after the other.
+/// A length of time in seconds: numbers and units one after the other, or ISO 8601's notation, in small letters.
 fn length(text: &str) -> Option<f64> {
-    let small = text.to_ascii_lowercase();
-    let mut rest = small.trim();
+    let mut rest = text.trim();
+    while let Some(after) = LEAD.iter().find_map(|word| rest.strip_prefix(word)) {
+        rest = after.trim_start_matches([' ', '.']);
+    }
+    let rest = rest.strip_suffix("from now").or_else(|| rest.strip_suffix("later")).unwrap_or(rest);
+    let rest = rest.trim_end_matches([' ', '后']);
+    let seconds = match rest.strip_prefix('p') {
+        Some(iso) => {
+            // Only behind `t` are `m` minutes; months have no length of their own.
+            let (days, times) = iso.split_once('t').unwrap_or((iso, ""));
+            let is_known = !days.contains(['m', 'y']) && !iso.contains(' ');
+            is_known.then(|| units(&format!("{days}{times}")))??
+        }
+        None => match rest.split_once(' ') {
+            Some(("a" | "an" | "one", unit)) => units(&format!("1{unit}"))?,
+            _ => units(rest)?,
+        },
+    };
+    (seconds <= LONGEST).then_some(seconds)
+}
+
+fn units(text: &str) -> Option<f64> {
+    let mut rest = text;
     let mut seconds = 0.0;
     if rest.is_empty() {
         return None;
@@ -110,7 +149,7 @@ fn length(text: &str) -> Option<f64> {
         let digits = rest.find(|sign: char| !(sign.is_ascii_digit() || sign == '.')).unwrap_or(rest.len());
         let (number, after) = rest.split_at_checked(digits)?;
         let after = after.trim_start();
-        let letters = after.find(|sign: char| !sign.is_ascii_alphabetic()).unwrap_or(after.len());
+        let letters = after.find(|sign: char| !sign.is_alphabetic()).unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(letters)?;
         let is_unit = |name: &str| unit == name || (name.len() > 1 && unit.strip_suffix('s') == Some(name));
         let (_, size) = UNITS.iter().find(|(name, _)| is_unit(name))?;
@@ -118,32 +157,52 @@ fn length(text: &str) -> Option<f64> {
         let after = after.trim_start_matches([' ', ',']);
         rest = after.strip_prefix("and ").unwrap_or(after).trim_start();
     }
-    (seconds <= LONGEST).then_some(seconds)
+    Some(seconds)
 }
 
-/// `8pm`, `7:30am`, `20:15`.
+/// `8pm`, `7:30am`, `20:15`, `20:15:30.5`, `noon`.
 fn time(word: &str) -> Option<Time> {
+    match word {
+        "midnight" => return Some(Time::midnight()),
+        "noon" => return Time::new(12, 0, 0, 0).ok(),
+        _ => {}
+    }
     let half =
         word.strip_suffix("am").map(|rest| (rest, 0)).or(word.strip_suffix("pm").map(|rest| (rest, 12)));
     let (clock, half) = half.map_or((word, None), |(rest, more)| (rest, Some(more)));
-    let (hour, minute) = match clock.split_once(':') {
-        Some((hour, minute)) if minute.len() == 2 => (hour, digits(minute)?),
+    let mut parts = clock.splitn(3, ':');
+    let hour = digits(parts.next()?)?;
+    let minute = match parts.next() {
+        Some(minute) if minute.len() == 2 => digits(minute)?,
         Some(_) => return None,
         // A number alone is no time of day.
-        None if half.is_some() => (clock, 0),
+        None if half.is_some() => 0,
         None => return None,
     };
-    let hour = digits(hour)?;
+    let second = parts.next().map_or(Some(0), |seconds| {
+        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+        let is_number = whole.len() == 2 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| digits(whole))?
+    })?;
     let hour = match half {
         Some(more) if (1..=12).contains(&hour) => hour % 12 + more,
         Some(_) => return None,
         None => hour,
     };
-    Time::new(hour, minute, 0, 0).ok()
+    Time::new(hour, minute, second, 0).ok()
 }
 
 fn digits(text: &str) -> Option<i8> {
-    (text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+    let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
+}
+
+/// `2026-09-12`, `2026/9/12`.
+fn date(word: &str) -> Option<Date> {
+    let mut parts = word.split(['-', '/']);
+    let (year, month, day) = (parts.next()?, digits(parts.next()?)?, digits(parts.next()?)?);
+    let is_year = year.len() == 4 && parts.next().is_none();
+    is_year.then(|| Date::new(year.parse().ok()?, month, day).ok())?
 }
 
 /// The next moment after `now` that is at this time on such a day.
@@ -155,6 +214,7 @@ fn on_day(day: &[&str], time: Time, now: &Zoned) -> Option<Zoned> {
         [] => at(today).filter(after).or_else(|| at(today.tomorrow().ok()?)),
         ["today"] => at(today),
         ["tomorrow"] => at(today.tomorrow().ok()?),
+        [word] if word.starts_with(|sign: char| sign.is_ascii_digit()) => at(date(word)?),
         [name] => {
             let (_, weekday) = WEEKDAYS.iter().find(|(full, _)| is_short_for(name, full))?;
             let days = weekday.since(today.weekday());
@@ -230,11 +290,37 @@ mod tests {
             ("Tue 9am", "2026-01-27T09:00:00Z"),
             ("Tuesday 1pm", "2026-01-20T13:00:00Z"),
             ("Mar 1 (America/Los_Angeles)", "2026-03-01T08:00:00Z"),
+            ("about 3 hours", "2026-01-20T15:00:00Z"),
+            ("in approximately 2 weeks", "2026-02-03T12:00:00Z"),
+            ("an hour", "2026-01-20T13:00:00Z"),
+            ("27h41m36s", "2026-01-21T15:41:36Z"),
+            ("99696.5s", "2026-01-21T15:41:36.5Z"),
+            ("PT3H47M", "2026-01-20T15:47:00Z"),
+            ("P1DT1M", "2026-01-21T12:01:00Z"),
+            ("10 minutes from now", "2026-01-20T12:10:00Z"),
+            ("3小时5分钟后", "2026-01-20T15:05:00Z"),
+            ("10:00 UTC", "2026-01-21T10:00:00Z"),
+            ("midnight Pacific", "2026-01-21T08:00:00Z"),
+            ("midnight pacific time", "2026-01-21T08:00:00Z"),
+            ("8pm PST", "2026-01-21T04:00:00Z"),
+            ("8am CET", "2026-01-21T07:00:00Z"),
+            ("noon", "2026-01-21T12:00:00Z"),
+            ("2026-09-12 00:35:41", "2026-09-12T00:35:41Z"),
+            ("2026-09-12T00:35", "2026-09-12T00:35:00Z"),
+            ("2026-09-12 00:35:41 (UTC+8)", "2026-09-11T16:35:41Z"),
+            ("2026-09-12 00:35:41+08:00", "2026-09-11T16:35:41Z"),
+            ("2026/9/12 00:35 EST", "2026-09-12T05:35:00Z"),
+            ("2026年9月12日 00:35 北京时间", "2026-09-11T16:35:00Z"),
+            ("2026-09-12", "2026-09-12T00:00:00Z"),
+            ("Aug 20, 2026, 7:38 AM", "2026-08-20T07:38:00Z"),
+            ("Aug 20th, 2026 7:38 AM", "2026-08-20T07:38:00Z"),
         ];
         for (text, moment) in table {
             assert_eq!(read(text, None).as_deref(), Some(moment), "{text}");
         }
         assert_eq!(read("8pm", Some("Asia/Tokyo")).as_deref(), Some("2026-01-21T11:00:00Z"));
+        let beijing = read("2026-09-12 00:35:41", Some("Asia/Shanghai"));
+        assert_eq!(beijing.as_deref(), Some("2026-09-11T16:35:41Z"));
         assert_eq!(read("8pm (UTC)", Some("Asia/Tokyo")).as_deref(), Some("2026-01-20T20:00:00Z"));
     }
 
@@ -262,6 +348,15 @@ mod tests {
             "1e9 s",
             "99999999999 days",
             "Monday Tuesday 9am",
+            "P1M",
+            "P",
+            "PT",
+            "2026-13-01",
+            "2026-09-12 25:00",
+            "2026-09-12 7",
+            "09-12",
+            "an",
+            "about",
         ] {
             assert_eq!(read(text, None), None, "{text}");
         }
