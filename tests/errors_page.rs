@@ -7,9 +7,22 @@ use regex::Regex;
 
 use crate::support::Document;
 
-/// Codes of mistakes that cannot stand in a rules file by itself: in a file with keys, of a path on a machine, in rules
-/// that are read again, or too long to show.
-const NOT_IN_A_FILE: [(&str, &str, &str); 5] = [
+/// Codes of mistakes that cannot stand in a rules file by itself: in a file with keys, of a path on a machine, of a
+/// variable's value, in rules that are read again, or too long to show.
+const NOT_IN_A_FILE: [(&str, &str, &str); 10] = [
+    ("bad-value", "error", "the value of `API_KEY` has a line break in it"),
+    (
+        "kept-value",
+        "warning",
+        "the variable `API_KEY` is not set any more, so it keeps the value that it had",
+    ),
+    (
+        "lost-key",
+        "error",
+        "`claude_pro` works now, and would be left without a key: CLAUDE_API_KEY is not set",
+    ),
+    ("no-variable", "warning", "this is taken as it stands, and is the value of no variable"),
+    ("too-many-files", "error", "the rules include more than 1000 files"),
     ("no-client-key", "error", "no client has a key, so nobody can get in"),
     (
         "open-to-all",

@@ -130,7 +130,7 @@ fn a_question_that_makes_no_sense_is_answered_with_what_would() {
         ("--provider first --status 500 --body nowhere.json", "nowhere.json"),
         ("--provider first --status 500 --header nonsense", "name:value"),
         ("--decision nowhere.json", "nowhere.json"),
-        ("some-id --url https://127.0.0.1:1", "http://"),
+        ("some-id --url ftp://127.0.0.1:1", "http://"),
     ] {
         let output = run(&folder, arguments, "");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

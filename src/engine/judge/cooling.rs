@@ -7,7 +7,7 @@ pub use crate::engine::health::evidence::{After, Counted};
 use crate::engine::names::{COOLING, View};
 use crate::language::Template;
 use crate::text::json::Doc;
-use crate::text::units::{self, duration_text};
+use crate::text::units::{self, Mention, duration_text};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -92,11 +92,16 @@ impl Cooling {
             for item in value.items() {
                 let Some(text) = item.to_text() else { continue };
                 let place = source.written.as_deref().unwrap_or("a template");
-                let exact =
-                    moment(&text, source.in_ms, now).map(|at| (at, format!("{place} says {}", text.trim())));
+                let exact = || moment(&text, source.in_ms, now).map(|at| (at, text.trim()));
+                let in_words =
+                    || units::in_words(&text, now, self.zone.as_deref()).map(|at| (at, text.trim()));
                 // A text in which a time is found may say anything else besides.
-                let in_words = || units::in_words(&text, now, self.zone.as_deref());
-                let named = exact.or_else(|| Some((in_words()?, format!("{place} says it in words"))));
+                let mentioned = || match units::mentioned(&text, now, self.zone.as_deref())? {
+                    Mention::At(at, said) => Some((at, said)),
+                    Mention::Unclear(_) => None,
+                };
+                let named = exact().or_else(in_words).or_else(mentioned);
+                let named = named.map(|(at, said)| (at, format!("{place} says {said}")));
                 let named = named.filter(|(at, _)| *at > now);
                 if named.as_ref().is_some_and(|(at, _)| latest.as_ref().is_none_or(|it| *at > it.0)) {
                     latest = named;
