@@ -74,7 +74,7 @@ pub fn mentioned<'t>(text: &'t str, now_ms: i64, zone: Option<&str>) -> Option<M
             }
         }
         if let Some((begin, end)) = rest.first().filter(|word| looks_like_time(text, word)) {
-            let last = rest.iter().take(3).last().map_or(*end, |word| word.1);
+            let last = rest.iter().take(3).next_back().map_or(*end, |word| word.1);
             unclear = unclear.or_else(|| text.get(*begin..last));
         }
     }
