@@ -26,6 +26,7 @@ mod language_page;
 mod log_output;
 mod map;
 mod new_provider;
+mod overload;
 mod panics;
 mod patience;
 mod program;

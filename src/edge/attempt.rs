@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use super::budget::Share;
 use super::timers::{Alarm, Timers};
 use super::upstream::{Call, ReplyStream, Upstream, Wire};
+use super::work::Work;
 use crate::engine::exchange::{Exchange, Progress};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::link::Link;
@@ -31,6 +33,16 @@ pub struct Rest {
     pub wire: Wire,
 }
 
+/// What an attempt needs besides the connection.
+pub struct Means<'a> {
+    /// Turns at long work.
+    pub work: &'a Work,
+    /// What the request takes of the memory that all share.
+    pub share: Option<&'a mut Share>,
+    /// How long the request is, in bytes: its tape may have to be laid again.
+    pub size: usize,
+}
+
 /// How long a provider may take to end an answer that is complete.
 const TAIL: Duration = Duration::from_millis(500);
 
@@ -43,7 +55,7 @@ impl Rest {
 }
 
 /// Makes one attempt. Dropping the future closes the call.
-pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>) -> Ended {
+pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>, means: Means<'_>) -> Ended {
     let Attempt { request, mut exchange, hold, .. } = attempt;
     let mut timers = Timers::begin(request.timeouts, hold);
     let call = Call {
@@ -67,30 +79,41 @@ pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>) -> Ende
     match sent {
         Err(failure) => finish(exchange.broke(failure)),
         Ok(reply) => match exchange.head(reply.status, &reply.headers) {
-            Progress::More => read(exchange, Rest { body: reply.body, timers, wire }).await,
+            Progress::More => read(exchange, Rest { body: reply.body, timers, wire }, means).await,
             Progress::Commit => committed(exchange, Rest { body: reply.body, timers, wire }),
             Progress::Done(outcome) => Ended { outcome, rest: None },
         },
     }
 }
 
-async fn read(mut exchange: Exchange, mut rest: Rest) -> Ended {
-    loop {
+async fn read(mut exchange: Exchange, mut rest: Rest, means: Means<'_>) -> Ended {
+    let Means { work, mut share, size } = means;
+    let mut held = 0;
+    let ended = loop {
         let progress = tokio::select! {
             biased;
             chunk = rest.body.next() => match chunk {
                 Some(Ok(bytes)) => {
-                    let progress = exchange.feed(&bytes);
+                    held += bytes.len();
+                    if let Some(share) = &mut share {
+                        share.hold(bytes.len());
+                    }
+                    // What is gathered is gone through at its end.
+                    let weight = if exchange.is_gathering() { bytes.len() } else { size + held };
+                    let progress = work.on(weight, || exchange.feed(&bytes)).await;
                     rest.timers.read(exchange.phase(), exchange.grace());
                     progress
                 }
-                Some(Err(fault)) => return last(exchange.broke(fault.into()), exchange, rest),
-                None => return last(exchange.eof(), exchange, rest),
+                Some(Err(fault)) => {
+                    let progress = work.on(size + held, || exchange.broke(fault.into())).await;
+                    break last(progress, exchange, rest);
+                }
+                None => break last(work.on(size + held, || exchange.eof()).await, exchange, rest),
             },
             alarm = rest.timers.alarm() => match alarm {
                 Alarm::Failed(failure) => {
                     rest.wire.timed_out(failure.kind);
-                    return last(exchange.broke(failure), exchange, rest);
+                    break last(exchange.broke(failure), exchange, rest);
                 }
                 Alarm::Gate => exchange.release(),
                 Alarm::Quiet => exchange.quiet(),
@@ -99,10 +122,14 @@ async fn read(mut exchange: Exchange, mut rest: Rest) -> Ended {
         };
         match progress {
             Progress::More => {}
-            Progress::Commit => return committed(exchange, rest),
-            Progress::Done(outcome) => return Ended { outcome, rest: None },
+            Progress::Commit => break committed(exchange, rest),
+            Progress::Done(outcome) => break Ended { outcome, rest: None },
         }
+    };
+    if let Some(share) = share {
+        share.give_back(held);
     }
+    ended
 }
 
 /// The first limit that runs out while nothing can come yet.

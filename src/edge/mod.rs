@@ -19,6 +19,7 @@ pub mod access;
 pub mod admin;
 pub mod attempt;
 pub mod body;
+pub mod budget;
 pub mod clock;
 pub mod decisions;
 pub mod descriptors;
@@ -40,6 +41,7 @@ pub mod telemetry;
 pub mod timers;
 mod tls;
 pub mod upstream;
+pub mod work;
 
 mod start;
 

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 
-use super::attempt::{self, Rest};
+use super::attempt::{self, Means, Rest};
 use super::body::{Chunks, ReplyBody};
+use super::budget::Share;
 use super::clock;
 use super::stopping;
 use super::telemetry::{self, FromAddress, OneLine};
@@ -40,10 +41,11 @@ pub async fn answer(
     engine: Arc<Engine>,
     incoming: Incoming,
     client: Option<IpAddr>,
+    share: Option<Share>,
 ) -> Response<ReplyBody> {
-    let id = incoming.id.clone();
+    let (id, size) = (incoming.id.clone(), incoming.body.len());
     let (method, path, now) = (incoming.method.clone(), incoming.path.clone(), incoming.now);
-    match Plan::begin(engine.clone(), incoming) {
+    match world.work.on(size, || Plan::begin(engine.clone(), incoming)).await {
         Err(answer) => {
             let decision = unplanned(&engine, &id, client, (&method, &path), &answer, now);
             let why = decision.refused.as_deref().unwrap_or("nobody was asked");
@@ -57,6 +59,7 @@ pub async fn answer(
         Ok(plan) => {
             let mut life = Life::new(world, &engine, id, plan);
             life.decision.client = client.map(|address| address.to_string());
+            (life.share, life.size) = (share, size);
             match life.plan.patience() {
                 Some(sign) => waiting::answer(life, engine, sign).await,
                 None => {
@@ -95,6 +98,10 @@ struct Life {
     over: bool,
     /// By how much the clock had been set when its times were right.
     moved: Ms,
+    /// What it takes of the memory that all requests share.
+    share: Option<Share>,
+    /// How long its body is, in bytes.
+    size: usize,
 }
 
 impl Life {
@@ -106,26 +113,30 @@ impl Life {
             plan.trace();
         }
         let moved = world.clock.moved();
-        Self { world, id, plan, decision, keeping, kept: None, over: false, moved }
+        let (kept, over, share, size) = (None, false, None, 0);
+        Self { world, id, plan, decision, keeping, kept, over, moved, share, size }
     }
 
     /// Does what the plan says until there is an answer. `limit` is for each attempt as a whole, if it is
     /// to be shorter than what the provider may take otherwise.
     async fn run(&mut self, engine: &Engine, limit: Option<Duration>) -> (Answer, Option<Rest>) {
+        let (world, size) = (self.world.clone(), self.size);
         let mut rest = None;
         loop {
-            match self.next() {
+            match world.work.on(size, || self.next()).await {
                 Step::Send(mut attempt) => {
                     let provider = engine.providers.get(attempt.provider);
                     let link = provider.map(|provider| provider.link.clone()).unwrap_or_default();
                     let timeouts = &mut attempt.request.timeouts;
                     timeouts.total = limit.map_or(timeouts.total, |limit| timeouts.total.min(limit));
+                    let means = Means { work: &world.work, share: self.share.as_mut(), size };
                     let ended = tokio::select! {
-                        ended = attempt::run(&self.world.upstream, *attempt, link) => ended,
+                        ended = attempt::run(&world.upstream, *attempt, link, means) => ended,
                         () = self.world.stopping.is_over() => return (self.stopped(), None),
                     };
                     rest = ended.rest;
-                    self.observe(ended.outcome);
+                    let read = if let Outcome::Whole(whole) = &ended.outcome { whole.raw.len() } else { 0 };
+                    world.work.on(size + read, || self.observe(ended.outcome)).await;
                 }
                 Step::Wait(until) => tokio::select! {
                     () = tokio::time::sleep(self.until(until)) => {}
@@ -210,6 +221,10 @@ impl Life {
             }
             AnswerBody::Whole(bytes) => {
                 self.over();
+                let bytes = match self.share.take() {
+                    Some(share) if !bytes.is_empty() => share.until_sent(bytes),
+                    _ => bytes,
+                };
                 respond_with(&self.id, answer, ReplyBody::whole(bytes))
             }
         }

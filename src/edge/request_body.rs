@@ -14,6 +14,8 @@ use super::pace::Pace;
 /// How long a client that sends too much may go on sending before it is answered. Most clients read no
 /// answer while they write, and would report a broken connection instead of the 413.
 const DRAIN: Duration = Duration::from_secs(5);
+/// The same where the router has no room: its answer does not wait long.
+const BRIEF_DRAIN: Duration = Duration::from_millis(250);
 /// Room made in advance at most, so that a lie in `content-length` costs nothing.
 const RESERVE: u64 = 1 << 20;
 
@@ -38,10 +40,19 @@ pub enum BodyError {
     Slow,
     /// The client went away, or sent something that is no body.
     Broken,
+    /// All requests in flight together take as much memory as they may.
+    Overload,
 }
 
-/// Reads a whole body of at most `limit` bytes; gives up when it does not come in `time`.
-pub async fn read<B>(headers: &HeaderMap, body: B, limit: u64, time: Time) -> Result<Bytes, BodyError>
+/// Reads a whole body of at most `limit` bytes; gives up when it does not come in `time`, and when `take` finds no room
+/// for so many bytes more.
+pub async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    limit: u64,
+    time: Time,
+    take: impl FnMut(usize) -> bool,
+) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -51,18 +62,31 @@ where
         discard(headers, body).await;
         return Err(BodyError::TooLarge { limit });
     }
-    collect(body, announced.unwrap_or(0).min(RESERVE), limit, time).await
+    collect(body, announced.unwrap_or(0).min(RESERVE), limit, time, take).await
 }
 
 /// Lets a client finish sending what nobody wants, so that it comes to read its answer.
 pub async fn discard<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, body: B) {
     // A client that asked first has sent nothing yet, and reading on would tell it to.
     if !headers.contains_key(EXPECT) {
-        drain(body).await;
+        drain(body, DRAIN).await;
     }
 }
 
-async fn collect<B>(mut body: B, reserve: u64, limit: u64, time: Time) -> Result<Bytes, BodyError>
+/// The same for a moment only.
+pub async fn discard_briefly<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap, body: B) {
+    if !headers.contains_key(EXPECT) {
+        drain(body, BRIEF_DRAIN).await;
+    }
+}
+
+async fn collect<B>(
+    mut body: B,
+    reserve: u64,
+    limit: u64,
+    time: Time,
+    mut take: impl FnMut(usize) -> bool,
+) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -81,8 +105,12 @@ where
         let Ok(data) = frame.into_data() else { continue };
         pace.moved(data.len());
         if (first.len() + all.len() + data.len()) as u64 > limit {
-            drain(body).await;
+            drain(body, DRAIN).await;
             return Err(BodyError::TooLarge { limit });
+        }
+        if !take(data.len()) {
+            drain(body, BRIEF_DRAIN).await;
+            return Err(BodyError::Overload);
         }
         // A body that comes in one piece is not copied.
         if all.is_empty() && first.is_empty() {
@@ -98,9 +126,9 @@ where
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-/// Reads and forgets what still comes, for a short while.
-async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B) {
-    let end = Instant::now() + DRAIN;
+/// Reads and forgets what still comes within this time.
+async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B, time: Duration) {
+    let end = Instant::now() + time;
     while let Ok(Some(Ok(_))) = timeout_at(end, body.frame()).await {}
 }
 
@@ -123,7 +151,7 @@ mod tests {
             Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(piece)))
         });
         let begun = Instant::now();
-        let read = read(&HeaderMap::new(), StreamBody::new(Box::pin(slow)), 1 << 30, time()).await;
+        let read = read(&HeaderMap::new(), StreamBody::new(Box::pin(slow)), 1 << 30, time(), |_| true).await;
         (read, begun.elapsed().as_secs())
     }
 
@@ -155,24 +183,27 @@ mod tests {
         let read = |limit| read_pieces(&["ab", "cd", "e"], limit);
         assert_eq!(read(5).await, Ok(Bytes::from("abcde")));
         assert_eq!(read(4).await, Err(BodyError::TooLarge { limit: 4 }));
-        let none = super::read(&HeaderMap::new(), Empty::<Bytes>::new(), 0, time()).await;
+        let none = super::read(&HeaderMap::new(), Empty::<Bytes>::new(), 0, time(), |_| true).await;
         assert_eq!(none, Ok(Bytes::new()));
     }
 
     async fn read_pieces(parts: &'static [&'static str], limit: u64) -> Result<Bytes, BodyError> {
-        read(&HeaderMap::new(), pieces(parts), limit, time()).await
+        read(&HeaderMap::new(), pieces(parts), limit, time(), |_| true).await
     }
 
     #[tokio::test]
     async fn an_announced_length_over_the_limit_is_refused_before_it_is_stored() {
         let body = Full::new(Bytes::from_static(b"12345678"));
-        assert_eq!(read(&announcing("8"), body, 7, time()).await, Err(BodyError::TooLarge { limit: 7 }));
+        assert_eq!(
+            read(&announcing("8"), body, 7, time(), |_| true).await,
+            Err(BodyError::TooLarge { limit: 7 })
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_stops_sending_is_given_up() {
         let silent = StreamBody::new(stream::pending::<Result<http_body::Frame<Bytes>, std::io::Error>>());
-        assert_eq!(read(&HeaderMap::new(), silent, 10, time()).await, Err(BodyError::Slow));
+        assert_eq!(read(&HeaderMap::new(), silent, 10, time(), |_| true).await, Err(BodyError::Slow));
     }
 
     #[tokio::test(start_paused = true)]
@@ -184,6 +215,9 @@ mod tests {
             frame
         });
         let body = StreamBody::new(Box::pin(paced));
-        assert_eq!(read(&HeaderMap::new(), body, 3, time()).await, Err(BodyError::TooLarge { limit: 3 }));
+        assert_eq!(
+            read(&HeaderMap::new(), body, 3, time(), |_| true).await,
+            Err(BodyError::TooLarge { limit: 3 })
+        );
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::access::{Access, Caller};
 use super::admin;
 use super::body::ReplyBody;
+use super::budget::Share;
 use super::clock;
 use super::pace::Pace;
 use super::proxy::{self, World};
@@ -158,7 +159,7 @@ impl Router {
         let engine = &ready.engine;
         let refusal = match admit(ready, caller, &mut parts) {
             Entry::Come => None,
-            Entry::Hollow => return self.answer(engine, caller, parts, id, Bytes::new()).await,
+            Entry::Hollow => return self.answer(engine, caller, parts, id, Bytes::new(), None).await,
             Entry::Options(allow) => return options(&allow),
             Entry::Denied(denied) => {
                 request_body::discard(&parts.headers, body).await;
@@ -167,23 +168,30 @@ impl Router {
             }
             Entry::Refused(status, message) => Some((status, message)),
         };
-        let read = match refusal {
-            None => tokio::select! {
-                read = self.body(engine, &parts.headers, body) => read,
+        let read = match (refusal, self.world.budget.begin(&engine.limits)) {
+            (None, Ok(share)) => tokio::select! {
+                read = self.body(engine, &parts.headers, body, share) => read,
                 () = self.world.stopping.is_over() => {
                     Err((StatusCode::SERVICE_UNAVAILABLE, stopping::REASON.to_owned()))
                 }
             },
-            Some(refusal) => {
+            (None, Err(_)) => {
+                request_body::discard_briefly(&parts.headers, body).await;
+                Err(overloaded())
+            }
+            (Some(refusal), share) => {
+                drop(share);
                 request_body::discard(&parts.headers, body).await;
                 Err(refusal)
             }
         };
         match read {
-            Ok(body) => self.answer(engine, caller, parts, id, body).await,
+            Ok((body, share)) => self.answer(engine, caller, parts, id, body, Some(share)).await,
             Err((status, message)) => {
                 let mut answer = self.refuse(engine, caller, &parts, status, message);
-                if status == StatusCode::REQUEST_TIMEOUT && parts.version < Version::HTTP_2 {
+                let is_unread =
+                    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE);
+                if is_unread && parts.version < Version::HTTP_2 {
                     // What is still to come of the body is in the way of a next request.
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
@@ -209,17 +217,23 @@ impl Router {
         engine: &Engine,
         headers: &HeaderMap,
         body: Received,
-    ) -> Result<Bytes, (StatusCode, String)> {
+        mut share: Share,
+    ) -> Result<(Bytes, Share), (StatusCode, String)> {
         let limit = engine.limits.body as u64;
         let pace = Pace::new(BODY_PAUSE, engine.limits.min_rate);
         let time = request_body::Time { pace, total: engine.limits.body_time };
-        request_body::read(headers, body, limit, time).await.map_err(|error| match error {
+        // Twice: what came, and what is made of it for a provider.
+        let take = |bytes: usize| share.take(2 * bytes).is_ok();
+        let read = request_body::read(headers, body, limit, time, take).await;
+        let refused = |error| match error {
             BodyError::TooLarge { limit } => (StatusCode::PAYLOAD_TOO_LARGE, too_large(limit)),
             BodyError::Slow => {
                 (StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time".to_owned())
             }
             BodyError::Broken => (StatusCode::BAD_REQUEST, "the request's body could not be read".to_owned()),
-        })
+            BodyError::Overload => overloaded(),
+        };
+        read.map(|body| (body, share)).map_err(refused)
     }
 
     async fn answer(
@@ -229,6 +243,7 @@ impl Router {
         parts: Parts,
         id: String,
         body: Bytes,
+        share: Option<Share>,
     ) -> Response<ReplyBody> {
         let incoming = Incoming {
             id,
@@ -240,7 +255,7 @@ impl Router {
             now: self.world.clock.now(),
             seed: clock::seed(),
         };
-        proxy::answer(self.world.clone(), engine.clone(), incoming, caller.address).await
+        proxy::answer(self.world.clone(), engine.clone(), incoming, caller.address, share).await
     }
 }
 
@@ -293,6 +308,12 @@ impl Handler for Router {
     fn cut_off(&self) {
         self.world.stopping.cut_off();
     }
+}
+
+/// What a request is told that would be one too many.
+fn overloaded() -> (StatusCode, String) {
+    let message = "the router is overloaded: the requests in flight take all that they may (`limits: { in_flight: ..., requests: ... }` in the rules); try again soon";
+    (StatusCode::SERVICE_UNAVAILABLE, message.to_owned())
 }
 
 fn too_large(limit: u64) -> String {

@@ -111,6 +111,10 @@ pub struct Limits {
     pub connections: Option<usize>,
     /// Client connections from one address; `None`: half of all.
     pub connections_per_address: Option<usize>,
+    /// What all requests in flight may take in memory together, in bytes; `None`: as the machine allows.
+    pub in_flight: Option<usize>,
+    /// Requests in flight at once; `None`: as `in_flight` allows.
+    pub requests: Option<usize>,
 }
 
 /// How providers come back after a cool down, and how many may be out at once.
@@ -157,6 +161,8 @@ impl Default for Limits {
             min_rate: 500,
             connections: None,
             connections_per_address: None,
+            in_flight: None,
+            requests: None,
         }
     }
 }

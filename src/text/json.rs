@@ -16,7 +16,7 @@ mod watch;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -35,6 +35,8 @@ pub use watch::ObjectWatch;
 
 /// The longest text, in bytes, the memory of whose tape is kept for the next one.
 const SPARE: usize = 16 << 10;
+/// The longest text, in bytes, whose tape is kept in any case: laying it again takes longer than its memory is worth.
+const LARGE: usize = 128 << 10;
 
 /// A checked JSON document: its text and the tape over it. A clone shares both.
 #[derive(Clone)]
@@ -45,7 +47,8 @@ pub struct Doc {
 struct Inner {
     /// Shared with whoever gave it, and with whom it is given to.
     text: ByteString,
-    nodes: Vec<Node>,
+    /// Laid when somebody looks, where it was let go.
+    nodes: OnceLock<Vec<Node>>,
     traces: Traces,
 }
 
@@ -76,8 +79,8 @@ impl Doc {
         match Arc::get_mut(&mut doc.inner) {
             None => Doc::read(text),
             Some(inner) => {
-                let (nodes, traces) = parse::tape(&text, std::mem::take(&mut inner.nodes))?;
-                *inner = Inner { text, nodes, traces };
+                let (nodes, traces) = parse::tape(&text, inner.nodes.take().unwrap_or_default())?;
+                *inner = Inner { text, nodes: nodes.into(), traces };
                 Ok(doc)
             }
         }
@@ -90,7 +93,7 @@ impl Doc {
 
     fn read(text: ByteString) -> Result<Doc, JsonError> {
         let (nodes, traces) = parse::tape(&text, Vec::new())?;
-        Ok(Doc { inner: Arc::new(Inner { text, nodes, traces }) })
+        Ok(Doc { inner: Arc::new(Inner { text, nodes: nodes.into(), traces }) })
     }
 
     /// The document that is the one string `s`.
@@ -116,7 +119,7 @@ impl Doc {
 
     /// The document `null`.
     pub fn null() -> Doc {
-        let (text, nodes, traces) = (ByteString::from_static("null"), Vec::new(), Traces::default());
+        let (text, nodes, traces) = (ByteString::from_static("null"), Vec::new().into(), Traces::default());
         Doc { inner: Arc::new(Inner { text, nodes, traces }) }
     }
 
@@ -147,9 +150,19 @@ impl Doc {
             node.len = escaped;
         }
         match String::from_utf8(text) {
-            Ok(text) => Doc { inner: Arc::new(Inner { text: text.into(), nodes, traces }) },
+            Ok(text) => Doc { inner: Arc::new(Inner { text: text.into(), nodes: nodes.into(), traces }) },
             Err(_) => self.clone(),
         }
+    }
+
+    /// The same document without its tape, which is laid again when somebody looks. For a long text that is kept while
+    /// hardly anybody does: its tape may take ten times as much memory.
+    pub fn let_go(&self) -> Doc {
+        if self.text().len() <= LARGE {
+            return self.clone();
+        }
+        let (text, traces) = (self.inner.text.clone(), self.inner.traces);
+        Doc { inner: Arc::new(Inner { text, nodes: OnceLock::new(), traces }) }
     }
 
     /// The whole value.
@@ -162,7 +175,7 @@ impl Doc {
     #[inline]
     pub fn node(&self, idx: u32) -> Json<'_> {
         // A foreign index is held just behind the tape, where counting on from it cannot overflow.
-        Json::new(self, idx.min(self.inner.nodes.len() as u32))
+        Json::new(self, idx.min(self.nodes().len() as u32))
     }
 
     /// The text as it was given, byte order mark included.
@@ -175,8 +188,11 @@ impl Doc {
         self.inner.text.as_bytes().clone()
     }
 
+    #[inline]
     fn nodes(&self) -> &[Node] {
-        &self.inner.nodes
+        // A text that was read once can be read again.
+        let read = || parse::tape(&self.inner.text, Vec::new()).map(|read| read.0).unwrap_or_default();
+        self.inner.nodes.get_or_init(read)
     }
 
     fn traces(&self) -> &Traces {
@@ -185,7 +201,7 @@ impl Doc {
 
     #[inline]
     fn tape(&self, idx: u32) -> Node {
-        self.inner.nodes.get(idx as usize).copied().unwrap_or(Node::NULL)
+        self.nodes().get(idx as usize).copied().unwrap_or(Node::NULL)
     }
 }
 

@@ -10,6 +10,12 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("bad-limit", "with no connection nobody can be answered");
         diags.push(diagnostic.at(count.span).label("at least 1 is wanted here"));
     }
+    let memory = limits.in_flight.as_ref().filter(|most| most.value.0 == 0).map(|most| most.span);
+    let count = limits.requests.as_ref().filter(|count| count.value == 0).map(|count| count.span);
+    for span in [memory, count].into_iter().flatten() {
+        let diagnostic = Diagnostic::error("bad-limit", "with nothing in flight nobody can be answered");
+        diags.push(diagnostic.at(span).label("at least 1 is wanted here"));
+    }
     for (name, time) in [("head_time", limits.head_time), ("body_time", limits.body_time)] {
         if time.is_zero() {
             let message = format!("with `{name}: 0` no request could arrive");

@@ -116,6 +116,13 @@ record! {
         connections: Option<Spanned<u32>>,
         /// Client connections from one address (for IPv6 from one /64 network). Default: half of `connections`.
         connections_per_address: Option<Spanned<u32>>,
+        /// What all requests in flight may take in memory together; each counts twice its body, and what of its answer
+        /// is held whole. More are answered with 503 at once. Default: a quarter of the machine's memory, or of the
+        /// container's.
+        in_flight: Option<Spanned<ByteSize>>,
+        /// Requests in flight at once; more are answered with 503 at once. Default: one for each 64KiB of `in_flight`,
+        /// at most 10000.
+        requests: Option<Spanned<u32>>,
     }
 }
 
@@ -186,6 +193,8 @@ impl Limits {
             min_rate: ByteSize(500),
             connections: None,
             connections_per_address: None,
+            in_flight: None,
+            requests: None,
         }
     }
 }

@@ -112,7 +112,7 @@ async fn wanted(request: Request<Incoming>) -> Result<(String, Option<Duration>)
     const SHAPE: &str = "send {\"provider\": \"NAME\"}, with \"for\": \"2h\" if it is for some time, or {\"provider\": \"auto\"}";
     let (parts, body) = request.into_parts();
     let time = request_body::Time { pace: Pace::new(BODY_TIME, 0), total: BODY_TIME };
-    let body = request_body::read(&parts.headers, body, MOST, time).await;
+    let body = request_body::read(&parts.headers, body, MOST, time, |_| true).await;
     let body = body.map_err(|_| format!("the body could not be read; {SHAPE}"))?;
     let value: Value =
         serde_json::from_slice(&body).map_err(|error| format!("this is no JSON ({error}); {SHAPE}"))?;

@@ -13,6 +13,7 @@ use super::Life;
 use crate::edge::attempt::Rest;
 use crate::edge::stopping::REASON;
 use crate::edge::timers::Alarm;
+use crate::edge::work;
 use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::plan::SignOfLife;
@@ -27,6 +28,8 @@ pub(super) struct Live {
     /// Was the client busy with what it was given since we last looked at the provider?
     away: bool,
     ended: bool,
+    /// How many bytes may have to be gone through now: those that came since the client was last given any.
+    unread: usize,
     /// Ready when the router stops and the time of its streams is over.
     stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
     stopped: bool,
@@ -43,6 +46,7 @@ impl Stream for Live {
         loop {
             let output = this.exchange.take_output();
             if !output.is_empty() {
+                this.unread = 0;
                 this.away = true;
                 return Poll::Ready(Some(Ok(output)));
             }
@@ -65,7 +69,8 @@ impl Live {
     pub fn new(life: Life, exchange: Box<Exchange>, rest: Option<Rest>) -> Self {
         let sign = life.plan.sign_of_life();
         let stopping = Box::pin(life.world.stopping.is_over());
-        Self { life, exchange, rest, sign, away: false, ended: false, stopping, stopped: false }
+        let unread = life.size;
+        Self { life, exchange, rest, sign, away: false, ended: false, unread, stopping, stopped: false }
     }
 
     /// What the client is sent while the provider is silent.
@@ -107,7 +112,8 @@ impl Live {
         }
         let failure = match Pin::new(&mut rest.body).poll_next(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
-                self.exchange.feed(&bytes);
+                self.unread += bytes.len();
+                work::at_once(self.unread, || self.exchange.feed(&bytes));
                 rest.timers.read(self.exchange.phase(), self.exchange.grace());
                 return Poll::Ready(None);
             }
@@ -127,10 +133,10 @@ impl Live {
             },
         };
         self.rest = None;
-        match failure {
+        work::at_once(self.unread, || match failure {
             Some(failure) => self.exchange.broke(failure),
             None => self.exchange.eof(),
-        };
+        });
         Poll::Ready(None)
     }
 

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use http::{Method, Response, StatusCode};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::respond;
 use super::world::World;
@@ -32,7 +33,10 @@ pub fn refuse(
 ) -> Response<ReplyBody> {
     let id = clock::request_id();
     tracing::info!("[{id}] {status}{}: {}", FromAddress(client), OneLine(&message));
-    let answer = engine.error_answer(path, status, &message, &id);
+    let mut answer = engine.error_answer(path, status, &message, &id);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+    }
     let decision = unplanned(engine, &id, client, (method, path), &answer, world.clock.now());
     world.metrics.answered(&decision);
     world.decisions.push_refused(decision, engine.keeping);

@@ -1,5 +1,8 @@
 //! What every request needs and no reload replaces.
 
+use std::sync::Arc;
+
+use crate::edge::budget::Budget;
 use crate::edge::clock::{self, Clock};
 use crate::edge::decisions::Decisions;
 use crate::edge::log_writer::LogWriter;
@@ -7,6 +10,7 @@ use crate::edge::metrics::Metrics;
 use crate::edge::stopping::Stopping;
 use crate::edge::stores::Stores;
 use crate::edge::upstream::Upstream;
+use crate::edge::work::Work;
 
 /// What every request needs and no reload replaces.
 #[derive(Default)]
@@ -25,6 +29,10 @@ pub struct World {
     pub log: Option<LogWriter>,
     /// When requests under way must end.
     pub stopping: Stopping,
+    /// What is in flight.
+    pub budget: Arc<Budget>,
+    /// Turns at long work.
+    pub work: Work,
 }
 
 impl World {

@@ -45,6 +45,8 @@ pub(super) fn limits(from: &model::Limits) -> Limits {
         min_rate: from.min_rate.0,
         connections: count(&from.connections),
         connections_per_address: count(&from.connections_per_address),
+        in_flight: from.in_flight.as_ref().map(|most| size(&most.value)),
+        requests: count(&from.requests),
     }
 }
 

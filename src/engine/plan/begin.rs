@@ -16,6 +16,9 @@ use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 use std::sync::Arc;
 
+/// A longer name is no model's, in bytes. Names are kept with cool downs and records, and stand on pages.
+const LONGEST_MODEL: usize = 1024;
+
 impl Plan {
     /// Takes a request up: finds its route, reads its body. The error is the answer to give at once.
     #[allow(clippy::result_large_err)]
@@ -46,6 +49,11 @@ impl Plan {
             Doc::null()
         };
         let model = protocol.map(|protocol| model_of(protocol, &doc)).unwrap_or_default();
+        if model.len() > LONGEST_MODEL {
+            let message =
+                format!("the model's name has {} bytes; at most {LONGEST_MODEL} are allowed", model.len());
+            return Err(engine.word(protocol, StatusCode::BAD_REQUEST, &message, id));
+        }
         let found = routes.iter().copied().find(|route| takes(&engine, route, &incoming, &doc, &model));
         let Some(route) = found else {
             let message = format!("no route of {} takes this request (model {model:?})", incoming.path);

@@ -161,7 +161,7 @@ impl Plan {
         let repaired =
             again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
         match self.prepare(way, repaired) {
-            Ok((mut request, job)) => {
+            Ok((mut request, mut job)) => {
                 self.shorten(&mut request.timeouts, now);
                 let name = self.provider_name(way);
                 let provider_doc = job.provider_doc.clone();
@@ -183,6 +183,10 @@ impl Plan {
                     model,
                     dropped,
                 });
+                // Nobody looks at the request while the provider works.
+                let doc = self.doc.let_go();
+                job.request = if self.resumption.is_some() { job.request.let_go() } else { doc.clone() };
+                self.doc = doc;
                 Some(Attempt {
                     number: self.attempts,
                     provider: self.way(way).map(|way| way.provider).unwrap_or_default(),

@@ -53,7 +53,7 @@ impl Doc {
     /// The document without what is cut. The traces of that stay: they say no more than what may be there.
     pub fn without(&self, cuts: &Cuts) -> Doc {
         let (text, nodes) = (self.text_without(cuts).into(), cuts.tape(self.nodes()));
-        Doc { inner: Arc::new(Inner { text, nodes, traces: *self.traces() }) }
+        Doc { inner: Arc::new(Inner { text, nodes: nodes.into(), traces: *self.traces() }) }
     }
 }
 

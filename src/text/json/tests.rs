@@ -288,3 +288,17 @@ fn a_member_is_found_by_its_name_and_by_no_other_as_long() {
         assert!(!found(&format!("{name}a")) && !is_text(&format!("{name}a")), "{name}");
     }
 }
+
+#[test]
+fn a_tape_that_was_let_go_is_laid_again() {
+    let text = format!("{{\"model\":\"m\",\"n\":[{}1],\"s\":\"h\\u00e9\"}}", "1,".repeat(LARGE));
+    let large = doc(&text);
+    let let_go = large.let_go();
+    assert!(let_go.inner.nodes.get().is_none());
+    assert_eq!(let_go.text(), large.text());
+    let last = large.root().get("s").unwrap();
+    assert_eq!(let_go.node(last.index()).str().unwrap(), "h\u{e9}");
+    assert_eq!(let_go.root().get("n").unwrap().len(), LARGE + 1);
+    assert_eq!(let_go.nodes().len(), large.nodes().len());
+    assert!(doc("[1]").let_go().inner.nodes.get().is_some(), "a short one keeps its tape");
+}
