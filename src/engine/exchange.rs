@@ -244,11 +244,9 @@ impl Exchange {
     fn sniffed(&mut self, start: Vec<u8>, blank: usize) -> Progress {
         let kind = sniff(&start);
         if kind == Sniffed::Unsure {
-            if blank > self.job.limits.answer {
-                let message = format!(
-                    "there are more than {} bytes of white space before the answer",
-                    self.job.limits.answer
-                );
+            let most = self.job.limits.answer;
+            if blank > most {
+                let message = format!("there are more than {most} bytes of white space before the answer");
                 return self.broke(Failure::new(FailureKind::Malformed, message));
             }
             self.body = Body::Sniffing(start, blank);
