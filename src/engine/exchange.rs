@@ -228,11 +228,6 @@ impl Exchange {
         std::mem::take(&mut self.output).into()
     }
 
-    /// Whether the body is only kept until its end, and not yet looked at.
-    pub fn is_gathering(&self) -> bool {
-        matches!(self.body, Body::Gathering(_))
-    }
-
     fn has_content(&self) -> bool {
         matches!(&self.body, Body::Translating(machine) if machine.has_content())
     }

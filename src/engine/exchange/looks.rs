@@ -6,6 +6,11 @@ use http::HeaderMap;
 use std::fmt;
 
 impl Exchange {
+    /// Whether the body is only kept until its end, and not yet looked at.
+    pub fn is_gathering(&self) -> bool {
+        matches!(self.body, Body::Gathering(_))
+    }
+
     /// After the commit: is the client's answer complete? (Take the output first.) What the provider may still
     /// send is of no use then.
     pub fn finished(&self) -> bool {
