@@ -119,6 +119,26 @@ fn the_order_is_the_providers_own_rules_then_everybodys() {
 }
 
 #[test]
+fn words_that_look_like_a_time_and_are_none_are_told() {
+    let folder = Folder::new();
+    folder.write(
+        "rules.yaml",
+        &rules().replace("[ $header.retry-after ], else: 1h", "[ $error.message ], else: 1h"),
+    );
+    let of = |message: &str| {
+        let body = json!({ "error": { "message": message } }).to_string();
+        told(&folder, "--provider second --status 429 --body - --at 1772359200", &body)
+    };
+    let text = of("Out of quota. Try again at 35:99 today.");
+    let unclear = "`else` says 1h, since what $error.message says is understood as no time: \"35:99 today.\"";
+    assert!(text.contains(unclear), "{text}");
+    let text = of("Out of quota. Try again at 10:30 UTC.");
+    assert!(text.contains("$error.message says 10:30 UTC"), "{text}");
+    let text = of("Out of quota. Try again later.");
+    assert!(text.contains("since the answer names no moment to come"), "{text}");
+}
+
+#[test]
 fn a_question_that_makes_no_sense_is_answered_with_what_would() {
     let folder = folder();
     for (arguments, said) in [

@@ -39,6 +39,18 @@ pub struct Cooling {
     pub trials: Option<u32>,
 }
 
+/// As much of a text that is no time is quoted, in characters.
+const LONGEST_QUOTE: usize = 60;
+
+/// What an answer says of a time.
+#[derive(Default)]
+struct Said {
+    /// The latest moment to come, and what names it.
+    latest: Option<(Ms, String)>,
+    /// Where something stands that looks like a time and is none, for people.
+    unclear: Option<String>,
+}
+
 /// One place in an answer that may say when.
 pub struct Source {
     /// The value, over [`COOLING`].
@@ -72,18 +84,18 @@ impl Cooling {
 
     /// The latest moment to come that the answer names.
     pub fn stated(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<Ms> {
-        self.stated_by(facts, captures, now).map(|(moment, _)| moment)
+        self.read(facts, captures, now).latest.map(|(moment, _)| moment)
     }
 
-    /// The latest moment to come that the answer names, and what names it.
-    fn stated_by(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Option<(Ms, String)> {
+    /// What the answer says of a time.
+    fn read(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> Said {
+        let mut told = Said::default();
         if self.until.is_empty() {
-            return None;
+            return told;
         }
         let captures = captures.and_then(|groups| Doc::parse(groups.to_string().into_bytes()).ok());
         let view = View { captures: captures.as_ref(), ..facts.view() };
         let mut env = view.env(COOLING, COOLING.len());
-        let mut latest: Option<(Ms, String)> = None;
         for source in &self.until {
             let Ok(value) = source.value.value(&mut env) else {
                 continue;
@@ -96,34 +108,46 @@ impl Cooling {
                 let in_words =
                     || units::in_words(&text, now, self.zone.as_deref()).map(|at| (at, text.trim()));
                 // A text in which a time is found may say anything else besides.
+                let unclear = &mut told.unclear;
                 let mentioned = || match units::mentioned(&text, now, self.zone.as_deref())? {
                     Mention::At(at, said) => Some((at, said)),
-                    Mention::Unclear(_) => None,
+                    Mention::Unclear(said) => {
+                        let said: String = said.chars().take(LONGEST_QUOTE).collect();
+                        unclear.get_or_insert_with(|| {
+                            format!("{place} says is understood as no time: {said:?}")
+                        });
+                        None
+                    }
                 };
                 let named = exact().or_else(in_words).or_else(mentioned);
                 let named = named.map(|(at, said)| (at, format!("{place} says {said}")));
                 let named = named.filter(|(at, _)| *at > now);
-                if named.as_ref().is_some_and(|(at, _)| latest.as_ref().is_none_or(|it| *at > it.0)) {
-                    latest = named;
+                let is_later = |at: Ms| told.latest.as_ref().is_none_or(|it| at > it.0);
+                if named.as_ref().is_some_and(|(at, _)| is_later(*at)) {
+                    told.latest = named;
                 }
             }
-            if self.first && latest.is_some() {
+            if self.first && told.latest.is_some() {
                 break;
             }
         }
-        latest
+        told
     }
 
     /// What the end of the cool down was reckoned from, for people.
     pub fn from(&self, facts: &Facts<'_>, captures: Option<&Value>, now: Ms) -> String {
         let after = |time: Duration| now.saturating_add(millis(time));
         let fixed = self.fixed.map(|time| (after(time), format!("`for` says {}", duration_text(time))));
-        let latest = self.stated_by(facts, captures, now).into_iter().chain(fixed).max_by_key(|it| it.0);
+        let Said { latest, unclear } = self.read(facts, captures, now);
+        let latest = latest.into_iter().chain(fixed).max_by_key(|it| it.0);
         let (until, from) = match (latest, self.otherwise) {
             (Some(latest), _) => latest,
             (None, Some(time)) => {
-                let why =
-                    if self.until.is_empty() { "" } else { ", since the answer names no moment to come" };
+                let why = match unclear {
+                    Some(unclear) => format!(", since what {unclear}"),
+                    None if self.until.is_empty() => String::new(),
+                    None => ", since the answer names no moment to come".to_owned(),
+                };
                 (after(time), format!("`else` says {}{why}", duration_text(time)))
             }
             (None, None) => return "nothing says until when".to_owned(),

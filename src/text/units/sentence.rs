@@ -73,7 +73,8 @@ pub fn mentioned<'t>(text: &'t str, now_ms: i64, zone: Option<&str>) -> Option<M
                 found = Some((moment, said));
             }
         }
-        if let Some((begin, end)) = rest.first().filter(|word| looks_like_time(text, word)) {
+        let is_read = after.is_some() || before.is_some();
+        if let Some((begin, end)) = rest.first().filter(|word| !is_read && looks_like_time(text, word)) {
             let last = rest.iter().take(3).next_back().map_or(*end, |word| word.1);
             unclear = unclear.or_else(|| text.get(*begin..last));
         }
@@ -226,6 +227,11 @@ mod tests {
         for (text, moment) in table {
             assert_eq!(read(text).as_deref(), Some(moment), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_is_over_is_a_time() {
+        assert_eq!(read("Your limit will reset at 2025-12-31 00:35:41"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ async fn answers_once(then: &'static [u8]) -> (String, Arc<AtomicUsize>) {
     answers_together(1, then).await
 }
 
-/// The same; the first `together` answers are given when so many requests have come.
+/// The same; the first `together` answers wait until as many requests have arrived.
 async fn answers_together(together: usize, then: &'static [u8]) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
