@@ -238,8 +238,8 @@ fn shapes() -> Vec<Shape> {
         }),
         Shape("stream, a long event by the byte, passed on", 1 << 16, |w, n| {
             let event = format!("data: {}\n\n", json!({ "type": "ping", "x": "x".repeat(n) }));
-            let chunks = event.bytes().map(|byte| Bytes::from(vec![byte])).collect();
-            answers(&w.same, ANTHROPIC, json_of(&small_request(true)), chunks)
+            let bytes = event.bytes().map(|byte| char::from(byte).to_string());
+            streams(&w.same, ANTHROPIC, true, bytes.chain(anthropic_text_events(1)).collect())
         }),
         Shape("stream, text, passed on", 4000, |w, n| {
             streams(&w.same, ANTHROPIC, true, anthropic_text_events(n))
@@ -317,7 +317,17 @@ fn sends_text(world: &'static World, path: &'static str, body: String) -> Run {
 
 /// An answer in one piece.
 fn whole(world: &'static World, path: &'static str, stream: bool, answer: Value) -> Run {
-    answers(world, path, json_of(&small_request(stream)), vec![Bytes::from(answer.to_string())])
+    answers(world, path, asking(path, stream), vec![Bytes::from(answer.to_string())])
+}
+
+/// A small request in the words of the path's protocol.
+fn asking(path: &str, stream: bool) -> Value {
+    match path {
+        OPENAI => {
+            json!({ "model": MODEL, "stream": stream, "messages": [ { "role": "user", "content": "hi" } ] })
+        }
+        _ => json_of(&small_request(stream)),
+    }
 }
 
 /// An answer of events, each in a read of its own.
@@ -328,7 +338,7 @@ fn streams(world: &'static World, path: &'static str, stream: bool, events: Vec<
         "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
     };
     let chunks = events.into_iter().chain([end.to_owned()]).map(Bytes::from).collect();
-    answers(world, path, json_of(&small_request(stream)), chunks)
+    answers(world, path, asking(path, stream), chunks)
 }
 
 /// A request's answer in these pieces, as the router reads it.
