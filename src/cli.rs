@@ -11,6 +11,7 @@ mod examine;
 mod explain;
 mod health;
 mod init;
+mod input;
 mod log;
 mod map;
 mod run;

@@ -69,17 +69,17 @@ pub struct OwnKey {
     pub name: String,
     /// Where it comes from.
     pub source: KeySource,
-    /// What tells it from others, with no secret in it: the same for the same key at the same origin.
+    /// What tells it from others, with no secret in it: the same for the same key in the same account.
     pub id: String,
 }
 
 impl OwnKey {
-    /// A key of the provider `provider` at `url`. (The same key elsewhere is another account, or none: simulated
+    /// A key of the provider `provider` in `account`. (The same key elsewhere is another account, or none: simulated
     /// providers take anything.) What callers send is not looked at: all of it counts as one key of the provider.
-    pub fn new(name: String, source: KeySource, provider: &str, url: &str) -> OwnKey {
+    pub fn new(name: String, source: KeySource, provider: &str, account: &str) -> OwnKey {
         let id = match &source {
-            KeySource::Value(secret) => secret.label(origin(url)),
-            KeySource::Unset(names) => Secret::new(names.join(" ")).label(origin(url)),
+            KeySource::Value(secret) => secret.label(account),
+            KeySource::Unset(names) => Secret::new(names.join(" ")).label(account),
             KeySource::Client => format!("client@{provider}"),
             KeySource::None => format!("none@{provider}"),
         };
@@ -90,13 +90,6 @@ impl OwnKey {
     pub fn is_set(&self) -> bool {
         !matches!(self.source, KeySource::Unset(_))
     }
-}
-
-/// Scheme, host and port of a URL.
-fn origin(url: &str) -> &str {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |at| host + at);
-    url.get(..end).unwrap_or(url)
 }
 
 /// Where a provider's key comes from.

@@ -3,6 +3,7 @@
 //! `given` says what a simulated provider does, `rehearsal` takes one request through a plan, `mapping` takes one
 //! document through a mapping, `expect` and `compare` say what came otherwise than expected.
 
+mod accounts;
 mod compare;
 mod expect;
 mod given;
@@ -74,8 +75,12 @@ fn run_some(engine: &Arc<Engine>, rules: &Rules, without_shipped: bool) -> Repor
             report.add(&test.name, mapping::run(engine, mapping, test));
         }
     }
-    for test in rules.tests.iter().filter(|_| !(without_shipped && rules.is_shipped_main())) {
-        report.add(&test.name, rehearsal::run(engine, rules, test));
+    if !rules.tests.is_empty() && !(without_shipped && rules.is_shipped_main()) {
+        let apart = accounts::apart(engine, rules);
+        let (rules, engine) = apart.as_ref().map_or((rules, engine), |(rules, engine)| (rules, engine));
+        for test in &rules.tests {
+            report.add(&test.name, rehearsal::run(engine, rules, test));
+        }
     }
     for catalog in rules.catalog.iter().filter(|it| !(without_shipped && rules.is_shipped_catalog(it))) {
         if !catalog.tests.is_empty() {

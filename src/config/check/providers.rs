@@ -8,6 +8,7 @@ use super::parameters;
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::units::Secret;
 use crate::text::yaml;
 
 /// The longest name of a key, in characters: a key that stands where its name should be is longer.
@@ -59,7 +60,33 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         }
         links::check(rules, provider, &mut proxies, diags);
     }
+    accounts(rules, diags);
     timeouts(&rules.timeouts, diags);
+}
+
+/// Providers with one key in one account that nobody named: what is no surprise with two addresses of one service is
+/// one behind a gateway.
+fn accounts(rules: &Rules, diags: &mut Diagnostics) {
+    let mut known: Vec<(&str, &Secret, &str)> = Vec::new();
+    for (name, provider) in rules.providers.iter().filter(|(_, provider)| provider.account.is_none()) {
+        let (account, mut shared) = (provider.account(), Vec::new());
+        for key in provider.all_keys() {
+            let Key::Value(secret) = &key.value else { continue };
+            let same = |it: &&(&str, &Secret, &str)| it.0 == account && it.1 == secret && it.2 != name.text;
+            shared.extend(known.iter().find(same).map(|(_, _, first)| (*first, key.span)));
+            known.push((account, secret, &name.text));
+        }
+        if let Some((first, at)) = shared.first() {
+            // A key may stand in the catalogue, where nothing is to be done about it.
+            let at = if at.file == name.span.file { at } else { &name.span };
+            let message = format!("`{first}` and `{}` have the same key at {account}", name.text);
+            let diagnostic = Diagnostic::warning("shared-key", message).at(*at);
+            diags.push(diagnostic.label("a limit of this key makes both cool down").help(
+                "if they are one account, write the same `account: NAME` for both; behind a gateway that has limits of \
+                 its own for each, a different one",
+            ));
+        }
+    }
 }
 
 /// Whether a request in `protocol` can be put to the provider, translated if need be.

@@ -29,6 +29,10 @@ record! {
         keys: Vec<ProviderKey>,
         /// Which of several keys is taken first.
         rotate: Rotate = Rotate::InOrder,
+        /// Whose limits its keys count against. Where a limit uses up a key, all providers with that key in the same
+        /// account cool down together. Default: the host of `url`. Behind one gateway, a name for each provider keeps
+        /// them apart.
+        account: Option<Spanned<String>>,
         /// How models are called here: from a name or pattern that clients use to this provider's name.
         models: Models,
         /// Parameters that mappings read as `$provider.NAME`.
@@ -125,6 +129,27 @@ impl FromNode for ProviderKey {
     fn schema(schemas: &mut Schemas) -> Value {
         json!({ "anyOf": [Key::schema(schemas), NamedKey::schema(schemas)] })
     }
+}
+
+impl Provider {
+    /// Whose limits its keys count against: as it says, or else scheme, host and port of its URL.
+    pub fn account(&self) -> &str {
+        let url = self.url.value.as_str();
+        self.account.as_ref().map_or_else(|| origin(url), |account| account.value.as_str())
+    }
+
+    /// Its keys: the several ones, or the one.
+    pub fn all_keys(&self) -> impl Iterator<Item = &Spanned<Key>> {
+        let only = self.keys.is_empty().then_some(&self.key);
+        self.keys.iter().map(|key| &key.0.key).chain(only)
+    }
+}
+
+/// Scheme, host and port of a URL.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(host..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |at| host + at);
+    url.get(..end).unwrap_or(url)
 }
 
 impl ProviderKey {

@@ -36,6 +36,11 @@ impl<T> Table<T> {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
+    /// Names and values that may be changed, in order.
+    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&Key, &mut T)> {
+        self.entries.iter_mut().map(|(key, value)| (&*key, value))
+    }
+
     /// All names, also those whose value is wrong.
     pub fn names(&self) -> impl Iterator<Item = &Key> {
         self.entries.iter().map(|(key, _)| key).chain(&self.broken)

@@ -153,8 +153,7 @@ fn judge(source: &Source, loaded: Loaded, bound: Option<SocketAddr>, in_force: &
 /// a process that runs.
 fn losses(rules: &Rules, working: &[String], diagnostics: &mut Diagnostics) {
     for (name, provider) in rules.providers.iter().filter(|(name, _)| working.contains(&name.text)) {
-        let several = provider.keys.iter().map(|key| &key.0.key);
-        let keys: Vec<_> = if provider.keys.is_empty() { vec![&provider.key] } else { several.collect() };
+        let keys: Vec<_> = provider.all_keys().collect();
         let unset = keys.iter().filter_map(|key| match &key.value {
             Key::Unset(names) => Some(names.join(" and ")),
             _ => None,

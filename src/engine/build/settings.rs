@@ -8,12 +8,12 @@ use crate::text::json::{Doc, write_str};
 
 /// A provider's keys: the several ones, or the one, or that there is none.
 pub(super) fn keys(provider: &str, from: &model::Provider) -> Vec<OwnKey> {
-    let url = from.url.value.as_str();
+    let account = from.account();
     if from.keys.is_empty() {
-        return vec![OwnKey::new("key1".to_owned(), key(&from.key.value), provider, url)];
+        return vec![OwnKey::new("key1".to_owned(), key(&from.key.value), provider, account)];
     }
     let all = from.keys.iter().enumerate();
-    all.map(|(place, it)| OwnKey::new(it.name(place), key(&it.0.key.value), provider, url)).collect()
+    all.map(|(place, it)| OwnKey::new(it.name(place), key(&it.0.key.value), provider, account)).collect()
 }
 
 fn key(key: &model::Key) -> KeySource {

@@ -34,6 +34,55 @@ fn the_built_in_rules_pass_their_tests() {
 }
 
 #[test]
+fn tests_come_out_the_same_where_all_providers_are_one_gateway_with_one_key() {
+    let gateway = |name: &str| match name {
+        name if name.ends_with("_BASE_URL") => Some("http://gateway.example".to_owned()),
+        name if name.ends_with("_API_KEY") => Some("sk-of-the-gateway".to_owned()),
+        _ => None,
+    };
+    let path = format!("{}rules.yaml", builtin::PREFIX);
+    let mut loaded = load(&Disk, Path::new(&path), &gateway);
+    let rules = loaded.rules.take().unwrap();
+    let engine = Arc::new(engine::build(&rules, &loaded.hash, &mut loaded.diagnostics).unwrap());
+    let ids: Vec<&str> = engine.providers.iter().map(|provider| provider.keys[0].id.as_str()).collect();
+    assert!(ids.len() > 2 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let report = run(&engine, &rules);
+    assert!(report.is_good(), "{}", rendered(&report, &loaded.sources));
+}
+
+#[test]
+fn providers_of_one_account_with_one_key_cool_down_together_and_a_name_keeps_them_apart() {
+    let asked = |first: &str, second: &str, asked: &str| {
+        let rules = format!(
+            r#"
+include: [ here.yaml ]
+providers:
+  one: {{ speaks: here, url: "http://a.example/one", key: "${{KEY}}" {first} }}
+  two: {{ speaks: here, url: "http://a.example/two", key: "${{KEY}}" {second} }}
+  three: {{ speaks: here, url: "http://b.example", key: none }}
+routes: [ {{ path: /ask, protocol: here }} ]
+failover: [ {{ name: limit, when: {{ status: 429 }}, do: next, cool_down: {{ for: 1h, scope: key }} }} ]
+tests:
+  - name: t
+    request: {{ model: m, question: hm }}
+    given: {{ one: {{ status: 429 }}, two: {{ body: {{ words: hi }} }}, three: {{ body: {{ words: hi }} }} }}
+    expect: {{ asked: [ {asked} ] }}
+"#
+        );
+        let mut files = small("", "");
+        files.0.insert("rules.yaml".into(), rules.into_bytes());
+        let (report, sources) = report(&files, "rules.yaml");
+        assert!(report.is_good() && report.passed > 0, "{first} {second}: {}", rendered(&report, &sources));
+    };
+    let same = ", account: both";
+    asked(same, same, "one, three");
+    asked(", account: a", ", account: b", "one, two");
+    asked("", ", account: b", "one, two");
+    // What nobody said is one account live, and told by `check`; a test does not depend on it.
+    asked("", "", "one, two");
+}
+
+#[test]
 fn a_mapping_that_knows_its_provider_does_as_the_mapping_does() {
     let path = format!("{}rules.yaml", builtin::PREFIX);
     let mut loaded = load(&Disk, Path::new(&path), &|_| None);
