@@ -4,7 +4,6 @@
 mod record;
 mod show;
 
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::Outcome;
 use super::ask::TlsArguments;
 use super::examine::{examine, several, usual};
+use super::input;
 use super::style::Style;
 use crate::engine::failure::FailureKind;
 use crate::proof::explain::{Question, explain as ask, order};
@@ -110,7 +110,9 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
         (Some(id), _) => {
             record::fetch(&arguments.url, &arguments.tls, id).and_then(|text| past(arguments, &text))
         }
-        (_, Some(file)) => input(file).and_then(|text| past(arguments, &String::from_utf8_lossy(&text))),
+        (_, Some(file)) => {
+            file_or_stdin(file).and_then(|text| past(arguments, &String::from_utf8_lossy(&text)))
+        }
         _ => by_rules(arguments),
     };
     match done {
@@ -180,7 +182,7 @@ fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Questio
         let text = "what does it answer? Say --status, --body or --failure".to_owned();
         return Err(Problem::Say(Outcome::Unusable, text));
     }
-    let file = |path: &Option<PathBuf>| path.as_deref().map(input).transpose();
+    let file = |path: &Option<PathBuf>| path.as_deref().map(file_or_stdin).transpose();
     let named = arguments.model.as_deref().or(model).unwrap_or("some-model");
     Ok(Question {
         provider: arguments.provider.clone().unwrap_or_default(),
@@ -198,16 +200,8 @@ fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Questio
 }
 
 /// The bytes of an input file, or of the standard input.
-fn input(path: &Path) -> Result<Bytes, Problem> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().read_to_end(&mut bytes).map(drop)
-    } else {
-        std::fs::read(path).map(|read| bytes = read)
-    };
-    let unusable = |error| Problem::Say(Outcome::Unusable, format!("{}: {error}", path.display()));
-    read.map_err(unusable)?;
-    Ok(bytes.into())
+fn file_or_stdin(path: &Path) -> Result<Bytes, Problem> {
+    input::read(path).map_err(|error| Problem::Say(Outcome::Unusable, format!("{}: {error}", path.display())))
 }
 
 /// Now, in milliseconds since the epoch.

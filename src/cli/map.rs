@@ -3,7 +3,7 @@
 mod show;
 mod world;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::Outcome as Exit;
 use super::examine::usual;
+use super::input;
 use super::style::Style;
 use crate::engine::exchange::Progress;
 use crate::engine::failure::Failure;
@@ -87,9 +88,9 @@ pub(super) fn map(arguments: &MapArguments) -> Exit {
 fn run(arguments: &MapArguments, page: &mut Page) -> Result<Exit, Problem> {
     let request = arguments.request.as_deref().map(object).transpose()?;
     let sent = match (&arguments.response, &arguments.error, &arguments.stream) {
-        (Some(path), ..) => Sent::Whole(input(path)?),
-        (_, Some(path), _) => Sent::Error(input(path)?),
-        (.., Some(path)) => Sent::Stream(input(path)?),
+        (Some(path), ..) => Sent::Whole(file_or_stdin(path)?),
+        (_, Some(path), _) => Sent::Error(file_or_stdin(path)?),
+        (.., Some(path)) => Sent::Stream(file_or_stdin(path)?),
         _ => Sent::Nothing,
     };
     let rules = arguments.rules.clone().unwrap_or_else(usual);
@@ -222,20 +223,13 @@ fn content_type(value: &'static str) -> HeaderMap {
 }
 
 /// The bytes of an input file, or of the standard input.
-fn input(path: &Path) -> Result<Bytes, Problem> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().read_to_end(&mut bytes).map(drop)
-    } else {
-        std::fs::read(path).map(|read| bytes = read)
-    };
-    read.map_err(|error| Problem::Unusable(format!("{}: {error}", path.display())))?;
-    Ok(bytes.into())
+fn file_or_stdin(path: &Path) -> Result<Bytes, Problem> {
+    input::read(path).map_err(|error| Problem::Unusable(format!("{}: {error}", path.display())))
 }
 
 /// An input file that must be JSON.
 fn object(path: &Path) -> Result<Doc, Problem> {
-    Doc::parse(input(path)?).map_err(|error| {
+    Doc::parse(file_or_stdin(path)?).map_err(|error| {
         let (line, column) = (error.line, error.column);
         Problem::Unusable(format!("{}:{line}:{column}: {}", path.display(), error.message))
     })
