@@ -75,7 +75,8 @@ fn run_some(engine: &Arc<Engine>, rules: &Rules, without_shipped: bool) -> Repor
             report.add(&test.name, mapping::run(engine, mapping, test));
         }
     }
-    if !rules.tests.is_empty() && !(without_shipped && rules.is_shipped_main()) {
+    let proven = without_shipped && rules.is_shipped_main();
+    if !proven && !rules.tests.is_empty() {
         let apart = accounts::apart(engine, rules);
         let (rules, engine) = apart.as_ref().map_or((rules, engine), |(rules, engine)| (rules, engine));
         for test in &rules.tests {
