@@ -85,15 +85,15 @@ fn compiled(
     if first.is_some() {
         texts.finder();
     }
-    for provider in &mut providers {
-        provider.rules.seal(&provider.name, &texts);
-    }
     for route in routes.iter_mut().filter(|route| !route.failover.is_empty()) {
         for way in &mut route.ways {
             way.rules = providers
                 .get(way.provider)
                 .map(|it| Arc::new(it.rules.with_route(&route.failover, it.own_rules, &it.name, &texts)));
         }
+    }
+    for provider in &mut providers {
+        provider.rules.seal(&provider.name, &texts);
     }
     let broken = found.has_errors();
     diags.append_news(found);
@@ -208,6 +208,7 @@ impl Build<'_> {
             keys: settings::keys(name, from),
             rotate: from.rotate,
             priority: from.priority,
+            zone: from.zone.as_ref().map(|zone| zone.value.clone()),
             weight: from.weight.value,
             timeouts: super::protocol::timeouts(&timeouts),
             force_stream: from.force_stream.as_ref().is_some_and(|it| it.value),

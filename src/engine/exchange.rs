@@ -278,8 +278,9 @@ impl Exchange {
             return self.failed(whole::error(&self.job, self.status, &self.headers, body));
         }
         if self.job.streaming {
-            return match whole::as_stream(&self.job, self.status, &self.headers, body) {
+            return match whole::as_stream(&self.job, self.status, &self.headers, body.clone()) {
                 Ok(output) => {
+                    self.listen_whole(&body);
                     self.output = output;
                     self.ended(Seen::Ended)
                 }

@@ -55,6 +55,8 @@ pub struct Rule {
     pub switch: bool,
     /// How loudly the log tells that it fired.
     pub log: Option<Level>,
+    /// Whether it comes after all rules that do not say so.
+    pub last: bool,
     /// Whether it only tells what it would have done.
     pub shadow: bool,
 }
@@ -78,15 +80,29 @@ pub struct Rules {
     pub notices: Option<Arc<Notices>>,
     all: Vec<Arc<Rule>>,
     index: Index,
+    sees: Sees,
+}
+
+/// Which good answers rules judge.
+#[derive(Clone, Copy, Default)]
+enum Sees {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those whose words may be a limit notice.
+    Notices,
+    /// All.
+    Everything,
 }
 
 impl Rules {
     /// These rules. They are found when [`Rules::seal`] has made the lists.
     pub fn new(all: Vec<Arc<Rule>>) -> Rules {
-        Rules { notices: None, all, index: Index::default() }
+        Rules { all, ..Rules::default() }
     }
 
-    /// These rules with those of a route, which come after the `own` first of the provider, ready to be found.
+    /// These rules, which are not sealed yet, with those of a route, which come after the `own` first of the provider:
+    /// ready to be found.
     pub fn with_route(&self, route: &[Arc<Rule>], own: usize, provider: &str, texts: &Texts) -> Rules {
         let (first, last) = self.all.split_at(own.min(self.all.len()));
         let mut rules = Rules::new(first.iter().chain(route).chain(last).cloned().collect());
@@ -94,14 +110,22 @@ impl Rules {
         rules
     }
 
-    /// Makes the lists for what `provider` does; `texts` has the patterns of all rules.
+    /// Puts those that come last behind the others, and makes the lists for what `provider` does; `texts` has the patterns
+    /// of all rules.
     pub fn seal(&mut self, provider: &str, texts: &Texts) {
+        self.all.sort_by_key(|rule| rule.last);
         self.index = Index::new(&self.all, provider, texts);
         let mut patterns = Vec::new();
         self.all.iter().for_each(|rule| rule.when.patterns(&mut patterns));
         let answers = patterns.into_iter().filter(|(scope, _)| *scope == Where::Answer);
         let answers: Vec<&str> = answers.filter_map(|(_, at)| Some(texts.pattern(at)?.as_str())).collect();
         self.notices = Notices::new(&answers).map(Arc::new);
+        let good: Vec<&Test> = self.all.iter().filter_map(|rule| rule.good.as_ref()).collect();
+        self.sees = match good.iter().all(|test| test.needs_answer()) {
+            true if good.is_empty() => Sees::Nothing,
+            true => Sees::Notices,
+            false => Sees::Everything,
+        };
     }
 
     /// All of them.
@@ -109,9 +133,15 @@ impl Rules {
         &self.all
     }
 
-    /// Whether any of them judges good answers.
-    pub fn see_good(&self) -> bool {
-        self.all.iter().any(|rule| rule.good.is_some())
+    /// Whether any of them may have something to say of a good answer; `words` are those of a short one.
+    pub fn see_good(&self, words: Option<&str>) -> bool {
+        match self.sees {
+            Sees::Nothing => false,
+            Sees::Notices => {
+                words.zip(self.notices.as_ref()).is_some_and(|(words, notices)| notices.may_begin(words))
+            }
+            Sees::Everything => true,
+        }
     }
 }
 
@@ -140,6 +170,8 @@ pub struct Facts<'a> {
     pub provider: &'a str,
     /// The name of the provider's key, if it has several.
     pub key: &'a str,
+    /// The time zone of times in the provider's answers that name none; `None` is UTC.
+    pub zone: Option<&'a str>,
     /// Where the request came in.
     pub route: RouteFacts<'a>,
     /// The number of the attempt at this provider, from 1.

@@ -28,6 +28,8 @@ pub struct Provider {
     pub rotate: Rotate,
     /// Its place in the order, if the rules give it a number; those with the same one may share requests.
     pub priority: Option<i64>,
+    /// The time zone of times in its answers that name none; `None` is UTC.
+    pub zone: Option<String>,
     /// Its share beside others with the same priority.
     pub weight: u32,
     /// What its requests may take.

@@ -12,7 +12,7 @@ mod size;
 mod status;
 mod zone;
 
-pub use clock::in_words;
+pub use clock::{has_no_zone, in_words};
 pub use cron::Cron;
 pub use duration::{duration, duration_text};
 pub use glob::Glob;

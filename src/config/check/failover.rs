@@ -7,11 +7,11 @@ use super::evidence;
 use super::names::uses;
 use super::providers::known;
 use crate::config::model::{
-    Action, CoolDown, Fact, FailoverRule, Provider, RequestRepair, Rules, Table, When,
+    Action, CoolDown, Fact, FailoverRule, Provider, RequestRepair, Rules, Spanned, Table, When,
 };
 use crate::config::values::unknown_name;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::text::units::{StatusSet, is_zone};
+use crate::text::units::{StatusSet, in_words, instant_from, is_zone};
 use crate::text::yaml::Node;
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
@@ -58,6 +58,8 @@ pub fn all(rules: &Rules) -> impl Iterator<Item = &FailoverRule> {
 
 fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags: &mut Diagnostics) {
     super::twice("the rule", list.iter().map(|rule| (rule.name.value.as_str(), rule.name.span)), diags);
+    let mut list: Vec<&FailoverRule> = list.iter().collect();
+    list.sort_by_key(|rule| rule.last);
     let mut always: Option<&FailoverRule> = None;
     let mut before = Earlier::default();
     for rule in list {
@@ -87,6 +89,7 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags:
         action(rules, own, &rule.action, diags);
         if let Some(cool_down) = &rule.cool_down {
             times(cool_down, diags);
+            literals(cool_down, diags);
             evidence::check(cool_down, diags);
             captures(rule, cool_down.until.iter(), diags);
         }
@@ -225,10 +228,7 @@ fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("bad-cool-down", "`at_least` is more than `at_most`");
         diags.push(diagnostic.at(cool_down.span).label("no time fits"));
     }
-    if let Some(zone) = cool_down.zone.as_ref().filter(|zone| !is_zone(&zone.value)) {
-        let diagnostic = Diagnostic::error("unknown-zone", format!("there is no time zone `{}`", zone.value));
-        diags.push(diagnostic.at(zone.span).label("unknown").help("write a name such as `Europe/Berlin`"));
-    }
+    zone(cool_down.zone.as_ref(), diags);
     if let Some(grow) = &cool_down.grow {
         let diagnostic = |message: &str| Diagnostic::error("bad-cool-down", message).at(grow.span);
         if grow.value < 2 {
@@ -245,6 +245,28 @@ fn times(cool_down: &CoolDown, diags: &mut Diagnostics) {
     if cool_down.at_most == Some(Duration::ZERO) {
         let diagnostic = Diagnostic::error("bad-cool-down", "`at_most: 0` leaves no time at all");
         diags.push(diagnostic.at(cool_down.span).label("never cools down"));
+    }
+}
+
+/// A time zone has to be known.
+pub fn zone(zone: Option<&Spanned<String>>, diags: &mut Diagnostics) {
+    if let Some(zone) = zone.filter(|zone| !is_zone(&zone.value)) {
+        let diagnostic = Diagnostic::error("unknown-zone", format!("there is no time zone `{}`", zone.value));
+        diags.push(diagnostic.at(zone.span).label("unknown").help("write a name such as `Europe/Berlin`"));
+    }
+}
+
+/// A text in `until` that looks at nothing has to be a time itself.
+fn literals(cool_down: &CoolDown, diags: &mut Diagnostics) {
+    let zone = cool_down.zone.as_ref().map(|zone| zone.value.as_str());
+    for node in cool_down.until.iter() {
+        let Some(text) = node.as_str().filter(|text| !text.contains(['$', '{'])) else { continue };
+        if instant_from(text, 0).or_else(|| in_words(text, 0, zone)).is_none() {
+            let diagnostic = Diagnostic::error("unclear-time", format!("`{text}` is understood as no time"));
+            diags.push(diagnostic.at(node.span).label("never a moment").help(
+                "write a path such as `$header.retry-after`, or a time such as `midnight`, `8pm`, `2026-09-12 00:35` or `3 hours`",
+            ));
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         for name in &provider.drop_headers {
             header(name, true, name.span, diags);
         }
+        super::failover::zone(provider.zone.as_ref(), diags);
         lists(provider, diags);
         folds(rules, provider, diags);
         if let Some(auth) = &provider.auth {

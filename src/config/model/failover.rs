@@ -26,6 +26,9 @@ record! {
         switch: bool = false,
         /// How loudly the log tells that it has fired.
         log: Option<LogLevel>,
+        /// Whether it comes after all rules that do not say so, the provider's own, the route's and the common ones: for
+        /// what fits much, such as every 429. Among themselves those that come last keep the usual order.
+        last: bool = false,
         /// Whether it is only tried out: what it would have done is counted and told, and the rules that follow
         /// decide.
         shadow: bool = false,
@@ -150,7 +153,7 @@ record! {
         until: Several<Node> = Several(Vec::new()),
         /// Which of several moments in `until` counts.
         of_several: WhichMoment = WhichMoment::Latest,
-        /// The time zone of times of day that name none. Default UTC.
+        /// The time zone of times that name none. Default: the provider's `zone`, else UTC.
         zone: Option<Spanned<String>>,
         /// Up to so much is added by chance.
         jitter: Option<Duration>,

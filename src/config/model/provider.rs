@@ -58,6 +58,8 @@ record! {
         force_stream: Option<Spanned<bool>>,
         /// How long to wait for what.
         timeouts: Option<Timeouts>,
+        /// The time zone of times in its answers that name none, such as Asia/Shanghai. Default UTC.
+        zone: Option<Spanned<String>>,
         /// Rules for this provider's answers; they come before the common ones.
         failover: Vec<FailoverRule>,
         /// Patches of a request for its rules, by name; they come before the common ones.

@@ -63,6 +63,7 @@ impl Build<'_> {
             down: from.down.is_some(),
             switch: from.switch,
             log: from.log.map(level),
+            last: from.last,
             shadow: from.shadow,
         })
     }

@@ -1,16 +1,15 @@
 //! Whether a stream that has come to its first content is an answer, or a limit notice in the place of one.
 
 use super::{Exchange, Job};
-use crate::engine::judge::notices::{LONGEST, Notices};
+use crate::engine::judge::notices::{LARGEST, LONGEST, Notices};
 use crate::text::json::Doc;
 use crate::text::sse::SseDecoder;
-use regex_automata::hybrid::dfa::Cache;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// Listens to what a stream says until that is decided.
 pub struct Notice {
     notices: Arc<Notices>,
-    cache: Cache,
     decoder: SseDecoder,
     words: String,
     /// Nothing that could come would make a notice of it.
@@ -22,8 +21,8 @@ impl Notice {
     pub fn new(job: &Job) -> Option<Box<Notice>> {
         let notices = job.notices.clone()?;
         job.provider.stream.as_ref()?.text.as_ref()?;
-        let (cache, decoder) = (notices.cache(), SseDecoder::new(job.limits.event));
-        Some(Box::new(Notice { notices, cache, decoder, words: String::new(), decided: false }))
+        let decoder = SseDecoder::new(job.limits.event);
+        Some(Box::new(Notice { notices, decoder, words: String::new(), decided: false }))
     }
 
     fn listen(&mut self, job: &Job, bytes: &[u8]) {
@@ -37,9 +36,8 @@ impl Notice {
             }
         });
         let begun = self.words.as_str();
-        self.decided = read.is_err()
-            || begun.chars().nth(LONGEST).is_some()
-            || !self.notices.may_begin(begun, &mut self.cache);
+        self.decided =
+            read.is_err() || begun.chars().nth(LONGEST).is_some() || !self.notices.may_begin(begun);
     }
 }
 
@@ -51,9 +49,20 @@ impl Exchange {
         }
     }
 
-    /// Is the answer to be held back although its content has begun?
+    /// Takes in the words of a whole answer that came where a stream was asked for.
+    pub(super) fn listen_whole(&mut self, body: &Bytes) {
+        if let Some(notice) = self.notice.as_mut().filter(|_| body.len() <= LARGEST)
+            && let Ok(doc) = Doc::parse(body.clone())
+        {
+            notice.words = self.job.provider.words(&doc);
+            notice.decided = notice.words.chars().nth(LONGEST).is_some();
+        }
+    }
+
+    /// Whether the answer is to be held back although its content has begun. Content without a word, such as
+    /// thinking or a call, is no notice.
     pub(super) fn may_be_notice(&self) -> bool {
-        self.notice.as_ref().is_some_and(|notice| !notice.decided)
+        self.notice.as_ref().is_some_and(|notice| !notice.decided && !notice.words.is_empty())
     }
 
     /// The words of an answer that is over and short: what a notice would be.

@@ -17,7 +17,7 @@ pub struct Cooling {
     pub until: Vec<Source>,
     /// Whether the first source that names a moment decides, and not the latest moment.
     pub first: bool,
-    /// The time zone of times of day that name none; `None` is UTC.
+    /// The time zone of times that name none; `None` is the provider's.
     pub zone: Option<String>,
     /// Up to so much is added by chance.
     pub jitter: Option<Duration>,
@@ -96,6 +96,7 @@ impl Cooling {
         let captures = captures.and_then(|groups| Doc::parse(groups.to_string().into_bytes()).ok());
         let view = View { captures: captures.as_ref(), ..facts.view() };
         let mut env = view.env(COOLING, COOLING.len());
+        let zone = self.zone.as_deref().or(facts.zone);
         for source in &self.until {
             let Ok(value) = source.value.value(&mut env) else {
                 continue;
@@ -105,11 +106,10 @@ impl Cooling {
                 let Some(text) = item.to_text() else { continue };
                 let place = source.written.as_deref().unwrap_or("a template");
                 let exact = || moment(&text, source.in_ms, now).map(|at| (at, text.trim()));
-                let in_words =
-                    || units::in_words(&text, now, self.zone.as_deref()).map(|at| (at, text.trim()));
+                let in_words = || units::in_words(&text, now, zone).map(|at| (at, text.trim()));
                 // A text in which a time is found may say anything else besides.
                 let unclear = &mut told.unclear;
-                let mentioned = || match units::mentioned(&text, now, self.zone.as_deref())? {
+                let mentioned = || match units::mentioned(&text, now, zone)? {
                     Mention::At(at, said) => Some((at, said)),
                     Mention::Unclear(said) => {
                         let said: String = said.chars().take(LONGEST_QUOTE).collect();
@@ -119,9 +119,15 @@ impl Cooling {
                         None
                     }
                 };
-                let named = exact().or_else(in_words).or_else(mentioned);
-                let named = named.map(|(at, said)| (at, format!("{place} says {said}")));
-                let named = named.filter(|(at, _)| *at > now);
+                let named = exact().or_else(in_words).or_else(mentioned).filter(|(at, _)| *at > now);
+                let named = named.map(|(at, said)| {
+                    let read = if units::has_no_zone(said, now) {
+                        format!(" (read in {})", zone.unwrap_or("UTC"))
+                    } else {
+                        String::new()
+                    };
+                    (at, format!("{place} says {said}{read}"))
+                });
                 let is_later = |at: Ms| told.latest.as_ref().is_none_or(|it| at > it.0);
                 if named.as_ref().is_some_and(|(at, _)| is_later(*at)) {
                     told.latest = named;

@@ -1,32 +1,40 @@
 //! Limit notices that come as answers: status 200, and for content one sentence that says "not now".
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::util::pool::Pool;
 use regex_automata::{Anchored, Input};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// An answer with more characters than this is no notice.
 pub const LONGEST: usize = 300;
+
+/// Nor is a whole answer with more bytes than this, whatever stands around its words.
+pub const LARGEST: usize = 64 * 1024;
 
 /// The patterns of all rules that look at the words of an answer. Each has to match where the words begin, so that
 /// mostly the first letter tells that an answer is none of these, and no stream is held back for long.
 pub struct Notices {
     automaton: DFA,
+    /// What has been found out of the automaton, for whoever reads next.
+    caches: Caches,
 }
+
+type Caches = Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>>;
 
 impl Notices {
     /// These patterns; `None` if there are none.
     pub fn new(patterns: &[&str]) -> Option<Notices> {
         let config = DFA::config().unicode_word_boundary(true);
         let automaton = DFA::builder().configure(config).build_many(patterns).ok();
-        automaton.filter(|_| !patterns.is_empty()).map(|automaton| Notices { automaton })
-    }
-
-    /// Room to work in.
-    pub fn cache(&self) -> Cache {
-        self.automaton.create_cache()
+        automaton.filter(|_| !patterns.is_empty()).map(|automaton| {
+            let made = automaton.clone();
+            Notices { automaton, caches: Pool::new(Box::new(move || made.create_cache())) }
+        })
     }
 
     /// Whether words that begin like this may be a notice.
-    pub fn may_begin(&self, words: &str, cache: &mut Cache) -> bool {
+    pub fn may_begin(&self, words: &str) -> bool {
+        let cache = &mut *self.caches.get();
         let input = Input::new(words).anchored(Anchored::Yes);
         let Ok(mut state) = self.automaton.start_state_forward(cache, &input) else {
             return true;
@@ -52,7 +60,6 @@ mod tests {
     fn mostly_the_first_letter_tells() {
         let notices =
             Notices::new(&["^(?:(?i)you.ve hit your limit)", r"^(?:\d+-hour limit reached\b)"]).unwrap();
-        let mut cache = notices.cache();
         let table = [
             ("", true),
             ("Y", true),
@@ -65,7 +72,7 @@ mod tests {
             ("The text: You've hit your limit", false),
         ];
         for (words, may) in table {
-            assert_eq!(notices.may_begin(words, &mut cache), may, "{words}");
+            assert_eq!(notices.may_begin(words), may, "{words}");
         }
         assert!(Notices::new(&[]).is_none());
     }

@@ -5,9 +5,12 @@ use crate::config::model::Phase;
 use crate::engine::exchange::sniff::{Sniffed, significant, sniff};
 use crate::engine::failure::FailureKind;
 use crate::language::Condition;
-use crate::text::pattern::Pattern;
 use crate::text::units::{Glob, StatusSet};
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// As much of a pattern is shown to people, in characters.
+const LONGEST_SHOWN: usize = 80;
 
 /// Which text a pattern looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -158,6 +161,16 @@ impl Test {
         }
     }
 
+    /// Whether it holds only where a short answer's words match a pattern.
+    pub fn needs_answer(&self) -> bool {
+        match self {
+            Test::Text(Where::Answer, _) => true,
+            Test::All(parts) => parts.iter().any(Test::needs_answer),
+            Test::Any(parts) => !parts.is_empty() && parts.iter().all(Test::needs_answer),
+            _ => false,
+        }
+    }
+
     /// Does the condition name anywhere what is dropped?
     pub fn names_dropped(&self) -> bool {
         self.has(&|test| matches!(test, Test::Dropped(_)))
@@ -201,7 +214,7 @@ impl Test {
             },
             Test::Text(scope, patterns) => {
                 let texts = patterns.iter().filter_map(|at| judged.patterns.pattern(*at));
-                let texts: Vec<&str> = texts.map(Pattern::as_str).collect();
+                let texts: Vec<Cow<'_, str>> = texts.map(|pattern| beginning(pattern.as_str())).collect();
                 let verb = if holds { "matches" } else { "does not match" };
                 format!("the {} {verb} /{}/", scope.name(), texts.join("/ or /"))
             }
@@ -251,6 +264,14 @@ fn body_name(kind: Sniffed) -> &'static str {
         Sniffed::Events => "events",
         Sniffed::Html => "html",
         Sniffed::Other => "text",
+    }
+}
+
+/// As much of a pattern as says which one it is.
+fn beginning(pattern: &str) -> Cow<'_, str> {
+    match pattern.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", pattern.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(pattern),
     }
 }
 

@@ -169,6 +169,7 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
         provider_doc: &null,
         provider: "",
         key: "",
+        zone: None,
         route: RouteFacts { name: route.name.as_deref(), path: &route.path },
         attempt: 1,
         phase: Phase::FirstByte,

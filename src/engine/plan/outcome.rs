@@ -8,8 +8,8 @@ use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::Health;
 use crate::engine::judge::cooling::{millis, moment};
-use crate::engine::judge::notices::LONGEST;
-use crate::engine::judge::{self, Rule, Rules};
+use crate::engine::judge::notices::{LARGEST, LONGEST};
+use crate::engine::judge::{self, Rule};
 use crate::engine::protocol::{ErrorText, Protocol};
 use crate::text::json::Doc;
 use bytes::Bytes;
@@ -30,6 +30,9 @@ impl Plan {
             Outcome::Failed(failure) => self.failed(failure, health, now),
             Outcome::Whole(whole) => {
                 self.hear(way, |protocol| {
+                    if whole.raw.len() > LARGEST {
+                        return None;
+                    }
                     let doc = Doc::parse(whole.raw.clone()).ok()?;
                     Some(protocol.words(&doc).trim().to_owned())
                 });
@@ -149,7 +152,8 @@ impl Plan {
         health: &mut Health,
         now: Ms,
     ) -> bool {
-        if !self.rules(way).is_some_and(Rules::see_good) {
+        let words = self.current.as_ref().and_then(|current| current.words.as_deref());
+        if !self.rules(way).is_some_and(|rules| rules.see_good(words)) {
             return false;
         }
         let mut failure = Failure {

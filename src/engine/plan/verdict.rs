@@ -152,6 +152,7 @@ impl Plan {
             provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),
             provider,
             key: self.used_key(case.way),
+            zone: self.provider_at(case.way).and_then(|provider| provider.zone.as_deref()),
             route: self.route().map_or_else(RouteFacts::default, |route| RouteFacts {
                 name: route.name.as_deref(),
                 path: &route.path,

@@ -36,7 +36,8 @@ fn does(rule: &Rule) -> String {
         Some(after) => format!("cool_down after {after}"),
         None => "cool_down".to_owned(),
     }));
-    let rest = [(rule.down, "down"), (rule.switch, "switch"), (rule.shadow, "only tried out")];
+    let rest =
+        [(rule.down, "down"), (rule.switch, "switch"), (rule.last, "last"), (rule.shadow, "only tried out")];
     words.extend(rest.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.to_owned()));
     words.join(", ")
 }

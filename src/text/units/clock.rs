@@ -105,6 +105,11 @@ pub fn in_words(text: &str, now_ms: i64, zone: Option<&str>) -> Option<i64> {
     Some(moment.timestamp().as_millisecond())
 }
 
+/// Whether a text is a time that means another moment in another zone: it names none itself.
+pub fn has_no_zone(text: &str, now_ms: i64) -> bool {
+    in_words(text, now_ms, None) != in_words(text, now_ms, Some("+05:45"))
+}
+
 /// Dates of digits as words of their own: `2026-09-12T00:35` and `2026年9月12日00:35` as `2026-09-12 00:35`.
 fn spaced(text: &str) -> String {
     let text = text.replace(['年', '月'], "-").replace('日', " ");

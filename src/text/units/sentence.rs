@@ -255,11 +255,28 @@ mod tests {
             (60, vec!["m", " min", " minutes", " mins"]),
             (3600, vec!["h", " hours", " hrs"]),
             (86_400, vec!["d", " days"]),
+            (604_800, vec!["w", " weeks"]),
         ]);
-        let length =
-            (2i64..50, unit, any::<prop::sample::Index>()).prop_map(|(count, (size, names), which)| {
-                (format!("{count}{}", which.get(&names)), count * size)
-            });
+        let lead = prop::sample::select(vec!["", "about ", "approximately ", "~"]);
+        let length = (lead, 2i64..50, unit, any::<prop::sample::Index>()).prop_map(
+            |(lead, count, (size, names), which)| {
+                (format!("{lead}{count}{}", which.get(&names)), count * size)
+            },
+        );
+        let compound = (1i64..90, 0i64..60, 0i64..60, prop::sample::select(vec!["", " ", ", "]));
+        let compound = compound.prop_map(|(hours, minutes, seconds, between)| {
+            let text = format!("{hours}h{between}{minutes}m{between}{seconds}s");
+            (text, hours * 3600 + minutes * 60 + seconds)
+        });
+        let iso = (0i64..9, 1i64..24, 0i64..60).prop_map(|(days, hours, minutes)| {
+            let days_text = if days > 0 { format!("{days}D") } else { String::new() };
+            (format!("P{days_text}T{hours}H{minutes}M"), days * 86_400 + hours * 3600 + minutes * 60)
+        });
+        // Noon is what it is now: midnight of a date is half a day before.
+        let date = (1i64..900).prop_map(|days| {
+            let text = instant_text(now() + days * 86_400_000);
+            (text.get(..10).unwrap().to_owned(), days * 86_400 - 43_200)
+        });
         let zone = prop::sample::select(vec![
             ("", 0),
             (" UTC", 0),
@@ -272,7 +289,7 @@ mod tests {
             let local = instant_text(now() + (after + hours * 3600) * 1000);
             (format!("{}{name}", local.trim_end_matches('Z').replace('T', " ")), after)
         });
-        prop_oneof![length, moment]
+        prop_oneof![length, compound, iso, date, moment]
     }
 
     proptest! {

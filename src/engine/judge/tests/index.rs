@@ -148,6 +148,7 @@ fn both(
         provider_doc: &null,
         provider: "one",
         key: "",
+        zone: None,
         route: RouteFacts { name: None, path: "/alpha" },
         attempt,
         phase,
