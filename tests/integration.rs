@@ -23,6 +23,7 @@ mod hostile_heads;
 mod interleavings;
 mod keys;
 mod language_page;
+mod limits;
 mod log_output;
 mod map;
 mod new_provider;
