@@ -16,7 +16,7 @@ routes:
   - {{ path: /v1/messages, protocol: anthropic.messages }}
 failover:
   - name: broken
-    when: {{ failure: [connect, closed, reset, cut_off, first_byte_timeout, idle_timeout, malformed, in_stream] }}
+    when: {{ failure: [connect, closed, reset, cut_off, first_byte_timeout, whole_timeout, idle_timeout, malformed, in_stream] }}
     do: next
     cool_down: 30s
   - name: busy
@@ -168,7 +168,7 @@ async fn a_stream_that_breaks_after_its_content_ends_with_an_error_and_no_made_u
 #[tokio::test]
 async fn silence_is_a_failure_before_and_after_the_first_byte() {
     let gate = Gate::new();
-    let timeouts = "timeouts: { first_byte: 80ms, idle: 80ms }\n";
+    let timeouts = "timeouts: { first_byte: 80ms, idle: 80ms, whole: 80ms }\n";
     let second = Upstream::always(Reply::json(200, message("from the second"))).await;
     let first = Upstream::always(Reply::json(200, message("late")).after(&gate)).await;
     let router = Serving::start(&(rules(&first.url(), &second.url()) + timeouts)).await;

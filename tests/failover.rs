@@ -118,7 +118,7 @@ async fn half_a_head_then_the_end_or_a_reset() {
 #[tokio::test]
 async fn half_a_head_then_silence() {
     let first = Upstream::always(Reply::raw("HTTP/1.1 200 OK\r\n").stall(&Gate::new())).await;
-    second_answers_after(&first.url(), "silent", &["first_byte"]).await;
+    second_answers_after(&first.url(), "silent", &["whole"]).await;
 }
 
 #[tokio::test]
@@ -181,14 +181,14 @@ async fn a_connection_reset_without_a_byte() {
 #[tokio::test]
 async fn silence() {
     let first = Upstream::always(message("too late").after(&Gate::new())).await;
-    second_answers_after(&first.url(), "silent", &["first_byte"]).await;
+    second_answers_after(&first.url(), "silent", &["whole"]).await;
 }
 
 #[tokio::test]
 async fn silence_in_the_middle_of_a_body() {
     let reply = Reply::status(200).header("content-type", "application/json").body("{\"type\":");
     let first = Upstream::always(reply.stall(&Gate::new()).body("1}")).await;
-    second_answers_after(&first.url(), "silent", &["idle"]).await;
+    second_answers_after(&first.url(), "silent", &["whole"]).await;
 }
 
 #[tokio::test]

@@ -53,3 +53,4 @@ mod tidy;
 mod tls;
 mod tutorial;
 mod upstream;
+mod whole_answers;

@@ -14,6 +14,7 @@ mod repair;
 mod route;
 mod rule_test;
 mod rules;
+mod timeouts;
 mod tls;
 mod when;
 
@@ -32,6 +33,7 @@ pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey,
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, MOST_TIMES, RuleTest};
-pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile, Timeouts};
+pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile};
+pub use timeouts::Timeouts;
 pub use tls::{ClientCertificate, ListenTls};
 pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};

@@ -181,6 +181,7 @@ fn providers(engine: &Engine) -> Value {
                 "connect": millis(timeouts.connect),
                 "first_byte": millis(timeouts.first_byte),
                 "idle": millis(timeouts.idle),
+                "whole": millis(timeouts.whole),
                 "total": millis(timeouts.total),
             },
         })

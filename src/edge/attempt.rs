@@ -57,7 +57,7 @@ impl Rest {
 /// Makes one attempt. Dropping the future closes the call.
 pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>, means: Means<'_>) -> Ended {
     let Attempt { request, mut exchange, hold, .. } = attempt;
-    let mut timers = Timers::begin(request.timeouts, hold);
+    let mut timers = Timers::begin(request.timeouts, exchange.awaits(), hold);
     let call = Call {
         id: exchange.job().id.clone(),
         method: request.method,
@@ -79,7 +79,10 @@ pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>, means: 
     match sent {
         Err(failure) => finish(exchange.broke(failure)),
         Ok(reply) => match exchange.head(reply.status, &reply.headers) {
-            Progress::More => read(exchange, Rest { body: reply.body, timers, wire }, means).await,
+            Progress::More => {
+                timers.head(exchange.awaits());
+                read(exchange, Rest { body: reply.body, timers, wire }, means).await
+            }
             Progress::Commit => committed(exchange, Rest { body: reply.body, timers, wire }),
             Progress::Done(outcome) => Ended { outcome, rest: None },
         },
@@ -101,7 +104,7 @@ async fn read(mut exchange: Exchange, mut rest: Rest, means: Means<'_>) -> Ended
                     // What is gathered is gone through at its end.
                     let weight = if exchange.is_gathering() { bytes.len() } else { size + held };
                     let progress = work.on(weight, || exchange.feed(&bytes)).await;
-                    rest.timers.read(exchange.phase(), exchange.grace());
+                    rest.timers.read(exchange.awaits(), exchange.grace());
                     progress
                 }
                 Some(Err(fault)) => {

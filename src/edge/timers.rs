@@ -1,5 +1,5 @@
-//! The timers of one attempt: until the first byte, until content, between two reads, in all; how long a stream is held
-//! back, when silence is an end, and when the client wants a sign of life.
+//! The timers of one attempt: until the first byte, until content, between two reads, until a whole answer is there, in
+//! all; how long a stream is held back, when silence is an end, and when the client wants a sign of life.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::engine::Timeouts;
-use crate::engine::failure::{Failure, FailureKind, Phase};
+use crate::engine::exchange::Awaits;
+use crate::engine::failure::{Failure, FailureKind};
 
 /// What the time has come for.
 #[derive(Debug)]
@@ -37,13 +38,13 @@ enum Due {
 #[derive(Debug)]
 pub struct Timers {
     limits: Timeouts,
-    /// When the attempt began: `first_byte` and `total` count from here.
+    /// When the attempt began: `first_byte`, `whole` and `total` count from here.
     begun: Instant,
     /// When the answer began: `first_content` and the gate count from here.
     answered: Option<Instant>,
     /// When something was read last.
     read: Instant,
-    phase: Phase,
+    awaits: Awaits,
     /// How long what comes is held back; `None`: no limit, or none any more.
     hold: Option<Duration>,
     /// When silence is to be looked at.
@@ -55,15 +56,15 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// The attempt begins now. What it brings is held back for `hold` at most.
-    pub fn begin(limits: Timeouts, hold: Option<Duration>) -> Self {
+    /// The attempt begins now, and waits for this. What it brings is held back for `hold` at most.
+    pub fn begin(limits: Timeouts, awaits: Awaits, hold: Option<Duration>) -> Self {
         let begun = Instant::now();
         let mut timers = Self {
             limits,
             begun,
             answered: None,
             read: begun,
-            phase: Phase::FirstByte,
+            awaits,
             hold,
             quiet: None,
             ping: None,
@@ -74,14 +75,21 @@ impl Timers {
         timers
     }
 
-    /// Something was read, and this is how far the answer has come now. `grace`: how long the provider may be
-    /// silent before that is looked at.
-    pub fn read(&mut self, phase: Phase, grace: Option<Duration>) {
+    /// The head was read. An answer that is waited for as a whole may turn out to be something else.
+    pub fn head(&mut self, awaits: Awaits) {
+        if self.awaits == Awaits::Whole {
+            self.read(awaits, None);
+        }
+    }
+
+    /// Something was read, and this is waited for now. `grace`: how long the provider may be silent before that is
+    /// looked at.
+    pub fn read(&mut self, awaits: Awaits, grace: Option<Duration>) {
         self.read = Instant::now();
-        if phase != Phase::FirstByte {
+        if awaits != Awaits::FirstByte {
             self.answered.get_or_insert(self.read);
         }
-        self.phase = phase;
+        self.awaits = awaits;
         self.quiet = grace.map(|grace| self.read + grace);
         self.arm();
     }
@@ -105,7 +113,7 @@ impl Timers {
             Due::Limit(kind) => {
                 let text = format!("{} ({})", kind.doc(), Seconds(self.limit(kind)));
                 // A limit that has run out stays so: the timer is not set again.
-                return Poll::Ready(Alarm::Failed(Failure::new(kind, text).in_phase(self.phase)));
+                return Poll::Ready(Alarm::Failed(Failure::new(kind, text)));
             }
             Due::Quiet => {
                 self.quiet = None;
@@ -138,10 +146,12 @@ impl Timers {
         let idle = limit(self.read + self.limits.idle, FailureKind::IdleTimeout);
         let gate = (self.answered.zip(self.hold).map(|(at, hold)| at + hold), Due::Gate);
         let (quiet, ping) = ((self.quiet, Due::Quiet), (self.ping.map(|(_, at)| at), Due::Ping));
-        let limits: &[_] = match self.phase {
-            Phase::FirstByte => &[total, first_byte],
-            Phase::Content => &[total, content, idle],
-            Phase::Idle => &[total, idle],
+        let whole = limit(self.begun + self.limits.whole, FailureKind::WholeTimeout);
+        let limits: &[_] = match self.awaits {
+            Awaits::FirstByte => &[total, first_byte],
+            Awaits::Content => &[total, content, idle],
+            Awaits::More => &[total, idle],
+            Awaits::Whole => &[total, whole],
         };
         // Where two come at once, the later one of the list says more, and what is no failure comes first.
         let mut best = (self.begun + NEVER, Due::Limit(FailureKind::TotalTimeout));
@@ -159,6 +169,7 @@ impl Timers {
             FailureKind::FirstByteTimeout => self.limits.first_byte,
             FailureKind::FirstContentTimeout => self.limits.first_content,
             FailureKind::IdleTimeout => self.limits.idle,
+            FailureKind::WholeTimeout => self.limits.whole,
             _ => self.limits.total,
         }
     }

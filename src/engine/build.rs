@@ -291,7 +291,8 @@ impl Build<'_> {
         let spread = spread.map(|it| Spread { by: it.by, on: self.template(it.on.as_ref(), &scope) });
         scope.finish(self.diags);
         let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
-        let deadline = from.deadline.as_ref().map(|time| time.value).or(self.rules.timeouts.deadline);
+        let deadline =
+            from.deadline.as_ref().or(self.rules.timeouts.deadline.as_ref()).map(|time| time.value);
         Route {
             name,
             path: from.path.value.clone(),

@@ -14,6 +14,7 @@ mod whole;
 
 pub use job::Job;
 pub use seam::Seam;
+pub use time::Awaits;
 
 use super::failure::{Failure, FailureKind, Phase};
 use super::plan::Outcome;

@@ -40,6 +40,7 @@ kinds! {
     Reset "reset" true 502 "the connection to the provider broke",
     FirstByteTimeout "first_byte_timeout" true 504 "the provider did not begin to answer in time",
     FirstContentTimeout "first_content_timeout" true 504 "the provider's stream brought no content in time",
+    WholeTimeout "whole_timeout" true 504 "the provider's answer, asked for as a whole, did not come in time",
     IdleTimeout "idle_timeout" true 504 "the provider fell silent in the middle of its answer",
     TotalTimeout "total_timeout" true 504 "the request took longer than allowed",
     Empty "empty" true 502 "the provider's answer was empty",
@@ -66,16 +67,15 @@ impl FailureKind {
     }
 }
 
-/// How far an attempt had come. The edge picks its timer by it.
+/// How far an attempt had come, as rules see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Phase {
-    /// Nothing of the answer has arrived: `first_byte` runs.
+    /// Nothing of the answer has arrived.
     #[default]
     FirstByte,
-    /// The answer has begun but holds no content yet: `first_content` runs over the whole phase, `idle`
-    /// between two reads.
+    /// The answer has begun, but nothing of it is for the client yet.
     Content,
-    /// The client is being answered: `idle` runs between two reads.
+    /// The client is being answered.
     Idle,
 }
 

@@ -30,6 +30,7 @@ pub use route::{Route, RouteMatch};
 use crate::config::model::{Access, Key};
 use crate::language::scope::Parts;
 use crate::language::{Patch, Template};
+use crate::text::diagnostic::{FileId, Span};
 use crate::text::json::Doc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -126,25 +127,26 @@ pub struct Recovery {
     pub most_out: usize,
 }
 
-/// How long the stages of an attempt may take.
+/// How long the stages of an attempt may take. The defaults are those of the rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// Until the connection stands.
     pub connect: Duration,
-    /// Until the first byte of the answer.
+    /// Until the first byte of a stream.
     pub first_byte: Duration,
     /// Until a stream's first content.
     pub first_content: Duration,
-    /// Between two reads.
+    /// Between two reads of a stream.
     pub idle: Duration,
-    /// For the whole attempt.
+    /// Until the last byte of an answer that is asked for as a whole, in the place of these.
+    pub whole: Duration,
+    /// For the attempt in all.
     pub total: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        let s = Duration::from_secs;
-        Timeouts { connect: s(5), first_byte: s(60), first_content: s(120), idle: s(120), total: s(600) }
+        protocol::timeouts(&crate::config::model::Timeouts::standard(Span::new(FileId(0), 0, 0)))
     }
 }
 

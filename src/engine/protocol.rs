@@ -306,16 +306,14 @@ fn member_text(data: &[u8], member: &str) -> Option<String> {
 
 /// A provider's timeouts from those of the rules.
 pub(super) fn timeouts(from: &crate::config::model::Timeouts) -> Timeouts {
-    let standard = Timeouts::default();
-    let first_byte = from.first_byte.unwrap_or(standard.first_byte);
-    let idle = from.idle.unwrap_or(standard.idle);
     Timeouts {
-        connect: from.connect.unwrap_or(standard.connect),
-        first_byte,
+        connect: from.connect(),
+        first_byte: from.first_byte(),
         // No setting of its own: a stream that has begun may think for as long as it may fall silent.
-        first_content: first_byte.max(idle),
-        idle,
-        total: from.total.unwrap_or(standard.total),
+        first_content: from.first_byte().max(from.idle()),
+        idle: from.idle(),
+        whole: from.whole(),
+        total: from.total(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Gate, Reply};
 /// The shipped protocols and mappings, and timeouts that no busy machine runs into.
 pub const BASE: &str = r#"
 include: [ "builtin:protocols/*.yaml", "builtin:mappings/*.yaml" ]
-timeouts: { connect: 1m, first_byte: 1m, idle: 1m, total: 10m }
+timeouts: { connect: 1m, first_byte: 1m, idle: 1m, whole: 1m, total: 10m }
 routes:
   - { path: /v1/messages, protocol: anthropic.messages }
 "#;
@@ -40,7 +40,7 @@ failover:
     do: next
     cool_down: 30s
   - name: silent
-    when: { failure: [ first_byte_timeout, first_content_timeout, idle_timeout, total_timeout ] }
+    when: { failure: [ first_byte_timeout, first_content_timeout, whole_timeout, idle_timeout, total_timeout ] }
     do: next
     cool_down: 30s
   - name: no-answer

@@ -50,7 +50,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             header(&auth.header, false, auth.header.span, diags);
         }
         if let Some(set) = &provider.timeouts {
-            timeouts(set, diags);
+            timeouts(rules, set, diags);
             if set.deadline.is_some() {
                 let diagnostic =
                     Diagnostic::error("wrong-place", "a provider has no `deadline`").at(set.span);
@@ -62,7 +62,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         links::check(rules, provider, &mut proxies, diags);
     }
     accounts(rules, diags);
-    timeouts(&rules.timeouts, diags);
+    timeouts(rules, &rules.timeouts, diags);
 }
 
 /// Providers with one key in one account that nobody named: what is no surprise with two addresses of one service is
@@ -290,18 +290,29 @@ fn models(provider: &Provider, diags: &mut Diagnostics) {
     }
 }
 
-fn timeouts(set: &Timeouts, diags: &mut Diagnostics) {
+/// Times of 0, and a time for whole answers that the attempt does not have.
+fn timeouts(rules: &Rules, set: &Timeouts, diags: &mut Diagnostics) {
+    let spanned = |time: &Option<Spanned<Duration>>| time.as_ref().map(|time| time.value);
     let all = [
         ("connect", set.connect),
         ("first_byte", set.first_byte),
         ("idle", set.idle),
-        ("total", set.total),
-        ("deadline", set.deadline),
+        ("whole", spanned(&set.whole)),
+        ("total", spanned(&set.total)),
+        ("deadline", spanned(&set.deadline)),
     ];
     for (name, time) in all {
         if time == Some(Duration::ZERO) {
             let message = format!("a timeout of 0 for `{name}` would fail every request");
             diags.push(Diagnostic::error("bad-timeout", message).at(set.span).label("among these"));
         }
+    }
+    let total = set.total.as_ref().or(rules.timeouts.total.as_ref());
+    if let (Some(whole), Some(total)) = (&set.whole, total)
+        && whole.value > total.value
+    {
+        let diagnostic = Diagnostic::error("bad-timeout", "`whole` is longer than `total`").at(whole.span);
+        let diagnostic = diagnostic.label("never reached").note(total.span, "each attempt ends before that");
+        diags.push(diagnostic.help("make `total` at least as long, or leave it out: then it is"));
     }
 }

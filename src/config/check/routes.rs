@@ -2,7 +2,7 @@
 
 use super::names::url_path;
 use super::providers::{known, known_protocol, understands};
-use crate::config::model::{Fact, Route, Rules, Spread, SpreadBy, When};
+use crate::config::model::{Fact, Provider, Route, Rules, Spread, SpreadBy, When};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 
 /// Paths that the router answers itself.
@@ -41,6 +41,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             );
         }
     }
+    no_time_left(rules, diags);
     if !rules.incomplete {
         unasked(rules, diags);
     }
@@ -161,6 +162,36 @@ fn times(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
         let diagnostic = Diagnostic::error("no-ping", message).at(keep_alive.every.span);
         diags.push(
             diagnostic.label("nothing would be sent").help("say what it looks like: `ping` under `stream`"),
+        );
+    }
+}
+
+/// Deadlines that one whole answer may use up alone, so that nobody else is asked when it never comes.
+fn no_time_left(rules: &Rules, diags: &mut Diagnostics) {
+    let mut told = Vec::new();
+    for route in &rules.routes {
+        let deadline = route.deadline.as_ref().or(rules.timeouts.deadline.as_ref());
+        let (Some(deadline), Some(protocol)) = (deadline, &route.protocol) else { continue };
+        let listed = route.providers.as_ref();
+        let is_asked = |name: &str| listed.is_none_or(|listed| listed.iter().any(|it| it.value == name));
+        let asked = rules.providers.iter().filter(|(name, _)| is_asked(&name.text));
+        let asked: Vec<_> = asked.filter(|(_, provider)| understands(rules, provider, protocol)).collect();
+        let whole = |provider: &Provider| {
+            let own = provider.timeouts.as_ref().map(|own| own.or(&rules.timeouts));
+            own.as_ref().unwrap_or(&rules.timeouts).whole()
+        };
+        let slow = asked.iter().find(|(_, provider)| whole(provider) >= deadline.value);
+        let Some((name, _)) = slow.filter(|_| asked.len() > 1 && !deadline.value.is_zero()) else { continue };
+        if told.contains(&deadline.span) {
+            continue;
+        }
+        told.push(deadline.span);
+        let message = format!("a whole answer of `{}` may take as long as the request", name.text);
+        let diagnostic = Diagnostic::warning("no-time-left", message).at(deadline.span);
+        let diagnostic = diagnostic.label("no time is left to ask another provider");
+        diags.push(
+            diagnostic
+                .help("write a shorter `whole` under `timeouts` (10m unless said), or a longer deadline"),
         );
     }
 }

@@ -84,7 +84,7 @@ fn included_files_are_protocols_mappings_and_parts_of_the_rules() {
     assert_eq!(names, ["b", "a"]);
     assert_eq!(rules.listen.value, "127.0.0.1:1");
     assert_eq!(rules.timeouts.idle, Some(std::time::Duration::from_secs(1)));
-    assert_eq!(rules.timeouts.connect, Some(std::time::Duration::from_secs(5)));
+    assert_eq!(rules.timeouts.connect(), std::time::Duration::from_secs(5));
     assert!(rules.protocol("p").is_some() && rules.mapping("p", "q").is_some());
     assert_eq!(loaded.files.len(), 4);
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Access, AccessOrOpen, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol,
-    Provider, RequestRepair, Route, RuleTest, Spanned, Spread, Table,
+    Provider, RequestRepair, Route, RuleTest, Spanned, Spread, Table, Timeouts,
 };
 use crate::config::proxies::ProxyVariables;
 use crate::config::record::record;
@@ -63,21 +63,6 @@ record! {
         spread: Option<Spread>,
         /// Examples: what should happen, told by what providers answer.
         tests: Vec<RuleTest>,
-    }
-
-    /// How long to wait for what.
-    pub struct Timeouts: "`timeouts`" {
-        /// For a connection, TLS included. Default 5s.
-        connect: Option<Duration>,
-        /// From the end of the request to the head of the answer and its first content. Default 60s.
-        first_byte: Option<Duration>,
-        /// Between two pieces of a stream. Default 120s.
-        idle: Option<Duration>,
-        /// For one attempt as a whole. Default 10m.
-        total: Option<Duration>,
-        /// For a request as a whole: attempts, retries, waits and its stream. Default: no limit. Not for a provider;
-        /// a route may have its own.
-        deadline: Option<Duration>,
     }
 
     /// How providers come back after a cool down, and how many may be out at once.
@@ -142,32 +127,6 @@ impl Decisions {
     /// What holds when nobody says anything.
     pub fn standard(span: Span) -> Decisions {
         Decisions { span, keep: 1000, at_most: ByteSize(16 << 20), prompts: false }
-    }
-}
-
-impl Timeouts {
-    /// These, and where they say nothing, `other`.
-    pub fn or(&self, other: &Timeouts) -> Timeouts {
-        Timeouts {
-            span: self.span,
-            connect: self.connect.or(other.connect),
-            first_byte: self.first_byte.or(other.first_byte),
-            idle: self.idle.or(other.idle),
-            total: self.total.or(other.total),
-            deadline: self.deadline.or(other.deadline),
-        }
-    }
-
-    /// What holds when nobody says anything.
-    pub fn standard(span: Span) -> Timeouts {
-        Timeouts {
-            span,
-            connect: Some(Duration::from_secs(5)),
-            first_byte: Some(Duration::from_secs(60)),
-            idle: Some(Duration::from_secs(120)),
-            total: Some(Duration::from_secs(600)),
-            deadline: None,
-        }
     }
 }
 

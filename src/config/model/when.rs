@@ -175,6 +175,8 @@ words! {
         FirstByteTimeout = "first_byte_timeout",
         /// The time until the content of a stream begins is over.
         FirstContentTimeout = "first_content_timeout",
+        /// The time for an answer that was asked for as a whole is over.
+        WholeTimeout = "whole_timeout",
         /// The time between two pieces is over.
         IdleTimeout = "idle_timeout",
         /// The time for all of it is over.

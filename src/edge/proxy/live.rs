@@ -105,7 +105,7 @@ impl Live {
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
         if std::mem::take(&mut self.away) {
             // A client that takes its time holds the provider up; that is not the provider's silence.
-            rest.timers.read(self.exchange.phase(), self.exchange.grace());
+            rest.timers.read(self.exchange.awaits(), self.exchange.grace());
             if let Some(sign) = &self.sign {
                 rest.timers.gave(sign.every);
             }
@@ -114,7 +114,7 @@ impl Live {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.unread += bytes.len();
                 work::at_once(self.unread, || self.exchange.feed(&bytes));
-                rest.timers.read(self.exchange.phase(), self.exchange.grace());
+                rest.timers.read(self.exchange.awaits(), self.exchange.grace());
                 return Poll::Ready(None);
             }
             Poll::Ready(None) => None,

@@ -8,9 +8,20 @@ fn s(seconds: u64) -> Duration {
 }
 
 fn timers(hold: Option<Duration>) -> Timers {
-    let limits =
-        Timeouts { connect: s(1), first_byte: s(10), first_content: s(20), idle: s(5), total: s(60) };
-    Timers::begin(limits, hold)
+    let limits = Timeouts {
+        connect: s(1),
+        first_byte: s(10),
+        first_content: s(20),
+        idle: s(5),
+        whole: s(40),
+        total: s(60),
+    };
+    Timers::begin(limits, Awaits::FirstByte, hold)
+}
+
+/// Of an attempt that asks for a whole answer.
+fn whole() -> Timers {
+    Timers::begin(timers(None).limits, Awaits::Whole, None)
 }
 
 /// What comes next, and how many seconds from now.
@@ -33,10 +44,10 @@ async fn the_phase_says_which_limit_counts() {
     let mut t = timers(None);
     assert_eq!(next(&mut t).await, at("first_byte_timeout", 10));
     let mut t = timers(None);
-    t.read(Phase::Content, None);
+    t.read(Awaits::Content, None);
     assert_eq!(next(&mut t).await, at("idle_timeout", 5));
     let mut t = timers(None);
-    t.read(Phase::Idle, None);
+    t.read(Awaits::More, None);
     assert_eq!(next(&mut t).await, at("idle_timeout", 5));
 }
 
@@ -44,10 +55,10 @@ async fn the_phase_says_which_limit_counts() {
 async fn signs_of_life_without_content_do_not_help_for_ever() {
     let mut t = timers(None);
     for _ in 0..6 {
-        t.read(Phase::Content, None);
+        t.read(Awaits::Content, None);
         advance(s(3)).await;
     }
-    t.read(Phase::Content, None);
+    t.read(Awaits::Content, None);
     assert_eq!(next(&mut t).await, at("first_content_timeout", 2));
 }
 
@@ -55,18 +66,57 @@ async fn signs_of_life_without_content_do_not_help_for_ever() {
 async fn the_whole_is_limited_too() {
     let mut t = timers(None);
     for _ in 0..14 {
-        t.read(Phase::Idle, None);
+        t.read(Awaits::More, None);
         advance(s(4)).await;
     }
-    t.read(Phase::Idle, None);
+    t.read(Awaits::More, None);
     assert_eq!(next(&mut t).await, at("total_timeout", 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_answer_has_a_time_of_its_own_until_it_is_complete() {
+    let mut t = whole();
+    assert_eq!(next(&mut t).await, at("whole_timeout", 40));
+    // The head at once, and white space for as long as it takes.
+    let mut t = whole();
+    t.head(Awaits::Whole);
+    for _ in 0..3 {
+        advance(s(12)).await;
+        t.read(Awaits::Whole, None);
+    }
+    assert_eq!(next(&mut t).await, at("whole_timeout", 4));
+    // Neither longer than the attempt nor, where both are over at once, in its name.
+    let limits = Timeouts { whole: s(60), ..whole().limits };
+    assert_eq!(next(&mut Timers::begin(limits, Awaits::Whole, None)).await, at("whole_timeout", 60));
+    let limits = Timeouts { total: s(30), ..limits };
+    assert_eq!(next(&mut Timers::begin(limits, Awaits::Whole, None)).await, at("total_timeout", 30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_whole_answer_after_all_has_the_time_of_a_stream() {
+    let mut t = whole();
+    advance(s(30)).await;
+    t.head(Awaits::Content);
+    assert_eq!(next(&mut t).await, at("idle_timeout", 5));
+    let mut t = whole();
+    t.head(Awaits::Whole);
+    for _ in 0..12 {
+        advance(s(4)).await;
+        t.read(Awaits::More, None);
+    }
+    assert_eq!(next(&mut t).await, at("idle_timeout", 5));
+    // The head alone changes nothing for a stream.
+    let mut t = timers(None);
+    advance(s(8)).await;
+    t.head(Awaits::Content);
+    assert_eq!(next(&mut t).await, at("first_byte_timeout", 2));
 }
 
 /// b.2.7: what the router sends by itself says nothing of the provider.
 #[tokio::test(start_paused = true)]
 async fn own_pings_are_no_life_of_the_provider() {
     let mut t = timers(None);
-    t.read(Phase::Idle, None);
+    t.read(Awaits::More, None);
     t.gave(s(2));
     assert_eq!(next(&mut t).await, at("Ping", 2));
     t.gave(s(2));
@@ -78,7 +128,7 @@ async fn own_pings_are_no_life_of_the_provider() {
 async fn pings_wait_for_silence() {
     let mut t = timers(None);
     for _ in 0..5 {
-        t.read(Phase::Idle, None);
+        t.read(Awaits::More, None);
         t.gave(s(2));
         advance(s(1)).await;
     }
@@ -89,13 +139,13 @@ async fn pings_wait_for_silence() {
 async fn the_gate_counts_from_the_first_byte_and_opens_once() {
     let mut t = timers(Some(s(3)));
     advance(s(4)).await;
-    t.read(Phase::Content, None);
+    t.read(Awaits::Content, None);
     advance(s(2)).await;
-    t.read(Phase::Content, None);
+    t.read(Awaits::Content, None);
     assert_eq!(next(&mut t).await, at("Gate", 1));
     assert_eq!(next(&mut t).await, at("idle_timeout", 4));
     let mut t = timers(Some(s(3)));
-    t.read(Phase::Idle, None);
+    t.read(Awaits::More, None);
     t.released();
     assert_eq!(next(&mut t).await, at("idle_timeout", 5));
 }
@@ -104,9 +154,9 @@ async fn the_gate_counts_from_the_first_byte_and_opens_once() {
 #[tokio::test(start_paused = true)]
 async fn silence_is_looked_at_once_and_again_after_the_next_read() {
     let mut t = timers(None);
-    t.read(Phase::Idle, Some(s(2)));
+    t.read(Awaits::More, Some(s(2)));
     assert_eq!(next(&mut t).await, at("Quiet", 2));
-    t.read(Phase::Idle, Some(s(2)));
+    t.read(Awaits::More, Some(s(2)));
     assert_eq!(next(&mut t).await, at("Quiet", 2));
     assert_eq!(next(&mut t).await, at("idle_timeout", 3));
 }

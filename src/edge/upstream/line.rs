@@ -96,7 +96,10 @@ impl Wire {
         let unsent = !sent.load(Ordering::Relaxed);
         let silent = matches!(
             kind,
-            FailureKind::FirstByteTimeout | FailureKind::FirstContentTimeout | FailureKind::IdleTimeout
+            FailureKind::FirstByteTimeout
+                | FailureKind::FirstContentTimeout
+                | FailureKind::WholeTimeout
+                | FailureKind::IdleTimeout
         );
         if !silent && !unsent {
             return;

@@ -27,6 +27,8 @@ pub struct Job {
     pub kept: Kept,
     /// Does the client want a stream?
     pub streaming: bool,
+    /// Whether the provider was asked for a whole answer, which may take its own time.
+    pub whole: bool,
     /// The client's body.
     pub request: Doc,
     /// The body that was sent.

@@ -27,7 +27,7 @@ impl Exchange {
         (self.content, self.held_back)
     }
 
-    /// How far the answer has come: which timer runs.
+    /// How far the answer has come.
     pub fn phase(&self) -> Phase {
         self.phase
     }

@@ -1,9 +1,36 @@
-//! What time does to an answer: a stream that is held back for too long, or silent after all has been said.
+//! What time does to an answer: what is waited for, a stream that is held back for too long, or silent after all has
+//! been said.
 
 use super::{Body, Exchange, Progress};
+use crate::engine::failure::Phase;
 use std::time::Duration;
 
+/// What an attempt waits for, which tells the limits that run besides `total`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaits {
+    /// The first byte of a stream: `first_byte`.
+    FirstByte,
+    /// The first content of a stream: `first_content` over all of that time, `idle` between two reads.
+    Content,
+    /// More of a stream: `idle` between two reads.
+    More,
+    /// The last byte of an answer that is no stream: `whole`.
+    Whole,
+}
+
 impl Exchange {
+    /// What is waited for now.
+    pub fn awaits(&self) -> Awaits {
+        // An error takes no time to make, and what streams although nobody asked for it shows that it goes on.
+        let is_error = self.status != 0 && !self.is_good();
+        match self.phase {
+            _ if self.job.whole && !is_error && !matches!(self.body, Body::Folding(_)) => Awaits::Whole,
+            Phase::FirstByte => Awaits::FirstByte,
+            Phase::Content => Awaits::Content,
+            Phase::Idle => Awaits::More,
+        }
+    }
+
     /// The time for which a stream is held back is over: the answer begins, whatever there is of it.
     pub fn release(&mut self) -> Progress {
         match &mut self.body {

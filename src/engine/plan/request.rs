@@ -96,6 +96,8 @@ impl Plan {
             mapping: way.mapping.clone(),
             kept,
             streaming: self.streaming,
+            // A probe asks for little, and is to find out soon.
+            whole: !streams && self.probe.is_none(),
             request: resumed.unwrap_or_else(|| self.doc.clone()),
             upstream: body,
             provider_doc,

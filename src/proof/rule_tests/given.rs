@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::model::{FailureKind as Word, Given, Rules, Spanned, Table};
 use crate::engine::Timeouts;
-use crate::engine::exchange::{Exchange, Progress};
+use crate::engine::exchange::{Awaits, Exchange, Progress};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::plan::Outcome;
 use crate::text::sse::write_event;
@@ -30,7 +30,7 @@ impl Script {
     /// The answer as `given`, to the attempt whose exchange this is. Also: how long it takes to come.
     pub fn new(given: &Given, rules: &Rules, exchange: &Exchange, timeouts: &Timeouts) -> (Script, Duration) {
         let after = given.after.unwrap_or_default();
-        if let Some((kind, limit)) = too_late(after, timeouts) {
+        if let Some((kind, limit)) = too_late(after, exchange, timeouts) {
             return (Script { pieces: VecDeque::from([Piece::Break(kind)]) }, limit);
         }
         let failure = given.failure.as_ref().and_then(kind);
@@ -73,13 +73,13 @@ impl Script {
 }
 
 /// The timer that runs out before the answer comes, if one does.
-fn too_late(after: Duration, timeouts: &Timeouts) -> Option<(FailureKind, Duration)> {
-    let limit = timeouts.first_byte.min(timeouts.total);
-    let kind = if timeouts.total < timeouts.first_byte {
-        FailureKind::TotalTimeout
-    } else {
-        FailureKind::FirstByteTimeout
+fn too_late(after: Duration, exchange: &Exchange, timeouts: &Timeouts) -> Option<(FailureKind, Duration)> {
+    let (kind, limit) = match exchange.awaits() {
+        Awaits::Whole => (FailureKind::WholeTimeout, timeouts.whole),
+        _ => (FailureKind::FirstByteTimeout, timeouts.first_byte),
     };
+    let (kind, limit) =
+        if timeouts.total < limit { (FailureKind::TotalTimeout, timeouts.total) } else { (kind, limit) };
     (after >= limit).then_some((kind, limit))
 }
 

@@ -83,10 +83,9 @@ impl<'t> Fixture<'t> {
         let asked = client.model.as_ref().and_then(|path| path.walk(request.root()));
         let asked = asked.and_then(|model| model.str()).unwrap_or_default().into_owned();
         let named = test.model.as_ref().map_or(&asked, |model| &model.value);
-        let streaming = client.streaming.as_ref().and_then(|path| path.walk(request.root()));
-        let streaming = streaming.and_then(|value| value.bool()) == Some(true);
-        let headers = headers(&test.headers);
-        let provider_doc = provider_doc(test, &mapping.parameters, named);
+        let streaming = client.streaming.as_ref().and_then(|path| path.walk(request.root())?.bool());
+        let (headers, provider_doc) =
+            (headers(&test.headers), provider_doc(test, &mapping.parameters, named));
         let view = View {
             doc: Some(&request),
             request: Some(&request),
@@ -107,7 +106,8 @@ impl<'t> Fixture<'t> {
             provider,
             mapping: Some(mapping.clone()),
             kept,
-            streaming,
+            streaming: streaming == Some(true),
+            whole: streaming != Some(true),
             upstream: upstream.unwrap_or_default(),
             request: request.clone(),
             provider_doc,

@@ -112,7 +112,7 @@ routes: [ {{ path: /ask, protocol: here }} ]
 failover:
   - {{ name: busy, when: {{ status: 503 }}, do: {{ retry: 1, backoff: 1s, then: next }}, cool_down: 10s }}
   - {{ name: limit, when: {{ status: 429, text: 'until (?<at>\d+)' }}, do: next, cool_down: {{ until: [ $match.at ], else: 1h }} }}
-  - {{ name: gone, when: {{ failure: [ connect, first_byte_timeout, cut_off, closed, in_stream ] }}, do: next, cool_down: 30s }}
+  - {{ name: gone, when: {{ failure: [ connect, whole_timeout, cut_off, closed, in_stream ] }}, do: next, cool_down: 30s }}
   - {{ name: mistake, when: {{ status: 4xx }}, do: return }}
 tests:
 {tests}
@@ -221,7 +221,7 @@ fn every_expectation_can_be_met() {
     expect: { provider: one, status: 200, contains: "event: error", one: { cooling_for: 30s } }
   - name: an answer that comes too late
     request: { model: m }
-    given: { one: { after: 2m, body: { words: late } }, two: { body: { text: x } } }
+    given: { one: { after: 10m, body: { words: late } }, two: { body: { text: x } } }
     expect: { rule: gone, provider: two, one: { cooling_for: 30s } }
   - name: a request that is none
     request: nonsense
