@@ -127,6 +127,11 @@ fn fuzz(name: &str) {
 }
 
 #[test]
+fn compression() {
+    fuzz("compression");
+}
+
+#[test]
 fn exchange() {
     fuzz("exchange");
 }

@@ -6,8 +6,11 @@ mod support;
 
 mod access;
 mod callers;
+mod compressed_answers;
+mod compressed_requests;
 mod config_corpus;
 mod coverage;
+mod decoding;
 mod edge_admin;
 mod edge_decisions;
 mod edge_log;

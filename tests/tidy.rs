@@ -9,7 +9,7 @@ use regex::Regex;
 const STOREYS: [&str; 7] = ["text", "language", "config", "engine", "proof", "edge", "cli"];
 
 /// Crates that might be exchanged, each with the one place (file, or file and folder of that name) that may name it.
-const HOMES: [(&str, &str); 9] = [
+const HOMES: [(&str, &str); 12] = [
     ("granit_parser", "text/yaml"),
     ("jsonpath_rust", "text/path"),
     ("croner", "text/units"),
@@ -17,6 +17,9 @@ const HOMES: [(&str, &str); 9] = [
     ("annotate_snippets", "text/diagnostic"),
     ("hyper_rustls", "edge/upstream"),
     ("h2", "edge/upstream"),
+    ("flate2", "edge/compression"),
+    ("brotli_decompressor", "edge/compression"),
+    ("zstd_safe", "edge/compression"),
     ("notify", "edge/reload"),
     ("clap", "cli"),
 ];

@@ -2,6 +2,7 @@
 //! broken; who finds the bytes is another's affair: `tests/fuzz.rs` mutates the corpus on any Rust, libFuzzer (`just
 //! fuzz`) looks for new paths through the code.
 
+pub mod compression;
 pub mod exchange;
 pub mod json;
 pub mod path;
@@ -14,7 +15,8 @@ pub mod yaml;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their folders in `corpus/`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
+    ("compression", compression::run),
     ("exchange", exchange::run),
     ("json", json::run),
     ("path", path::run),

@@ -21,6 +21,7 @@ pub mod attempt;
 pub mod body;
 pub mod budget;
 pub mod clock;
+pub mod compression;
 pub mod decisions;
 pub mod descriptors;
 pub mod log_writer;

@@ -1,14 +1,16 @@
-//! Reads a request's body whole, within a limit of size and of time.
+//! Reads a request's body whole, its compression taken off, within a limit of size and of time.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
+use super::compression::{Decoder, Next, Undecodable};
 use super::pace::Pace;
 
 /// How long a client that sends too much may go on sending before it is answered. Most clients read no
@@ -42,10 +44,45 @@ pub enum BodyError {
     Broken,
     /// All requests in flight together take as much memory as they may.
     Overload,
+    /// Its compression cannot be taken off.
+    Undecodable(Undecodable),
 }
 
-/// Reads a whole body of at most `limit` bytes; gives up when it does not come in `time`, and when `take` finds no room
-/// for so many bytes more.
+impl BodyError {
+    /// What the client is told, and with which status.
+    pub fn told(&self) -> (StatusCode, String) {
+        let (status, text) = match self {
+            Self::TooLarge { limit } => return (StatusCode::PAYLOAD_TOO_LARGE, too_large(*limit)),
+            Self::Undecodable(error) => {
+                let status = match error {
+                    Undecodable::Unknown(_) | Undecodable::Many => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                return (status, format!("the request's body {error}"));
+            }
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time"),
+            Self::Broken => (StatusCode::BAD_REQUEST, "the request's body could not be read"),
+            Self::Overload => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the router is overloaded: the requests in flight take all that they may (`limits: { in_flight: ..., requests: ... }` in the rules); try again soon",
+            ),
+        };
+        (status, text.to_owned())
+    }
+}
+
+fn too_large(limit: u64) -> String {
+    let limit = match limit {
+        whole if whole >= 1 << 20 && whole % (1 << 20) == 0 => format!("{} MiB", whole >> 20),
+        bytes => format!("{bytes} bytes"),
+    };
+    format!(
+        "the request's body is larger than {limit}, which is the limit (`limits: {{ body: ... }}` in the rules)"
+    )
+}
+
+/// Reads a whole body, and takes off what its `content-encoding` says, to at most `limit` bytes; gives up when it does
+/// not come in `time`, and when `take` finds no room for so many bytes more.
 pub async fn read<B>(
     headers: &HeaderMap,
     body: B,
@@ -58,11 +95,18 @@ where
 {
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    let decoder = Decoder::of(headers);
+    let refused = match decoder.as_ref().and_then(Decoder::unsupported) {
+        Some(unsupported) => Some(BodyError::Undecodable(unsupported.clone())),
+        None => announced.filter(|length| *length > limit).map(|_| BodyError::TooLarge { limit }),
+    };
+    if let Some(refused) = refused {
         discard(headers, body).await;
-        return Err(BodyError::TooLarge { limit });
+        return Err(refused);
     }
-    collect(body, announced.unwrap_or(0).min(RESERVE), limit, time, take).await
+    let reserve = announced.unwrap_or(0).min(RESERVE) as usize;
+    let gathered = Gathered { first: Bytes::new(), all: BytesMut::new(), reserve, limit, take };
+    collect(body, decoder, gathered, time).await
 }
 
 /// Lets a client finish sending what nobody wants, so that it comes to read its answer.
@@ -80,18 +124,16 @@ pub async fn discard_briefly<B: Body<Data = Bytes> + Unpin>(headers: &HeaderMap,
     }
 }
 
-async fn collect<B>(
+async fn collect<B, F>(
     mut body: B,
-    reserve: u64,
-    limit: u64,
+    mut decoder: Option<Decoder>,
+    mut gathered: Gathered<F>,
     time: Time,
-    mut take: impl FnMut(usize) -> bool,
 ) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
+    F: FnMut(usize) -> bool,
 {
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
     let (mut pace, end) = (time.pace, Instant::now() + time.total);
     loop {
         let asked = Instant::now();
@@ -104,26 +146,65 @@ where
         pace.waited(asked.elapsed());
         let Ok(data) = frame.into_data() else { continue };
         pace.moved(data.len());
-        if (first.len() + all.len() + data.len()) as u64 > limit {
-            drain(body, DRAIN).await;
-            return Err(BodyError::TooLarge { limit });
+        let added = match &mut decoder {
+            None => gathered.add(data),
+            Some(decoder) => gathered.add_decoded(decoder, data).await,
+        };
+        if let Err(error) = added {
+            drain(body, if error == BodyError::Overload { BRIEF_DRAIN } else { DRAIN }).await;
+            return Err(error);
+        }
+    }
+    decoder.map_or(Ok(()), |decoder| decoder.finish()).map_err(BodyError::Undecodable)?;
+    Ok(gathered.whole())
+}
+
+/// What has come of a body.
+struct Gathered<F> {
+    first: Bytes,
+    all: BytesMut,
+    /// Room made in advance, in bytes.
+    reserve: usize,
+    limit: u64,
+    take: F,
+}
+
+impl<F: FnMut(usize) -> bool> Gathered<F> {
+    fn add(&mut self, data: Bytes) -> Result<(), BodyError> {
+        let Gathered { first, all, reserve, limit, take } = self;
+        if (first.len() + all.len() + data.len()) as u64 > *limit {
+            return Err(BodyError::TooLarge { limit: *limit });
         }
         if !take(data.len()) {
-            drain(body, BRIEF_DRAIN).await;
             return Err(BodyError::Overload);
         }
         // A body that comes in one piece is not copied.
         if all.is_empty() && first.is_empty() {
-            first = data;
-            continue;
+            *first = data;
+            return Ok(());
         }
         if all.is_empty() {
-            all.reserve((reserve as usize).max(first.len() + data.len()));
-            all.extend_from_slice(&std::mem::take(&mut first));
+            all.reserve((*reserve).max(first.len() + data.len()));
+            all.extend_from_slice(&std::mem::take(first));
         }
         all.extend_from_slice(&data);
+        Ok(())
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+
+    async fn add_decoded(&mut self, decoder: &mut Decoder, data: Bytes) -> Result<(), BodyError> {
+        decoder.push(data);
+        loop {
+            match decoder.decode().map_err(BodyError::Undecodable)? {
+                Next::Piece(piece) => self.add(piece)?,
+                Next::Later => yield_now().await,
+                Next::Hungry => return Ok(()),
+            }
+        }
+    }
+
+    fn whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
+    }
 }
 
 /// Reads and forgets what still comes within this time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming as Received;
@@ -19,6 +19,7 @@ use super::admin;
 use super::body::ReplyBody;
 use super::budget::Share;
 use super::clock;
+use super::compression;
 use super::pace::Pace;
 use super::proxy::{self, World};
 use super::reload::Handle;
@@ -157,8 +158,8 @@ impl Router {
         let (mut parts, body) = request.into_parts();
         let id = clock::request_id();
         let engine = &ready.engine;
-        let refusal = match admit(ready, caller, &mut parts) {
-            Entry::Come => None,
+        match admit(ready, caller, &mut parts) {
+            Entry::Come => {}
             Entry::Hollow => return self.answer(engine, caller, parts, id, Bytes::new(), None).await,
             Entry::Options(allow) => return options(&allow),
             Entry::Denied(denied) => {
@@ -166,27 +167,27 @@ impl Router {
                 let status = StatusCode::from_u16(denied.status).unwrap_or(StatusCode::FORBIDDEN);
                 return stranger(self.refuse(engine, caller, &parts, status, denied.message.to_owned()));
             }
-            Entry::Refused(status, message) => Some((status, message)),
-        };
-        let read = match (refusal, self.world.budget.begin(&engine.limits)) {
-            (None, Ok(share)) => tokio::select! {
+        }
+        let read = match self.world.budget.begin(&engine.limits) {
+            Ok(share) => tokio::select! {
                 read = self.body(engine, &parts.headers, body, share) => read,
                 () = self.world.stopping.is_over() => {
                     Err((StatusCode::SERVICE_UNAVAILABLE, stopping::REASON.to_owned()))
                 }
             },
-            (None, Err(_)) => {
+            Err(_) => {
                 request_body::discard_briefly(&parts.headers, body).await;
-                Err(overloaded())
-            }
-            (Some(refusal), share) => {
-                drop(share);
-                request_body::discard(&parts.headers, body).await;
-                Err(refusal)
+                Err(BodyError::Overload.told())
             }
         };
         match read {
-            Ok((body, share)) => self.answer(engine, caller, parts, id, body, Some(share)).await,
+            Ok((body, share)) => {
+                if parts.headers.remove(CONTENT_ENCODING).is_some() {
+                    // What is known from here on is the body as it was before.
+                    parts.headers.remove(CONTENT_LENGTH);
+                }
+                self.answer(engine, caller, parts, id, body, Some(share)).await
+            }
             Err((status, message)) => {
                 let mut answer = self.refuse(engine, caller, &parts, status, message);
                 let is_unread =
@@ -195,6 +196,7 @@ impl Router {
                     // What is still to come of the body is in the way of a next request.
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
+                compression::tell_supported(&mut answer);
                 answer
             }
         }
@@ -225,15 +227,7 @@ impl Router {
         // Twice: what came, and what is made of it for a provider.
         let take = |bytes: usize| share.take(2 * bytes).is_ok();
         let read = request_body::read(headers, body, limit, time, take).await;
-        let refused = |error| match error {
-            BodyError::TooLarge { limit } => (StatusCode::PAYLOAD_TOO_LARGE, too_large(limit)),
-            BodyError::Slow => {
-                (StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time".to_owned())
-            }
-            BodyError::Broken => (StatusCode::BAD_REQUEST, "the request's body could not be read".to_owned()),
-            BodyError::Overload => overloaded(),
-        };
-        read.map(|body| (body, share)).map_err(refused)
+        read.map(|body| (body, share)).map_err(|error| error.told())
     }
 
     async fn answer(
@@ -308,20 +302,4 @@ impl Handler for Router {
     fn cut_off(&self) {
         self.world.stopping.cut_off();
     }
-}
-
-/// What a request is told that would be one too many.
-fn overloaded() -> (StatusCode, String) {
-    let message = "the router is overloaded: the requests in flight take all that they may (`limits: { in_flight: ..., requests: ... }` in the rules); try again soon";
-    (StatusCode::SERVICE_UNAVAILABLE, message.to_owned())
-}
-
-fn too_large(limit: u64) -> String {
-    let limit = match limit {
-        whole if whole >= 1 << 20 && whole % (1 << 20) == 0 => format!("{} MiB", whole >> 20),
-        bytes => format!("{bytes} bytes"),
-    };
-    format!(
-        "the request's body is larger than {limit}, which is the limit (`limits: {{ body: ... }}` in the rules)"
-    )
 }

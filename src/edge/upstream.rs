@@ -9,19 +9,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
 use http::header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
-use http_body::Body;
-use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -31,6 +27,7 @@ use self::connect::{Connector, basic};
 use self::line::Line;
 pub use self::line::Wire;
 use self::outgoing::Outgoing;
+pub use self::reply::{Reply, ReplyStream};
 use self::tls::Roots;
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::link::Link;
@@ -39,6 +36,7 @@ mod connect;
 mod line;
 mod lost;
 mod outgoing;
+mod reply;
 mod tls;
 
 /// An idle connection is kept for so long; most providers close theirs after a minute or more.
@@ -72,16 +70,6 @@ pub struct Call {
     pub proxy_login: Option<HeaderValue>,
 }
 
-/// What a provider answers: the head; the body comes after it.
-pub struct Reply {
-    /// The status code.
-    pub status: u16,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body as it arrives.
-    pub body: ReplyStream,
-}
-
 /// Why a call came to nothing, or its answer to no end.
 #[derive(Debug)]
 pub struct Fault {
@@ -100,35 +88,6 @@ impl Fault {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Failure::new(fault.kind, fault.message)
-    }
-}
-
-/// A reply's body. An error ends it.
-pub struct ReplyStream {
-    body: Incoming,
-    line: Option<Arc<Line>>,
-}
-
-impl Stream for ReplyStream {
-    type Item = Result<Bytes, Fault>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            return match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => Poll::Ready(Some(Ok(data))),
-                    Err(_) => continue,
-                },
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(lost::fault_of(&error)))),
-                Poll::Ready(None) => {
-                    if let Some(line) = self.line.take() {
-                        line.works();
-                    }
-                    Poll::Ready(None)
-                }
-            };
-        }
     }
 }
 
@@ -238,9 +197,7 @@ impl Upstream {
                 captured.connection_metadata().as_ref().inspect(|it| it.poison());
             }
         }
-        let (parts, body) = response.into_parts();
-        let body = ReplyStream { body, line };
-        Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(Reply::new(response, line))
     }
 
     fn pool(&self, call: &Call, uri: &Uri) -> Result<Pool, Fault> {

@@ -194,7 +194,7 @@ impl Exchange {
         let failure = failure.in_phase(self.phase);
         match std::mem::replace(&mut self.body, Body::Over) {
             // The error's status says more than what became of its body.
-            Body::Gathering(body) if !self.is_good() && !body.is_empty() => self.gathered(body.into()),
+            Body::Gathering(body) if !self.is_good() => self.gathered(body.into()),
             Body::Passing(mut passing) if self.committed => {
                 let seen = passing.broke(&self.job, &mut self.output, failure);
                 self.ended(seen)

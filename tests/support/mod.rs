@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 mod client;
+pub mod coding;
 mod document;
 mod folder;
 mod reply;

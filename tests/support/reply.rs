@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::coding::{Coded, flushed};
+
 /// Holds a reply back until the test opens it, and tells the test when the reply has come this far.
 #[derive(Clone)]
 pub struct Gate {
@@ -152,10 +154,28 @@ impl Reply {
         self
     }
 
+    /// Adds one more line of a header.
+    pub fn also(mut self, name: &str, value: impl ToString) -> Reply {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
     /// Adds body bytes, written at once.
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Reply {
         self.acts.push(Act::Write(bytes.into()));
         self
+    }
+
+    /// The same reply, its body compressed so; what is written at once can be read at once.
+    pub fn coded(mut self, (lines, kinds): Coded) -> Reply {
+        let bodies = self.acts.iter_mut().filter_map(|act| match act {
+            Act::Write(bytes) => Some(bytes),
+            _ => None,
+        });
+        let bodies: Vec<&mut Vec<u8>> = bodies.collect();
+        let parts = flushed(kinds, &bodies);
+        bodies.into_iter().zip(parts).for_each(|(body, part)| *body = part);
+        lines.iter().fold(self, |reply, line| reply.also("content-encoding", line))
     }
 
     /// Adds body bytes, written one by one.

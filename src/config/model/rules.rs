@@ -78,11 +78,11 @@ record! {
 
     /// How much is too much.
     pub struct Limits: "`limits`" {
-        /// The body of a request.
+        /// The body of a request, decompressed.
         body: ByteSize = ByteSize(32 << 20),
-        /// An answer that is not a stream.
+        /// An answer that is not a stream, decompressed.
         answer: ByteSize = ByteSize(64 << 20),
-        /// One event of a stream.
+        /// One event of a stream, decompressed.
         event: ByteSize = ByteSize(16 << 20),
         /// What is held back of a stream until its content begins.
         held: ByteSize = ByteSize(256 << 10),

@@ -3,19 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::{BODY_TIME, MOST, error, error_page, json_answer};
 use crate::edge::body::ReplyBody;
+use crate::edge::compression;
 use crate::edge::pace::Pace;
 use crate::edge::reload::rules::Ready;
-use crate::edge::request_body;
+use crate::edge::request_body::{self, BodyError};
 use crate::edge::router::Router;
 use crate::engine::Ms;
 use crate::engine::health::AUTO;
 use crate::text::units::{duration, instant_text};
+
+/// What the body of a switch is.
+const SHAPE: &str =
+    "send {\"provider\": \"NAME\"}, with \"for\": \"2h\" if it is for some time, or {\"provider\": \"auto\"}";
 
 /// The provider in `/-/providers/NAME/clear`.
 pub(super) fn cleared(path: &str) -> Option<&str> {
@@ -53,7 +59,11 @@ pub(super) async fn switch(
     ready: &Ready,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
-    let (wanted, time) = match wanted(request).await {
+    let body = match body(request).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let (wanted, time) = match wanted(&body) {
         Ok(wanted) => wanted,
         Err(text) => return error(StatusCode::BAD_REQUEST, &text),
     };
@@ -107,15 +117,26 @@ fn unknown<T: AsRef<str>>(name: &str, names: &[T]) -> Response<ReplyBody> {
     json_answer(StatusCode::NOT_FOUND, &page)
 }
 
-/// The provider's name, and for how long, out of `{"provider": "name", "for": "2h"}`.
-async fn wanted(request: Request<Incoming>) -> Result<(String, Option<Duration>), String> {
-    const SHAPE: &str = "send {\"provider\": \"NAME\"}, with \"for\": \"2h\" if it is for some time, or {\"provider\": \"auto\"}";
+/// A request's body, or the answer to one that cannot be read.
+async fn body(request: Request<Incoming>) -> Result<Bytes, Response<ReplyBody>> {
     let (parts, body) = request.into_parts();
     let time = request_body::Time { pace: Pace::new(BODY_TIME, 0), total: BODY_TIME };
-    let body = request_body::read(&parts.headers, body, MOST, time, |_| true).await;
-    let body = body.map_err(|_| format!("the body could not be read; {SHAPE}"))?;
+    let read = request_body::read(&parts.headers, body, MOST, time, |_| true).await;
+    read.map_err(|refused| {
+        let (status, text) = match refused {
+            BodyError::Undecodable(_) => refused.told(),
+            _ => (StatusCode::BAD_REQUEST, format!("the body could not be read; {SHAPE}")),
+        };
+        let mut answer = error(status, &text);
+        compression::tell_supported(&mut answer);
+        answer
+    })
+}
+
+/// The provider's name, and for how long, out of `{"provider": "name", "for": "2h"}`.
+fn wanted(body: &[u8]) -> Result<(String, Option<Duration>), String> {
     let value: Value =
-        serde_json::from_slice(&body).map_err(|error| format!("this is no JSON ({error}); {SHAPE}"))?;
+        serde_json::from_slice(body).map_err(|error| format!("this is no JSON ({error}); {SHAPE}"))?;
     let time = match value.get("for") {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(duration(text).map_err(|reason| format!("{reason}; {SHAPE}"))?),

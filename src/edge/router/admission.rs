@@ -1,6 +1,6 @@
 //! Who comes in, by the head of a request alone.
 
-use http::header::{ALLOW, CONTENT_ENCODING};
+use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 
@@ -29,8 +29,6 @@ pub(super) enum Entry {
     Options(Vec<Method>),
     /// The caller is not authorized.
     Denied(Denied),
-    /// The request cannot be taken.
-    Refused(StatusCode, String),
 }
 
 /// Whether a request may come in, as far as its head tells.
@@ -49,10 +47,6 @@ pub(super) fn admit(ready: &Ready, caller: &Caller, parts: &mut Parts) -> Entry 
     };
     if !found {
         return Entry::Hollow;
-    }
-    if parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        let text = "the request's body is compressed; send it as it is".to_owned();
-        return Entry::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
     }
     Entry::Come
 }

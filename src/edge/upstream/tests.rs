@@ -65,14 +65,27 @@ async fn kind(url: String) -> FailureKind {
 
 #[tokio::test]
 async fn an_answer_comes_through_as_it_is_and_no_redirect_is_followed() {
-    let url = says(
-        "HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope",
-    )
-    .await;
+    let url =
+        says("HTTP/1.1 307 Elsewhere\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 4\r\n\r\nnope")
+            .await;
     let reply = Upstream::new().send(call(url), &Wire::default()).await.unwrap();
     assert_eq!((reply.status, reply.headers["location"].as_bytes()), (307, &b"http://127.0.0.1:1/"[..]));
     let body: Vec<_> = reply.body.map(|chunk| chunk.unwrap()).collect().await;
     assert_eq!(body.concat(), b"nope");
+}
+
+#[tokio::test]
+async fn a_coding_without_a_body_is_no_failure() {
+    for head in ["204 No Content\r\n", "304 Not Modified\r\n", "200 OK\r\ncontent-length: 0\r\n"] {
+        let url = provider(async move |mut stream| {
+            let head = format!("HTTP/1.1 {head}content-encoding: gzip, unheard-of\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+        });
+        let reply = Upstream::new().send(call(url.await), &Wire::default()).await.unwrap();
+        assert!(!reply.headers.contains_key("content-encoding"));
+        let body: Vec<_> = reply.body.map(|chunk| chunk.unwrap()).collect().await;
+        assert_eq!(body.concat(), b"");
+    }
 }
 
 #[tokio::test]
@@ -85,6 +98,12 @@ async fn failures_are_told_apart() {
     assert_eq!(kind(says(cut).await).await, FailureKind::Closed);
     let cut = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
     assert_eq!(kind(says(cut).await).await, FailureKind::Closed);
+    let cut = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\n\x1f";
+    assert_eq!(kind(says(cut).await).await, FailureKind::CutOff);
+    let cut = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n\x1f";
+    assert_eq!(kind(says(cut).await).await, FailureKind::Closed);
+    let wrong = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(kind(says(wrong).await).await, FailureKind::Malformed);
     assert_eq!(kind(says("SMTP ready, go ahead\r\n\r\n").await).await, FailureKind::Malformed);
     assert_eq!(kind("no url".into()).await, FailureKind::Connect);
     let reset = provider(async |stream| {

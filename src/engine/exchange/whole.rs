@@ -12,7 +12,6 @@ use crate::text::json::Doc;
 use crate::text::sse::SseDecoder;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::CONTENT_ENCODING;
 
 /// The failure that an error status is.
 pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failure {
@@ -85,9 +84,8 @@ fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result
         return Err(Box::new(failure));
     }
     let doc = Doc::parse(body.clone()).map_err(|error| {
-        let message = match (headers.get(CONTENT_ENCODING), sniff(body)) {
-            (Some(encoding), _) => format!("the answer is encoded ({encoding:?}), which was not asked for"),
-            (None, Sniffed::Html) => "the answer is a web page".to_owned(),
+        let message = match sniff(body) {
+            Sniffed::Html => "the answer is a web page".to_owned(),
             _ => format!("the answer is no JSON: {error}"),
         };
         malformed(&message, headers, body.clone())

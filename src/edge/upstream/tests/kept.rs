@@ -1,6 +1,7 @@
 //! Connections from the pool that die, over HTTP/1.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use tokio::sync::Barrier;
 
@@ -115,4 +116,27 @@ async fn connections_of_a_provider_that_left_the_rules_are_closed() {
     assert_eq!(upstream.pools.lock().unwrap().len(), 0);
     closed.await.unwrap();
     assert_eq!(upstream.open.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_after_a_compressed_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let body = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\xcf\x06\0\x47\xdd\xdc\x79\x02\0\0\0";
+        for _ in 0..3 {
+            request(&mut stream).await;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(body).await.unwrap();
+        }
+    });
+    let upstream = Upstream::new();
+    for _ in 0..3 {
+        assert_eq!(answer(&upstream, &url).await, Ok(b"ok".to_vec()));
+    }
 }
