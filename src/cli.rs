@@ -41,8 +41,8 @@ Examples:
 Exit codes: 0 all is well; 1 the rules or their tests are wrong, or the router failed;
 2 the command line is wrong or a file cannot be read.
 
-Environment: RULEGATE_RULES, RULEGATE_STATE and RULEGATE_LOG stand for --rules, --state and --log, RULEGATE_LISTEN is
-what the built-in rules listen on, NO_COLOR turns colours off.";
+Environment: RULEGATE_RULES, RULEGATE_STATE, RULEGATE_LOG, RULEGATE_LOG_FORMAT and RULEGATE_LOG_TIME stand for the options of
+these names, RULEGATE_LISTEN is what the built-in rules listen on, NO_COLOR turns colours off.";
 
 /// A proxy in front of LLM providers that is told by YAML what to do.
 #[derive(Parser, Debug)]
@@ -150,9 +150,8 @@ struct RunArguments {
     /// beside them]
     #[arg(long, value_name = "FILE")]
     state: Option<String>,
-    /// How much the log says [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log: Option<Level>,
+    #[command(flatten)]
+    log: log::LogArguments,
 }
 
 #[derive(Args, Debug)]
@@ -178,9 +177,8 @@ struct DemoArguments {
     /// Listen here [default: 127.0.0.1:8000, or a free port when that one is taken]
     #[arg(long, short, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// How much the log says [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log: Option<Level>,
+    #[command(flatten)]
+    log: log::LogArguments,
 }
 
 #[derive(Args, Debug)]

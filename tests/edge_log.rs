@@ -43,8 +43,11 @@ impl Log {
 
     /// The router's own lines of this level.
     fn lines(&self, level: &str) -> Vec<String> {
-        let start = format!(" {level} rulegate::");
-        self.text().lines().filter(|line| line.contains(&start)).map(str::to_owned).collect()
+        let is_own = |line: &&str| {
+            let mut words = line.split_whitespace().skip(1);
+            words.next() == Some(level) && words.next().is_some_and(|target| target.starts_with("rulegate::"))
+        };
+        self.text().lines().filter(is_own).map(str::to_owned).collect()
     }
 }
 
@@ -81,11 +84,83 @@ fn talkative(status: u16) -> Reply {
 }
 
 #[tokio::test]
-async fn each_thing_is_one_line_at_its_level_and_holds_no_prompt_and_no_key() {
+async fn the_words_of_a_providers_error_are_told_on_one_line_and_without_keys() {
     let (log, _listening) = Log::listen();
     let first = Upstream::always(talkative(429)).await;
     let second = Upstream::always(Reply::json(200, MESSAGE)).await;
     let router = Serving::start(&rules(&first.url(), &second.url())).await;
+    let client = router.client().with("x-api-key", "client-secret-key");
+    let answer = client.post("/v1/messages", request()).await;
+    let words = r#""key [key]: messages.0: the-prompts-words 2025-01-01 ERROR rulegate::x: forged" (rate_limit_error)"#;
+    let warned = log.lines("WARN").join("\n");
+    assert!(warned.contains(&format!("first -> second: status 429: {words} (rule limit)")), "{warned}");
+    let record =
+        client.get(&format!("/-/decisions/{}", answer.header("x-rulegate-request").unwrap())).await.json();
+    let error = &record["attempts"][0]["error"];
+    assert_eq!(error["type"], "rate_limit_error");
+    assert!(words.contains(error["message"].as_str().unwrap()), "{error}");
+    let health = client.get("/v1/health").await.json();
+    assert_eq!(health["details"]["first"]["last_error"]["message"], words);
+    second.afterwards(talkative(500));
+    assert_eq!(client.post("/v1/messages", request()).await.status, 429);
+    let failed = log.lines("ERROR");
+    assert!(failed.len() == 1 && failed[0].contains("second: status 500: \"key [key]"), "{failed:?}");
+    assert!(!log.text().contains("secret-key"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn an_error_that_goes_to_the_client_is_kept_and_is_no_failure() {
+    let mistake = Reply::json(
+        400,
+        json!({ "type": "error", "error": { "type": "invalid_request_error", "message": "max_tokens: too many" } }),
+    );
+    let first = Upstream::always(mistake).await;
+    let rules =
+        rules(&first.url(), &first.url()).replace("[4xx, 5xx] }, do: next", "[4xx, 5xx] }, do: return");
+    let router = Serving::start(&rules).await;
+    let client = router.client().with("x-api-key", "client-secret-key");
+    assert_eq!(client.post("/v1/messages", request()).await.status, 400);
+    let health = client.get("/v1/health").await.json();
+    let first = &health["details"]["first"];
+    assert_eq!(first["last_error"]["message"], r#""max_tokens: too many" (invalid_request_error)"#);
+    assert_eq!((&first["failures"], &first["status"]), (&json!(0), &json!("available")));
+}
+
+#[tokio::test]
+async fn a_request_has_one_line_that_says_what_became_of_it() {
+    let (log, _listening) = Log::listen();
+    let first = Upstream::always(talkative(429)).await;
+    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let router = Serving::start(&rules(&first.url(), &second.url())).await;
+    let client = router.client().with("x-api-key", "client-secret-key");
+    let answer = client.post("/v1/messages", request()).await;
+    let lines: Vec<String> =
+        log.lines("INFO").into_iter().filter(|line| line.contains(": request id=")).collect();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    let id = answer.header("x-rulegate-request").unwrap();
+    for part in [
+        &format!("id=\"{id}\""),
+        "status=200",
+        "provider=\"second\"",
+        "route=\"POST /v1/messages\"",
+        "model=\"m\"",
+        "attempts=2",
+        "rule=\"limit\"",
+        "first_ms=",
+        "took_ms=",
+        "client=\"127.0.0.1\"",
+    ] {
+        assert!(line.contains(part), "{part} is missing: {line}");
+    }
+}
+
+#[tokio::test]
+async fn each_thing_is_one_line_at_its_level_and_holds_no_prompt_and_no_key() {
+    let (log, _listening) = Log::listen();
+    let first = Upstream::always(talkative(429)).await;
+    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let text = format!("{}decisions: {{ errors: false }}\n", rules(&first.url(), &second.url()));
+    let router = Serving::start(&text).await;
     let client = router.client().with("x-api-key", "client-secret-key");
     assert_eq!(client.post("/v1/messages", request()).await.status, 200);
     let warned = log.lines("WARN").join("\n");
@@ -93,8 +168,8 @@ async fn each_thing_is_one_line_at_its_level_and_holds_no_prompt_and_no_key() {
     assert!(warned.contains("first is put aside until"), "{warned}");
     let told = log.lines("INFO").join("\n");
     assert!(told.contains("listening on http://127.0.0.1:"), "{told}");
-    assert!(told.contains("200 from second at attempt 2"), "{told}");
     let detail = log.lines("DEBUG").join("\n");
+    assert!(detail.contains("200 from second at attempt 2"), "{detail}");
     assert!(detail.contains("attempt 1: asking first") && detail.contains("rule limit fires"), "{detail}");
     assert!(log.lines("ERROR").is_empty());
 
@@ -114,6 +189,10 @@ async fn each_thing_is_one_line_at_its_level_and_holds_no_prompt_and_no_key() {
             log.text().lines().filter(|line| line.contains(secret)).map(str::to_owned).collect();
         assert!(own.is_empty(), "{secret} is in the log: {own:#?}");
     }
+    let health = client.get("/v1/health").await.text();
+    assert!(!health.contains("the-prompts-words"), "{health}");
+    let records = client.get("/-/decisions").await.text();
+    assert!(!records.contains("the-prompts-words"), "{records}");
 }
 
 #[tokio::test]

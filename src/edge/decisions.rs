@@ -157,7 +157,7 @@ mod tests {
     const ALL: Wanted = Wanted { last: 100, rule: None, provider: None, failed: None };
 
     fn keeping(keep: usize, at_most: usize) -> Keeping {
-        Keeping { keep, at_most, prompts: true }
+        Keeping { keep, at_most, prompts: true, errors: true }
     }
 
     fn decision(id: &str) -> Decision {

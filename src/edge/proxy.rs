@@ -193,6 +193,9 @@ impl Life {
         if self.decision.probe && !self.decision.failed() {
             return;
         }
+        if !self.decision.probe && (self.over || self.decision.client_left.is_some()) {
+            telemetry::request(&self.decision);
+        }
         // A stream goes on, and its record will be told how it ended.
         let decision = if self.over { std::mem::take(&mut self.decision) } else { self.decision.clone() };
         self.kept = Some(self.world.decisions.push(*decision, self.keeping));
@@ -256,6 +259,7 @@ impl Life {
     /// Counts how the stream ended, and completes the record that is kept.
     fn keep_end(&mut self) {
         self.world.metrics.stream_ended(&self.decision);
+        telemetry::request(&self.decision);
         if let Some(number) = self.kept {
             let decision = std::mem::take(&mut self.decision);
             self.world.decisions.update(number, *decision, self.keeping);

@@ -1,15 +1,18 @@
-//! The log: one line per thing that happened, with its reason. No prompt and no key is ever in it.
+//! The log: one line per thing that happened, with its reason. No key is ever in it, and of a prompt only what a provider
+//! quotes in an error, unless the rules keep that out (`decisions: { errors: false }`).
 //!
 //! INFO is normal work, recoveries and reloads; WARN a provider that another had to stand in for; ERROR a
 //! request that no provider answered, and lines that the log itself lost. DEBUG adds each attempt and each rule's verdict.
 
 use std::fmt::{self, Display, Write};
 
+use crate::engine::Ms;
+use crate::engine::decision::Decision;
 use crate::engine::plan::{Event, Level};
 use crate::text::visible::is_hidden;
 
 /// The longest text that goes into one line, in characters.
-const LONGEST: usize = 300;
+const LONGEST: usize = 400;
 
 /// Replaces the standard report of a panic, which may quote a prompt or a key, by its place only.
 pub fn quiet_panics() {
@@ -35,6 +38,33 @@ pub fn tell(request: &str, events: &[Event]) {
             Level::Error => tracing::error!("[{request}] {line}"),
         }
     }
+}
+
+/// Writes the one line that every request has: what became of it, with all that a program may look for in fields.
+pub fn request(decision: &Decision) {
+    let answer = decision.answer.as_ref();
+    let ended = decision.stream.as_ref();
+    let text = |text: &str| OneLine(text).to_string();
+    let since = |at: Option<Ms>| at.map(|at| at.saturating_sub(decision.at));
+    let route = format!("{} {}", decision.method, decision.route.as_deref().unwrap_or(&decision.path));
+    let sent = decision.attempts.last().and_then(|attempt| attempt.model.as_deref());
+    let over = ended.map(|stream| stream.at).or(decision.client_left).or(answer.map(|answer| answer.at));
+    let left = decision.client_left.map(|_| Event::CLIENT_LEFT);
+    tracing::info!(
+        id = decision.id,
+        status = answer.map(|answer| answer.status),
+        provider = answer.and_then(|answer| answer.provider.as_deref()),
+        route = text(&route),
+        model = text(&decision.model),
+        sent = sent.map(text),
+        attempts = decision.attempts.len(),
+        rule = answer.and_then(|answer| answer.rule.as_deref()),
+        first_ms = since(answer.map(|answer| answer.at)),
+        took_ms = since(over),
+        stream = ended.map(|stream| stream.how).or(left),
+        client = decision.client.as_deref(),
+        "request"
+    );
 }
 
 /// Shows anything as one line of bounded length: what a provider says must not be able to forge a second line.

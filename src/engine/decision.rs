@@ -1,7 +1,7 @@
 //! The record of how one request was decided: who could be asked, who was, what the rules said, what came of it.
 //!
-//! It is written from the plan's [`Event`]s, which hold no key and nothing of a prompt. The prompt itself is kept
-//! only where the rules ask for it.
+//! It is written from the plan's [`Event`]s, which hold no key, and of a prompt no more than a provider's error quotes.
+//! The prompt itself is kept only where the rules ask for it.
 
 mod note;
 mod page;
@@ -9,7 +9,7 @@ mod page;
 mod tests;
 
 use super::Ms;
-use super::failure::Phase;
+use super::failure::{Phase, Said};
 use super::plan::{Answer, Event};
 use crate::config::model;
 use bytes::Bytes;
@@ -29,6 +29,8 @@ pub struct Keeping {
     pub at_most: usize,
     /// Whether the prompt is part of them.
     pub prompts: bool,
+    /// Whether the words of providers' errors are: in records, in the log and on the health page.
+    pub errors: bool,
 }
 
 impl Keeping {
@@ -38,6 +40,7 @@ impl Keeping {
             keep: usize::try_from(from.keep).unwrap_or(usize::MAX),
             at_most: usize::try_from(from.at_most.0).unwrap_or(usize::MAX),
             prompts: from.prompts,
+            errors: from.errors,
         }
     }
 }
@@ -62,6 +65,8 @@ pub struct Decision {
     pub client: Option<String>,
     /// Is there a route that took the request?
     pub routed: bool,
+    /// The name of that route, if it has one.
+    pub route: Option<String>,
     /// What the client speaks; `None` where no route took the request.
     pub protocol: Option<String>,
     /// The model that the client named; empty if it named none.
@@ -136,6 +141,8 @@ pub struct Attempted {
     pub phase: Option<Phase>,
     /// The outcome in words.
     pub what: String,
+    /// The provider's own words about a failure.
+    pub error: Option<Box<Said>>,
     /// What each rule said of a failure, in order.
     pub said: Vec<Verdict>,
     /// How many rules spoke before those.
@@ -293,6 +300,7 @@ impl Attempted {
         let said: usize = self.said.iter().map(|verdict| verdict.rule.len() + verdict.why.len() + 56).sum();
         let shadows: usize = self.shadows.iter().map(|it| it.rule.len() + it.would.len() + 48).sum();
         let cool_downs: usize = self.cool_downs.iter().map(|it| it.provider.len() + it.rule.len() + 64).sum();
-        std::mem::size_of::<Attempted>() + 64 + self.what.len() + said + shadows + cool_downs
+        let error = self.error.as_ref().map_or(0, |it| it.message.len() + 64);
+        std::mem::size_of::<Attempted>() + 64 + self.what.len() + error + said + shadows + cool_downs
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with one attempt: the kinds, and the failure that the plan judges.
 
 use crate::text::units::Secret;
+use crate::text::visible::is_hidden;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::fmt;
@@ -96,8 +97,65 @@ pub struct Failure {
     pub details: Option<Vec<u8>>,
     /// For people: what happened, in a few words. Holds no prompt and no key.
     pub message: String,
+    /// The provider's own words, for whoever runs the router; `None` where it said none, or the rules keep none.
+    pub said: Option<Box<Said>>,
     /// How far the attempt had come.
     pub phase: Phase,
+}
+
+/// A provider's own words about an error: on one line, of bounded length. They may quote what was asked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Said {
+    /// The error's type, or else its code.
+    pub kind: Option<String>,
+    /// The message.
+    pub message: String,
+}
+
+impl Said {
+    /// The longest message that is kept, in characters.
+    const LONGEST: usize = 200;
+    /// The longest type.
+    const LONGEST_KIND: usize = 60;
+
+    /// These words, if there are any.
+    pub fn new(kind: Option<&str>, message: Option<&str>) -> Option<Self> {
+        let kind = kind.map(|kind| on_one_line(kind, Self::LONGEST_KIND)).filter(|kind| !kind.is_empty());
+        let message = on_one_line(message.unwrap_or_default(), Self::LONGEST);
+        (kind.is_some() || !message.is_empty()).then_some(Self { kind, message })
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Some(kind) if self.message.is_empty() => out.write_str(kind),
+            Some(kind) => write!(out, "\"{}\" ({kind})", self.message),
+            None => write!(out, "\"{}\"", self.message),
+        }
+    }
+}
+
+/// The beginning of a text, with one blank for whatever is not to be seen.
+fn on_one_line(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    let mut left = longest;
+    for word in
+        text.split(|sign: char| sign.is_whitespace() || is_hidden(sign)).filter(|word| !word.is_empty())
+    {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for sign in word.chars() {
+            if left == 0 {
+                line.push('…');
+                return line;
+            }
+            line.push(sign);
+            left -= 1;
+        }
+    }
+    line
 }
 
 impl Failure {
@@ -112,6 +170,7 @@ impl Failure {
             error_type: None,
             details: None,
             message: if message.is_empty() { kind.doc().to_owned() } else { message },
+            said: None,
             phase: Phase::FirstByte,
         }
     }
@@ -138,13 +197,16 @@ impl Failure {
     }
 }
 
-/// For logs. What the provider said is left out: an error text may quote the prompt, or the key.
+/// For logs: what happened, and the provider's words if they are kept.
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             Some(status) if self.kind == FailureKind::Status => write!(out, "status {status}")?,
             Some(status) => write!(out, "{} (status {status})", self.kind.name())?,
             None => write!(out, "{}", self.kind.name())?,
+        }
+        if let Some(said) = &self.said {
+            return write!(out, ": {said}");
         }
         let is_ours = self.body.is_empty() && self.kind != FailureKind::Mapping;
         if self.message.is_empty() || !is_ours { Ok(()) } else { write!(out, ": {}", self.message) }

@@ -364,6 +364,11 @@ impl Health {
         known.last_error = Some(error);
     }
 
+    /// The provider gave an error that is its caller's affair; it is kept for `/v1/health`, and counts as no failure.
+    pub fn noted(&mut self, name: &str, error: KeptError) {
+        self.entry(name).last_error = Some(error);
+    }
+
     /// The provider is usable again by all its keys and for all models, whatever was known. Returns the pause
     /// that this ended, the longest if there were several.
     pub fn recovered(&mut self, name: &str, now: Ms) -> Option<Pause> {

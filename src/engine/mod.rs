@@ -27,11 +27,12 @@ pub use build::{build, build_for_providers};
 pub use provider::{KeySource, Provider};
 pub use route::{Route, RouteMatch};
 
-use crate::config::model::{Access, Key};
+use crate::config::model::{Access, ClientKey, Key};
 use crate::language::scope::Parts;
 use crate::language::{Patch, Template};
 use crate::text::diagnostic::{FileId, Span};
 use crate::text::json::Doc;
+use crate::text::units::Secret;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -173,6 +174,25 @@ impl Engine {
     /// The place of the provider of that name.
     pub fn provider(&self, name: &str) -> Option<usize> {
         self.providers.iter().position(|provider| provider.name == name)
+    }
+
+    /// Every key that the rules know by its value: those of providers, of clients and of the admin.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let providers = self.providers.iter().flat_map(|provider| &provider.keys);
+        let providers = providers.filter_map(|key| match &key.source {
+            KeySource::Value(secret) => Some(secret),
+            _ => None,
+        });
+        let clients = self.access.iter().flat_map(|access| access.keys.iter().flatten());
+        let clients = clients.filter_map(|key| match &key.value {
+            ClientKey::Value(secret) => Some(secret),
+            _ => None,
+        });
+        let admin = self.admin_key.iter().filter_map(|key| match key {
+            Key::Value(secret) => Some(secret),
+            _ => None,
+        });
+        providers.chain(clients).chain(admin)
     }
 
     /// The providers' places, the first choice first.

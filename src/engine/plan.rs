@@ -281,6 +281,7 @@ impl Plan {
         };
         if let Some(route) = self.route() {
             decision.routed = true;
+            decision.route.clone_from(&route.name);
             decision.protocol = route.protocol.as_ref().map(|protocol| protocol.name.clone());
             decision.left_out = route.left_out.clone();
         }

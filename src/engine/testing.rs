@@ -270,7 +270,8 @@ impl World {
         if self.traces {
             plan.trace();
         }
-        let mut decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false });
+        let mut decision =
+            plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false, errors: true });
         let mut stream: Option<VecDeque<Piece>> = None;
         // The answer whose stream broke off, and what the client has read of it.
         let mut broken: Option<(Seen, Box<Exchange>)> = None;

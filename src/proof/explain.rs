@@ -140,7 +140,7 @@ impl Asked {
         })?;
         plan.rehearse();
         plan.trace();
-        let decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false });
+        let decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false, errors: true });
         let mut health = Health::new();
         // A person's choice is asked first, wherever the rules would put it.
         let _ = health.switch(engine, &question.provider, question.at);

@@ -16,7 +16,7 @@ pub use clock::{has_no_zone, in_words};
 pub use cron::Cron;
 pub use duration::{duration, duration_text};
 pub use glob::Glob;
-pub use instant::{instant_from, instant_text};
+pub use instant::{instant_from, instant_text, local_now_text};
 pub use proxy::{ProxyAddress, ProxyScheme};
 pub use secret::Secret;
 pub use sentence::{Mention, mentioned};

@@ -120,13 +120,16 @@ record! {
         at_most: ByteSize = ByteSize(16 << 20),
         /// Whether what clients asked is kept, too.
         prompts: bool = false,
+        /// Whether the words of providers' errors are kept and shown: in records, in the log and on the health page, up
+        /// to 200 characters of each, without keys. Some providers quote the prompt in them.
+        errors: bool = true,
     }
 }
 
 impl Decisions {
     /// What holds when nobody says anything.
     pub fn standard(span: Span) -> Decisions {
-        Decisions { span, keep: 1000, at_most: ByteSize(16 << 20), prompts: false }
+        Decisions { span, keep: 1000, at_most: ByteSize(16 << 20), prompts: false, errors: true }
     }
 }
 

@@ -28,7 +28,7 @@ impl Decision {
                 };
                 self.attempts.push(attempt);
             }
-            Event::Outcome { provider, what, failure, status, phase } => {
+            Event::Outcome { provider, what, failure, status, phase, said } => {
                 let is_open = |attempt: &&mut Attempted| attempt.ended.is_none();
                 if *failure == Some(Event::CLIENT_LEFT) {
                     self.left(now);
@@ -39,6 +39,7 @@ impl Decision {
                     attempt.ended = Some(now);
                     (attempt.failure, attempt.status, attempt.phase) = (*failure, *status, *phase);
                     attempt.what = short(what);
+                    attempt.error.clone_from(said);
                 }
             }
             Event::Verdict { provider, place, rule, matched, why } => {
@@ -160,6 +161,7 @@ impl Attempted {
             status: None,
             phase: None,
             what: String::new(),
+            error: None,
             said: Vec::new(),
             unsaid: 0,
             shadows: Vec::new(),

@@ -1,7 +1,8 @@
-//! What a plan did and why, for logs and for records of decisions. Holds no prompt and no key.
+//! What a plan did and why, for logs and for records of decisions. Holds no key, and nothing of a prompt but what a
+//! provider quotes of it in an error.
 
 use crate::engine::Ms;
-use crate::engine::failure::Phase;
+use crate::engine::failure::{Phase, Said};
 
 mod words;
 
@@ -60,6 +61,8 @@ pub enum Event {
         status: Option<u16>,
         /// How far a failed attempt had come.
         phase: Option<Phase>,
+        /// The provider's own words about a failure, where the rules have them kept.
+        said: Option<Box<Said>>,
     },
     /// What is done about a failed attempt, all retries being spent.
     Decided {
@@ -247,9 +250,9 @@ impl Event {
             Event::Fired { level, .. } => *level,
             Event::Switched { .. } => Level::Warn,
             Event::Gate { .. } | Event::Counted { .. } => Level::Info,
-            Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } | Event::Answered { .. } => {
-                Level::Info
-            }
+            // The line of the whole request says more.
+            Event::Answered { .. } => Level::Debug,
+            Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } => Level::Info,
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
             Event::Resumed { .. } | Event::NotResumed { .. } => Level::Warn,
             Event::NoAnswer { .. } => Level::Error,

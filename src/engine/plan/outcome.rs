@@ -1,6 +1,6 @@
 //! What an attempt's outcome means: it is judged, and the plan goes on as the rule says.
 
-use super::verdict::Case;
+use super::verdict::{Case, kept};
 use super::{Answer, Event, Outcome, Plan, State, Tried};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
@@ -67,6 +67,7 @@ impl Plan {
                     failure: Some(Event::CLIENT_LEFT),
                     status: None,
                     phase: None,
+                    said: None,
                 });
                 let status = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
                 let answer = self.signed(Answer::by_router(status, Bytes::new()), None);
@@ -112,6 +113,7 @@ impl Plan {
             failure: None,
             status: Some(status),
             phase: None,
+            said: None,
         });
         let began = self.current.as_ref().map_or(now, |current| current.began);
         if health.succeeded(&self.lane(way), began, now) {
@@ -174,6 +176,8 @@ impl Plan {
             self.put_aside(&case, &rule, health);
             return false;
         }
+        let words = self.current.as_ref().and_then(|current| current.words.as_deref());
+        failure.said = self.said(way, None, read.message.as_deref().or(words));
         self.note_failure(self.provider_name(way), &failure);
         self.decide(way, failure, read, Some(rule), health, now);
         true
@@ -221,6 +225,7 @@ impl Plan {
             self.remember(&case, &failure, rule.as_deref(), health);
         } else if failure.status.is_some() {
             health.lives(&self.lane(way), now);
+            health.noted(&self.provider_name(way), kept(&case, &failure, rule.as_deref()));
         }
         if let Some(rule) = &rule {
             self.put_aside(&case, rule, health);
@@ -323,6 +328,7 @@ impl Plan {
             failure: Some(failure.kind.name()),
             status: failure.status,
             phase: Some(failure.phase),
+            said: failure.said.clone(),
         });
     }
 

@@ -1,9 +1,10 @@
 //! Keys that a provider quotes in its errors: they go no further.
 
 use super::Plan;
-use crate::engine::failure::Failure;
+use crate::engine::failure::{Failure, FailureKind, Said};
 use crate::engine::provider::KeySource;
 use crate::text::units::Secret;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName};
 
 impl Plan {
@@ -12,6 +13,19 @@ impl Plan {
         for key in self.provider_at(way).iter().flat_map(|provider| &provider.keys) {
             self.hide_key(&key.source, failure);
         }
+    }
+
+    /// A provider's words for whoever runs the router, without any key that the rules know: that of another provider, too.
+    pub(super) fn said(&self, way: usize, kind: Option<&str>, message: Option<&str>) -> Option<Box<Said>> {
+        if !self.engine.keeping.errors {
+            return None;
+        }
+        let mut quoted = Failure::new(FailureKind::Status, message.unwrap_or_default());
+        quoted.body = kind.map(|kind| Bytes::copy_from_slice(kind.as_bytes())).unwrap_or_default();
+        self.hide_keys(way, &mut quoted);
+        self.engine.secrets().for_each(|secret| quoted.strike_out(secret));
+        let kind = kind.map(|_| String::from_utf8_lossy(&quoted.body));
+        Said::new(kind.as_deref(), message.map(|_| quoted.message.as_str())).map(Box::new)
     }
 
     fn hide_key(&self, key: &KeySource, failure: &mut Failure) {

@@ -55,6 +55,8 @@ impl Plan {
         if let Some(message) = read.message.as_ref().filter(|_| read.is_error()) {
             failure.message.clone_from(message);
         }
+        let kind = read.kind.as_deref().or(read.code.as_deref());
+        failure.said = self.said(way, kind, read.message.as_deref());
         (failure, read)
     }
 
@@ -176,7 +178,7 @@ impl Plan {
         }
     }
 
-    /// Keeps the error for the health page and for later clients.
+    /// Keeps the error for the health page.
     pub(super) fn remember(
         &mut self,
         case: &Case<'_>,
@@ -188,15 +190,7 @@ impl Plan {
         if failure.kind == FailureKind::Mapping {
             return;
         }
-        let name = self.provider_name(case.way);
-        let error = KeptError {
-            at: case.now,
-            kind: failure.kind.name(),
-            status: failure.client_status(),
-            message: case.read.message.clone().unwrap_or_else(|| failure.message.clone()),
-            rule: rule.map(|rule| rule.name.clone()),
-        };
-        health.failed(&name, error);
+        health.failed(&self.provider_name(case.way), kept(case, failure, rule));
         if self.probe.is_some() {
             health.probed(&self.lane(case.way), false, 1, case.now);
         }
@@ -306,6 +300,21 @@ impl Plan {
             let (model, rule) = (model.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });
         }
+    }
+}
+
+/// An error as the health page shows it.
+pub(super) fn kept(case: &Case<'_>, failure: &Failure, rule: Option<&Rule>) -> KeptError {
+    let message = match &failure.said {
+        Some(said) => said.to_string(),
+        None => failure.to_string(),
+    };
+    KeptError {
+        at: case.now,
+        kind: failure.kind.name(),
+        status: failure.client_status(),
+        message,
+        rule: rule.map(|rule| rule.name.clone()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Moments as servers write them. Besides the schedules, the only file that names the time crate.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 use super::duration;
 
@@ -33,6 +33,12 @@ pub fn instant_text(ms: i64) -> String {
         Ok(moment) => moment.to_string(),
         Err(_) => format!("{ms}ms"),
     }
+}
+
+/// The present moment on this machine's clock and in its zone (or that of `TZ`), with microseconds and the offset:
+/// `2026-03-01T12:00:00.000000+02:00`.
+pub fn local_now_text() -> String {
+    Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
 }
 
 fn number(text: &str, now_ms: i64) -> Option<i64> {

@@ -175,7 +175,7 @@ impl Case {
         let mut incoming = self.world.incoming("/alpha", &body);
         incoming.seed = self.chance.next();
         let mut plan = Plan::begin(self.world.engine.clone(), incoming).unwrap();
-        let decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false });
+        let decision = plan.record(Keeping { keep: 1, at_most: usize::MAX, prompts: false, errors: true });
         let mut request = Request {
             events: Vec::new(),
             decision,
