@@ -4,8 +4,8 @@
 mod out;
 
 mod ask;
+mod by_hand;
 mod check;
-mod clear;
 mod demo;
 mod examine;
 mod explain;
@@ -15,6 +15,7 @@ mod input;
 mod log;
 mod map;
 mod run;
+mod status;
 mod style;
 mod test;
 
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use ask::{Place, TlsArguments};
+use ask::{Place, RouterArguments};
 
 /// The end of `rulegate --help`.
 const EXAMPLES: &str = "\
@@ -34,6 +35,8 @@ Examples:
   rulegate check my/rules.yaml           say all that is wrong with it, with line and column
   rulegate test my/rules.yaml            run the tests that stand in it
   rulegate map --mapping my.yaml --request ask.json   show what a mapping makes of a request
+  rulegate status                        who answers, who is cooling down until when and why
+  rulegate explain                       how the latest answer came about
   rulegate explain --provider NAME --status 429   which rule fires on that, and why
   rulegate demo                          see it work in a minute, without a key or an account
   rulegate init                          write the built-in rules to ./rules, to edit them
@@ -42,7 +45,7 @@ Exit codes: 0 all is well; 1 the rules or their tests are wrong, or the router f
 2 the command line is wrong or a file cannot be read.
 
 Environment: RULEGATE_RULES, RULEGATE_STATE, RULEGATE_LOG, RULEGATE_LOG_FORMAT and RULEGATE_LOG_TIME stand for the options of
-these names, RULEGATE_LISTEN is what the built-in rules listen on, NO_COLOR turns colours off.";
+these names, RULEGATE_URL for --url, RULEGATE_LISTEN is what the built-in rules listen on, NO_COLOR turns colours off.";
 
 /// A proxy in front of LLM providers that is told by YAML what to do.
 #[derive(Parser, Debug)]
@@ -77,9 +80,18 @@ enum Command {
     /// Write the built-in rules to a folder, to edit them
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
-    /// Let a running router use a provider again that it has put aside
+    /// Show who answers, who is cooling down until when and why, and which rules fired
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::StatusArguments),
+    /// Make a provider the first choice of a running router, or give the choice back to its rules
+    #[command(after_help = SWITCH_EXAMPLES)]
+    Switch(SwitchArguments),
+    /// Let a running router use a provider again that is cooling down
     #[command(after_help = CLEAR_EXAMPLES)]
     Clear(ClearArguments),
+    /// Have a running router read its rules now, and say what it makes of them
+    #[command(after_help = RELOAD_EXAMPLES)]
+    Reload(ReloadArguments),
     /// Ask a running router whether it is well (for a container's health check)
     #[command(after_help = HEALTH_EXAMPLES)]
     Health(HealthArguments),
@@ -124,19 +136,36 @@ A file that is there already is never overwritten.";
 
 const CLEAR_EXAMPLES: &str = "\
 Examples:
-  rulegate clear first_one               the router at $RULEGATE_LISTEN, else 127.0.0.1:8000
-  rulegate clear first_one 127.0.0.1:9000
+  rulegate clear first_one
+  rulegate clear first_one --url http://127.0.0.1:9000
 
 The admin key is taken from $RULEGATE_ADMIN_KEY; on this machine none is needed unless the rules set one.
 Exit codes: 0 done; 1 there is no such provider, or no answer.";
 
+const SWITCH_EXAMPLES: &str = "\
+Examples:
+  rulegate switch second_one             asked first from now on, as long as it can answer
+  rulegate switch second_one --for 2h    and then no longer
+  rulegate switch auto                   the rules choose again
+
+The admin key is taken from $RULEGATE_ADMIN_KEY; on this machine none is needed unless the rules set one.
+Exit codes: 0 done; 1 there is no such provider, or no answer.";
+
+const RELOAD_EXAMPLES: &str = "\
+Examples:
+  rulegate reload
+  rulegate reload --json --url http://127.0.0.1:9000
+
+A router that follows its rules needs this only where it cannot see that they changed (some shared folders).
+Exit codes: 0 the rules are in force; 1 they were refused and the old ones go on running, or there is no answer.";
+
 const HEALTH_EXAMPLES: &str = "\
 Examples:
-  rulegate health                        asks $RULEGATE_LISTEN, else 127.0.0.1:8000
-  rulegate health 127.0.0.1:9000
-  rulegate health https://router.example:8443 --ca ca.pem   a router that speaks TLS
+  rulegate health                        does the router answer?
+  rulegate health --ready                and could a provider?
+  rulegate health --url https://router.example:8443 --ca ca.pem   a router that speaks TLS
 
-Exit codes: 0 the router answers; 1 it does not.";
+Exit codes: 0 it does; 1 it does not.";
 
 #[derive(Args, Debug)]
 struct RunArguments {
@@ -158,11 +187,37 @@ struct RunArguments {
 struct ClearArguments {
     /// The provider
     name: String,
-    /// Where the router listens: HOST:PORT, or an http:// or https:// address
-    #[arg(value_name = "ADDR")]
+    /// The same as --url
+    #[arg(value_name = "ADDR", hide = true, conflicts_with = "url")]
     address: Option<Place>,
     #[command(flatten)]
-    tls: TlsArguments,
+    router: RouterArguments,
+    /// The router's answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct SwitchArguments {
+    /// The provider, or `auto`
+    name: String,
+    /// For how long: 30m, 2h, 1d [default: until it is switched again]
+    #[arg(long = "for", value_name = "TIME")]
+    time: Option<String>,
+    #[command(flatten)]
+    router: RouterArguments,
+    /// The router's answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct ReloadArguments {
+    #[command(flatten)]
+    router: RouterArguments,
+    /// The router's answer as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -190,11 +245,14 @@ struct InitArguments {
 
 #[derive(Args, Debug)]
 struct HealthArguments {
-    /// Where the router listens: HOST:PORT, or an http:// or https:// address
-    #[arg(value_name = "ADDR")]
+    /// Also fail if no provider could answer now
+    #[arg(long)]
+    ready: bool,
+    /// The same as --url
+    #[arg(value_name = "ADDR", hide = true, conflicts_with = "url")]
     address: Option<Place>,
     #[command(flatten)]
-    tls: TlsArguments,
+    router: RouterArguments,
 }
 
 /// How much the log says.
@@ -234,7 +292,10 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
-        Command::Clear(arguments) => clear::clear(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Switch(arguments) => by_hand::switch(&arguments),
+        Command::Clear(arguments) => by_hand::clear(&arguments),
+        Command::Reload(arguments) => by_hand::reload(&arguments),
         Command::Health(arguments) => health::health(&arguments),
     };
     ExitCode::from(match outcome {
@@ -292,7 +353,10 @@ mod tests {
             explain::EXAMPLES,
             DEMO_EXAMPLES,
             INIT_EXAMPLES,
+            status::EXAMPLES,
+            SWITCH_EXAMPLES,
             CLEAR_EXAMPLES,
+            RELOAD_EXAMPLES,
             HEALTH_EXAMPLES,
         ];
         for line in

@@ -142,7 +142,7 @@ fn words_that_look_like_a_time_and_are_none_are_told() {
 fn a_question_that_makes_no_sense_is_answered_with_what_would() {
     let folder = folder();
     for (arguments, said) in [
-        ("", "required"),
+        ("--status 429", "--provider NAME"),
         ("--provider first", "--status"),
         ("--provider frist --status 500", "did you mean first?"),
         ("--provider first --failure conect", "did you mean connect?"),

@@ -30,6 +30,7 @@ mod limits;
 mod log_output;
 mod map;
 mod new_provider;
+mod operating;
 mod overload;
 mod panics;
 mod patience;

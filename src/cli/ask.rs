@@ -10,11 +10,16 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
 
 use crate::text::visible::visible;
 
-/// How long to wait for the connection, and again for the answer.
+/// How long to wait for the connection.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the answer: rules that are read again are tested first.
+const PATIENCE_TO_READ: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+const LONGEST: u64 = 64 << 20;
 
 /// How a router is to be asked that speaks TLS.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -25,6 +30,64 @@ pub(super) struct TlsArguments {
     /// The name in the router's certificate [default: $RULEGATE_TLS_NAME, else the host that is asked]
     #[arg(long, value_name = "HOST")]
     tls_name: Option<String>,
+}
+
+/// The running router that a command is about.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct RouterArguments {
+    /// Where the router is: HOST:PORT, or an http:// or https:// address [default: $RULEGATE_URL, else $RULEGATE_LISTEN,
+    /// else 127.0.0.1:8000]
+    #[arg(long, value_name = "URL")]
+    url: Option<Place>,
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+impl RouterArguments {
+    /// The same, with the place that an older way of writing it gave.
+    pub(super) fn or_at(&self, address: Option<&Place>) -> Self {
+        Self { url: self.url.clone().or_else(|| address.cloned()), tls: self.tls.clone() }
+    }
+
+    /// Where the router is: as said, else what the environment says, else where it listens by default.
+    pub(super) fn place(&self) -> Place {
+        let variable = |name: &str| std::env::var(name).ok()?.parse().ok();
+        let usual = || Place { host: "127.0.0.1".to_owned(), port: 8000, tls: false };
+        let said = self.url.clone().or_else(|| variable("RULEGATE_URL"));
+        said.or_else(|| variable("RULEGATE_LISTEN")).unwrap_or_else(usual)
+    }
+
+    /// Asks the router, with the admin key of `$RULEGATE_ADMIN_KEY`.
+    ///
+    /// # Errors
+    /// What to tell people if there is no answer, or none of status 200; the status, if there is one, and its body.
+    pub(super) fn ask(&self, line: &str, body: &str) -> Result<String, NoAnswer> {
+        let place = self.place();
+        let key = std::env::var("RULEGATE_ADMIN_KEY").ok().filter(|key| !key.is_empty());
+        match ask(&place, &self.tls, line, body, key.as_deref()) {
+            Ok((200, answer)) => Ok(answer),
+            Ok((status, body)) => {
+                let page = serde_json::from_str::<Value>(&body).unwrap_or_default();
+                let said = page["error"]["message"].as_str().unwrap_or(body.trim()).to_owned();
+                let told = format!("{place} answers {status}: {said}");
+                Err(NoAnswer { status: Some(status), told, body })
+            }
+            Err(error) => {
+                let told = format!("no answer from {place}: {error}; is a router running there?");
+                Err(NoAnswer { status: None, told, body: String::new() })
+            }
+        }
+    }
+}
+
+/// Why there is no good answer.
+pub(super) struct NoAnswer {
+    /// The answer's status, if there is one.
+    pub(super) status: Option<u16>,
+    /// For people.
+    pub(super) told: String,
+    /// The answer's body.
+    pub(super) body: String,
 }
 
 /// Where a router is: `HOST:PORT`, or a URL.
@@ -74,15 +137,6 @@ impl std::fmt::Display for Place {
     }
 }
 
-impl Place {
-    /// There, where it listens by default, or at the usual address.
-    pub(super) fn or_usual(given: Option<&Place>) -> Place {
-        let listen = std::env::var("RULEGATE_LISTEN").ok();
-        let usual = || Place { host: "127.0.0.1".to_owned(), port: 8000, tls: false };
-        given.cloned().or_else(|| listen.as_deref()?.parse().ok()).unwrap_or_else(usual)
-    }
-}
-
 /// Where to ask a router that listens there: on every address means on loopback too.
 fn reachable(listen: IpAddr) -> IpAddr {
     match listen {
@@ -92,21 +146,24 @@ fn reachable(listen: IpAddr) -> IpAddr {
     }
 }
 
-/// Status and body of what a router answers. `line`: method and path; `admin_key` is sent if there is one. Nothing else
-/// is sent with it.
+/// Status and body of what a router answers. `line`: method and path; `body`: JSON, or nothing; `admin_key` is sent if
+/// there is one.
 ///
 /// # Errors
 /// If there is no answer.
-pub(super) fn ask(
+fn ask(
     place: &Place,
     tls: &TlsArguments,
     line: &str,
+    body: &str,
     admin_key: Option<&str>,
 ) -> io::Result<(u16, String)> {
     let key = admin_key.filter(|key| !key.contains(['\r', '\n']));
     let key = key.map(|key| format!("x-admin-key: {key}\r\n")).unwrap_or_default();
     // HTTP/1.0: the answer comes unchunked, and ends with the connection.
-    let request = format!("{line} HTTP/1.0\r\nhost: {place}\r\n{key}content-length: 0\r\n\r\n");
+    let length = body.len();
+    let head = format!("{line} HTTP/1.0\r\nhost: {place}\r\n{key}content-type: application/json\r\n");
+    let request = format!("{head}content-length: {length}\r\n\r\n{body}");
     let connection = connect(place)?;
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let ca = tls.ca.clone().or_else(|| variable("RULEGATE_CA").map(PathBuf::from));
@@ -125,7 +182,7 @@ fn connect(place: &Place) -> io::Result<TcpStream> {
     for address in (place.host.as_str(), place.port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(connection) => {
-                connection.set_read_timeout(Some(PATIENCE))?;
+                connection.set_read_timeout(Some(PATIENCE_TO_READ))?;
                 connection.set_write_timeout(Some(PATIENCE))?;
                 return Ok(connection);
             }
@@ -163,7 +220,7 @@ fn exchange(mut connection: impl Read + Write, request: &str) -> io::Result<(u16
     connection.write_all(request.as_bytes())?;
     connection.flush()?;
     let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
+    connection.take(LONGEST).read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     status
@@ -201,7 +258,7 @@ mod tests {
             connection.write_all(b"HTTP/1.0 200 OK\r\n\r\n{\"status\":\"ok\"}").unwrap();
             String::from_utf8_lossy(&request[..count]).into_owned()
         });
-        let answer = ask(&place, &TlsArguments::default(), "GET /v1/health", Some("k")).unwrap();
+        let answer = ask(&place, &TlsArguments::default(), "GET /v1/health", "", Some("k")).unwrap();
         assert_eq!(answer, (200, "{\"status\":\"ok\"}".to_owned()));
         let request = server.join().unwrap();
         assert!(request.starts_with("GET /v1/health HTTP/1.0\r\n"));

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Outcome;
-use super::ask::TlsArguments;
+use super::ask::RouterArguments;
 use super::examine::{examine, several, usual};
 use super::input;
 use super::style::Style;
@@ -28,7 +28,7 @@ Examples:
   rulegate explain --provider first --status 529 --attempt 3   the third such answer in a row
   rulegate explain --provider second --streaming --body broken.sse --failure reset
   rulegate explain --order                   all rules in the order in which they are asked
-  rulegate explain last                      the latest decision of the router on this machine
+  rulegate explain                           the latest decision of the router on this machine
   rulegate explain ke4n5w7x2m --url http://127.0.0.1:9000   one decision, by the answer's x-rulegate-request
 
 Which rule fires, why the earlier ones do not, what it does and what comes next: told by the engine that
@@ -39,16 +39,13 @@ the question makes no sense.";
 
 /// What is to be explained.
 #[derive(clap::Args, Debug)]
-#[command(group = clap::ArgGroup::new("question").required(true).multiple(true).args(["provider", "order", "id", "decision"]))]
 pub(super) struct ExplainArguments {
-    /// A decision of a running router: the answer's x-rulegate-request, or `last`
+    /// A decision of a running router: the answer's x-rulegate-request, or `last` [default: last, if nothing else is
+    /// asked]
     #[arg(value_name = "ID", conflicts_with_all = ["decision", "order", "provider"])]
     id: Option<String>,
-    /// The router that is asked for it
-    #[arg(long, value_name = "URL", requires = "id", default_value = "http://127.0.0.1:8000")]
-    url: String,
     #[command(flatten)]
-    tls: TlsArguments,
+    router: RouterArguments,
     /// A decision that was saved, as JSON; `-` is the standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["order", "provider"])]
     decision: Option<PathBuf>,
@@ -96,6 +93,18 @@ pub(super) struct ExplainArguments {
     json: bool,
 }
 
+impl ExplainArguments {
+    /// Whether it is about what the rules would do, and not about what happened.
+    fn asks_of_rules(&self) -> bool {
+        let given = [&self.body, &self.request, &self.rules];
+        self.provider.is_some()
+            || self.order
+            || self.status.is_some()
+            || self.failure.is_some()
+            || given.into_iter().any(Option::is_some)
+    }
+}
+
 /// Why there is no explanation.
 enum Problem {
     /// Said already.
@@ -107,13 +116,12 @@ enum Problem {
 /// Explains.
 pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
     let done = match (&arguments.id, &arguments.decision) {
-        (Some(id), _) => {
-            record::fetch(&arguments.url, &arguments.tls, id).and_then(|text| past(arguments, &text))
-        }
+        (Some(id), _) => record::fetch(&arguments.router, id).and_then(|text| past(arguments, &text)),
         (_, Some(file)) => {
             file_or_stdin(file).and_then(|text| past(arguments, &String::from_utf8_lossy(&text)))
         }
-        _ => by_rules(arguments),
+        _ if arguments.asks_of_rules() => by_rules(arguments),
+        _ => record::fetch(&arguments.router, "last").and_then(|text| past(arguments, &text)),
     };
     match done {
         Ok(()) => Outcome::Well,
@@ -178,6 +186,10 @@ fn by_rules(arguments: &ExplainArguments) -> Result<(), Problem> {
 }
 
 fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Question, Problem> {
+    if arguments.provider.is_none() {
+        let text = "who answers so? Say --provider NAME, or --order for all rules".to_owned();
+        return Err(Problem::Say(Outcome::Unusable, text));
+    }
     if arguments.status.is_none() && arguments.failure.is_none() && arguments.body.is_none() {
         let text = "what does it answer? Say --status, --body or --failure".to_owned();
         return Err(Problem::Say(Outcome::Unusable, text));

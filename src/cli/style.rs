@@ -19,6 +19,12 @@ impl Style {
         Style { colours: std::io::stderr().is_terminal() && wanted(|name| std::env::var(name).ok()) }
     }
 
+    /// No colours.
+    #[cfg(test)]
+    pub(super) fn none() -> Style {
+        Style { colours: false }
+    }
+
     /// Whether there are colours at all.
     pub(super) fn colours(self) -> bool {
         self.colours

@@ -98,10 +98,18 @@ pub async fn answer(
         return wrong_method(&method);
     }
     match path {
-        Path::Health if is_known => json_answer(StatusCode::OK, &health(router, ready)),
-        // Whether all is well is all that a stranger, or what watches over the router from elsewhere, learns.
         Path::Health => {
-            stranger(json_answer(StatusCode::OK, &json!({ "status": health(router, ready)["status"] })))
+            let page = health(router, ready);
+            let asks_whether_ready =
+                request.uri().query().is_some_and(|query| query.split('&').any(|it| it == "ready"));
+            let is_ready = !asks_whether_ready || page["status"] == "healthy";
+            let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            // Whether all is well is all that a stranger, or what watches over the router from elsewhere, learns.
+            if is_known {
+                json_answer(status, &page)
+            } else {
+                stranger(json_answer(status, &json!({ "status": page["status"] })))
+            }
         }
         Path::Switch => by_hand::switch(router, ready, request).await,
         Path::Clear => by_hand::clear(router, ready, request.uri().path()),

@@ -4,31 +4,17 @@ use serde_json::Value;
 
 use super::Problem;
 use crate::cli::Outcome;
-use crate::cli::ask::{Place, TlsArguments, ask};
+use crate::cli::ask::RouterArguments;
 use crate::text::visible::is_hidden;
 
 /// Asks a router for a record.
-pub(super) fn fetch(url: &str, tls: &TlsArguments, id: &str) -> Result<String, Problem> {
-    let failed = |text: String| Problem::Say(Outcome::Wrong, text);
-    let place = url.parse::<Place>();
-    let place = place.map_err(|text| Problem::Say(Outcome::Unusable, format!("{url}: {text}")))?;
+pub(super) fn fetch(router: &RouterArguments, id: &str) -> Result<String, Problem> {
     let path = match id {
         "last" => "/-/decisions?last=1".to_owned(),
         id if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => format!("/-/decisions/{id}"),
         id => return Err(Problem::Say(Outcome::Unusable, format!("{id:?} cannot be a request's id"))),
     };
-    let key = std::env::var("RULEGATE_ADMIN_KEY").ok();
-    match ask(&place, tls, &format!("GET {path}"), key.as_deref()) {
-        Ok((200, body)) => Ok(body),
-        Ok((status, body)) => Err(failed(format!("{url} answers {status}: {}", said(&body)))),
-        Err(error) => Err(failed(format!("no answer from {url}: {error}"))),
-    }
-}
-
-/// An error page's message, or all of it.
-fn said(body: &str) -> String {
-    let page = serde_json::from_str::<Value>(body).unwrap_or_default();
-    page["error"]["message"].as_str().unwrap_or(body.trim()).to_owned()
+    router.ask(&format!("GET {path}"), "").map_err(|wrong| Problem::Say(Outcome::Wrong, wrong.told))
 }
 
 /// Reads a record, or the first one of a list.

@@ -1,0 +1,111 @@
+//! `rulegate clear`, `switch` and `reload`: what a person tells a running router to do.
+
+use serde_json::{Value, json};
+
+use super::ask::NoAnswer;
+use super::{ClearArguments, Outcome, ReloadArguments, SwitchArguments};
+
+/// Lets a provider be used again.
+pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
+    let name = &arguments.name;
+    if !is_name(name) {
+        complain!("rulegate clear: {name:?} cannot be the name of a provider");
+        return Outcome::Unusable;
+    }
+    let router = arguments.router.or_at(arguments.address.as_ref());
+    done("clear", arguments.json, router.ask(&format!("POST /-/providers/{name}/clear"), ""), |page| {
+        match page["was"]["rule"].as_str() {
+            Some(rule) => format!("{name} may be asked again; it was cooling down by rule {rule}"),
+            None => format!("{name} was not cooling down"),
+        }
+    })
+}
+
+/// Makes a provider the first choice, or gives the choice back to the rules.
+pub(super) fn switch(arguments: &SwitchArguments) -> Outcome {
+    let name = &arguments.name;
+    if !is_name(name) {
+        complain!("rulegate switch: {name:?} cannot be the name of a provider");
+        return Outcome::Unusable;
+    }
+    let wish = match &arguments.time {
+        Some(time) => json!({ "provider": name, "for": time }),
+        None => json!({ "provider": name }),
+    };
+    let answer = arguments.router.ask("POST /v1/switch-provider", &wish.to_string());
+    done("switch", arguments.json, answer, |page| {
+        let current = page["current_provider"].as_str().unwrap_or("nobody");
+        match (page["manual"].as_str(), page["manual_until"].as_str()) {
+            (Some(_), Some(until)) => format!("{current} is asked first until {until}"),
+            (Some(_), None) => format!("{current} is asked first, until `rulegate switch auto`"),
+            (None, _) => format!("the rules choose again: {current} is asked first"),
+        }
+    })
+}
+
+/// Has the rules read again.
+pub(super) fn reload(arguments: &ReloadArguments) -> Outcome {
+    let answer = arguments.router.ask("POST /-/reload", "");
+    if let Err(NoAnswer { status: Some(422), body, .. }) = &answer {
+        let page: Value = serde_json::from_str(body).unwrap_or_default();
+        if arguments.json {
+            say!("{}", body.trim_end());
+        } else {
+            complain!("the new rules were refused, {} goes on running", text(&page["rules_version"]));
+            findings(&page).for_each(|line| complain!("{line}"));
+        }
+        return Outcome::Wrong;
+    }
+    done("reload", arguments.json, answer, |page| {
+        let version = text(&page["rules_version"]);
+        let first = match page["status"].as_str() {
+            Some("unchanged") => format!("the rules have not changed: {version}"),
+            _ => format!("the new rules are in force: {version}"),
+        };
+        std::iter::once(first).chain(findings(page)).collect::<Vec<_>>().join("\n")
+    })
+}
+
+/// What was found in the rules, a line each.
+fn findings(page: &Value) -> impl Iterator<Item = String> {
+    page["diagnostics"].as_array().into_iter().flatten().map(|found| {
+        let place = match (found["file"].as_str(), found["line"].as_u64(), found["column"].as_u64()) {
+            (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+            _ => String::new(),
+        };
+        let help = found["help"].as_array().and_then(|help| help.first()).map(text).unwrap_or_default();
+        let help = if help.is_empty() { help } else { format!(" ({help})") };
+        format!(
+            "{place}{}[{}]: {}{help}",
+            text(&found["severity"]),
+            text(&found["code"]),
+            text(&found["message"])
+        )
+    })
+}
+
+/// Says what came of it, or why nothing did.
+fn done(
+    command: &str,
+    as_json: bool,
+    answer: Result<String, NoAnswer>,
+    in_words: impl FnOnce(&Value) -> String,
+) -> Outcome {
+    match answer {
+        Ok(body) if as_json => say!("{}", body.trim_end()),
+        Ok(body) => say!("{}", in_words(&serde_json::from_str(&body).unwrap_or_default())),
+        Err(wrong) => {
+            complain!("rulegate {command}: {}", wrong.told);
+            return Outcome::Wrong;
+        }
+    }
+    Outcome::Well
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,300 @@
+//! `rulegate status`: who answers, who is cooling down until when and why, and which rules fired.
+
+use std::io::{IsTerminal, Write};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::ask::RouterArguments;
+use super::style::Style;
+use crate::text::units::{duration_text, instant_from};
+use crate::text::visible::is_hidden;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  rulegate status
+  rulegate status --watch                again and again, until it is stopped
+  rulegate status --json --url http://127.0.0.1:9000
+
+The admin key is taken from $RULEGATE_ADMIN_KEY; without one that the rules want, a router tells only whether all is well.
+Exit codes: 0 some provider can answer; 1 none can, or the router does not answer.";
+
+/// What is to be shown.
+#[derive(clap::Args, Debug)]
+pub(super) struct StatusArguments {
+    /// Show it again every so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    watch: Option<u64>,
+    #[command(flatten)]
+    router: RouterArguments,
+    /// JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks, and shows it.
+pub(super) fn status(arguments: &StatusArguments) -> Outcome {
+    loop {
+        let (outcome, text) = once(arguments);
+        let mut out = std::io::stdout();
+        // On a terminal each look takes the place of the one before.
+        let clear = if arguments.watch.is_some() && out.is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" };
+        let written = write!(out, "{clear}{text}").and_then(|()| out.flush());
+        match arguments.watch {
+            Some(seconds) if written.is_ok() => sleep(Duration::from_secs(seconds)),
+            _ => return outcome,
+        }
+    }
+}
+
+fn once(arguments: &StatusArguments) -> (Outcome, String) {
+    let parsed = |body: String| serde_json::from_str::<Value>(&body).unwrap_or_default();
+    let health = match arguments.router.ask("GET /v1/health", "") {
+        Ok(body) => parsed(body),
+        Err(wrong) => {
+            complain!("rulegate status: {}", wrong.told);
+            return (Outcome::Wrong, String::new());
+        }
+    };
+    // Who may see the health page may perhaps not see this one.
+    let rules = arguments.router.ask("GET /-/rules", "").map(parsed).unwrap_or_default();
+    let outcome = if health["status"] == "healthy" { Outcome::Well } else { Outcome::Wrong };
+    let text = if arguments.json {
+        format!("{:#}\n", json!({ "health": health, "rules": rules["rules"] }))
+    } else {
+        table(&health, &rules, now(), Style::stdout())
+    };
+    (outcome, text)
+}
+
+/// The table. `now` is in milliseconds since the epoch.
+fn table(health: &Value, rules: &Value, now: i64, style: Style) -> String {
+    let status = plain(&health["status"]);
+    let mark = if status == "healthy" { style.good(&status) } else { style.bad(&status) };
+    let mut first = vec![mark];
+    if let Some(current) = health["current_provider"].as_str() {
+        let by_hand = match health["manual_until"].as_str() {
+            Some(until) => format!(" (by hand, {})", until_in(until, now)),
+            None if health["manual"].is_string() => " (by hand)".to_owned(),
+            None => String::new(),
+        };
+        first.push(format!("{} is asked first{by_hand}", style.strong(current)));
+    }
+    if let Some(version) = health["rules_version"].as_str() {
+        first.push(format!("rules {version}"));
+    }
+    let mut out = format!("{}\n", first.join(", "));
+    let Some(details) = health["details"].as_object() else {
+        out.push_str("for more the admin key is wanted: set RULEGATE_ADMIN_KEY\n");
+        return out;
+    };
+    out.push('\n');
+    let mut rows = vec![["PROVIDER", "STATUS", "SINCE", "FAILED", "WHY"].map(str::to_owned).to_vec()];
+    for (name, detail) in details {
+        let mut why = reasons(detail, now);
+        let asked = |count: &Value| count.as_u64().unwrap_or_default();
+        rows.push(vec![
+            name.clone(),
+            plain(&detail["status"]),
+            detail["since"].as_str().map_or_else(|| "-".to_owned(), |since| ago(since, now)),
+            format!("{}/{}", asked(&detail["failures"]), asked(&detail["attempts"])),
+            if why.is_empty() { "-".to_owned() } else { why.remove(0) },
+        ]);
+        rows.extend(why.into_iter().map(|why| {
+            let mut row = vec![String::new(); 4];
+            row.push(why);
+            row
+        }));
+    }
+    write_rows(&mut out, &rows, style);
+    let fired = rules["rules"].as_array().into_iter().flatten();
+    let fired = fired.filter(|rule| rule["fired"].as_u64().is_some_and(|count| count > 0));
+    let mut hits: Vec<&Value> = fired.collect();
+    hits.sort_by_key(|rule| std::cmp::Reverse(rule["last"].as_str().map(str::to_owned)));
+    if !hits.is_empty() {
+        out.push('\n');
+        let mut rows = vec![["RULE", "FIRED", "LAST", "AND THEN"].map(str::to_owned).to_vec()];
+        rows.extend(hits.into_iter().map(|rule| {
+            let last = rule["last"].as_str().map_or_else(|| "-".to_owned(), |last| ago(last, now));
+            vec![plain(&rule["rule"]), rule["fired"].to_string(), last, and_then(&rule["after"])]
+        }));
+        write_rows(&mut out, &rows, style);
+    }
+    out
+}
+
+/// Why a provider is as it is, a line each: its cool downs, what counts towards one, its latest error.
+fn reasons(detail: &Value, now: i64) -> Vec<String> {
+    let mut why = Vec::new();
+    let by_rule = |it: &Value| it["rule"].as_str().map(|rule| format!("by rule {rule}")).unwrap_or_default();
+    let part = |it: &Value| {
+        let key = it["key"].as_str().map(|key| format!("key {key} ")).unwrap_or_default();
+        let model = it["model"].as_str().map(|model| format!("{} ", shown(model))).unwrap_or_default();
+        format!("{key}{model}")
+    };
+    if let Some(reason) = detail["reason"].as_str() {
+        why.push(shown(reason));
+    }
+    if detail["rule"].is_string() {
+        let until = match detail["until"].as_str() {
+            Some(until) => until_in(until, now),
+            None => "until a probe finds it well".to_owned(),
+        };
+        why.push(format!("{until}, {}", by_rule(detail)));
+    }
+    for paused in detail["paused"].as_array().into_iter().flatten() {
+        let until = paused["until"].as_str().map(|until| until_in(until, now)).unwrap_or_default();
+        why.push(format!("{}cools down {until}, {}", part(paused), by_rule(paused)));
+    }
+    for counted in detail["evidence"].as_array().into_iter().flatten() {
+        why.push(format!("{}{}, {}", part(counted), plain(&counted["seen"]), by_rule(counted)));
+    }
+    let error = &detail["last_error"];
+    if let Some(message) = error["message"].as_str() {
+        let at = error["at"].as_str().map(|at| ago(at, now)).unwrap_or_default();
+        why.push(format!("last error {at}: {} {}", error["status"], shown(message)));
+    }
+    why
+}
+
+/// What came after a rule had fired: `3 answered by another, 1 returned`.
+fn and_then(after: &Value) -> String {
+    let words = [
+        ("answered", "answered by the next"),
+        ("again", "asked again"),
+        ("returned", "given to the client"),
+        ("failed", "the next failed too"),
+    ];
+    let counts = words.into_iter().filter_map(|(name, words)| {
+        let count = after[name].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{count} {words}"))
+    });
+    let said = counts.collect::<Vec<_>>().join(", ");
+    if said.is_empty() { "-".to_owned() } else { said }
+}
+
+/// Columns as wide as their widest cell; the last one is as long as it is.
+fn write_rows(out: &mut String, rows: &[Vec<String>], style: Style) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for (place, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let is_last = column + 1 == columns;
+            let pad = if is_last { 0 } else { (width + 2).saturating_sub(cell.chars().count()) };
+            let cell = match (place, column, cell.as_str()) {
+                (0, ..) => style.faint(cell),
+                (_, 1, "available") => style.good(cell),
+                (_, 1, "cooling" | "down") => style.bad(cell),
+                _ => cell.clone(),
+            };
+            line.push_str(&cell);
+            line.extend(std::iter::repeat_n(' ', pad));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+/// `until 10:00Z (in 42m)`: the moment, and how long that is from now.
+fn until_in(moment: &str, now: i64) -> String {
+    match instant_from(moment, now) {
+        Some(at) if at > now => format!("until {} (in {})", shown(moment), rough(at - now)),
+        _ => format!("until {}", shown(moment)),
+    }
+}
+
+/// How long ago a moment was.
+fn ago(moment: &str, now: i64) -> String {
+    instant_from(moment, now)
+        .map_or_else(|| shown(moment), |at| format!("{} ago", rough(now.saturating_sub(at))))
+}
+
+/// A length of time in its two largest units.
+fn rough(millis: i64) -> String {
+    let seconds = u64::try_from(millis / 1000).unwrap_or_default();
+    let unit = match seconds {
+        0..3_600 => 1,
+        3_600..172_800 => 60,
+        _ => 3_600,
+    };
+    duration_text(Duration::from_secs(seconds / unit * unit))
+}
+
+fn plain(value: &Value) -> String {
+    shown(value.as_str().unwrap_or_default())
+}
+
+/// A text that does nothing to a terminal: what providers and clients say may stand in it.
+fn shown(text: &str) -> String {
+    text.replace(is_hidden, " ")
+}
+
+/// Now, in milliseconds since the epoch.
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_772_359_200_000; // 2026-03-01T10:00:00Z
+
+    #[test]
+    fn the_table_says_who_waits_until_when_and_why() {
+        let health = json!({
+            "status": "healthy", "current_provider": "two", "manual": null, "manual_until": null,
+            "providers": { "one": "cooling", "two": "available" },
+            "details": {
+                "one": {
+                    "status": "cooling", "since": "2026-03-01T09:57:00Z", "until": "2026-03-01T10:42:30Z", "rule": "usage-limit",
+                    "attempts": 12, "failures": 3,
+                    "last_error": { "at": "2026-03-01T09:57:00Z", "status": 429, "message": "\"limit\u{1b}[31m\" (rate_limit_error)" },
+                },
+                "two": {
+                    "status": "available", "since": null, "until": null, "rule": null, "attempts": 9, "failures": 0,
+                    "paused": [ { "key": "work", "model": "big", "until": "2026-03-03T10:00:00Z", "rule": "tokens" } ],
+                    "evidence": [ { "rule": "broken", "seen": "2 of 3 failures within 30s" } ],
+                },
+            },
+            "rules_version": "45fe27bc31f1",
+        });
+        let rules = json!({ "rules": [
+            { "rule": "quiet", "fired": 0, "last": null, "after": {} },
+            { "rule": "usage-limit", "fired": 3, "last": "2026-03-01T09:57:00Z", "after": { "answered": 2, "failed": 1 } },
+        ] });
+        let plain = Style::none();
+        assert_eq!(
+            table(&health, &rules, NOW, plain),
+            "\
+healthy, two is asked first, rules 45fe27bc31f1
+
+PROVIDER  STATUS     SINCE   FAILED  WHY
+one       cooling    3m ago  3/12    until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit
+                                     last error 3m ago: 429 \"limit [31m\" (rate_limit_error)
+two       available  -       0/9     key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens
+                                     2 of 3 failures within 30s, by rule broken
+
+RULE         FIRED  LAST    AND THEN
+usage-limit  3      3m ago  2 answered by the next, 1 the next failed too
+"
+        );
+    }
+
+    #[test]
+    fn a_stranger_is_told_what_is_missing() {
+        let told = table(&json!({ "status": "unhealthy" }), &Value::Null, NOW, Style::none());
+        assert_eq!(told, "unhealthy\nfor more the admin key is wanted: set RULEGATE_ADMIN_KEY\n");
+    }
+}

@@ -1,0 +1,120 @@
+//! What an operator asks a running router on the command line: how it stands, why, and to do otherwise.
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::rules::{ask, completion, message, two};
+use crate::support::{Reply, Router, Upstream, program};
+
+/// Runs the program against this router, which the environment names.
+fn run(router: &Router, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = program(router.folder.path());
+    command.env("RULEGATE_URL", format!("http://{}", router.address())).args(arguments);
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+fn limit() -> Reply {
+    let error =
+        json!({ "type": "error", "error": { "type": "rate_limit_error", "message": "Daily limit reached" } });
+    Reply::json(429, error).header("retry-after", 3600)
+}
+
+#[tokio::test]
+async fn an_operator_sees_why_and_switches_clears_and_reloads_by_five_commands() {
+    let first = Upstream::always(message("from first")).await;
+    first.then(limit());
+    let second = Upstream::always(completion("from second")).await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
+    let asked = router.client().post("/v1/messages", ask()).await;
+    assert_eq!(asked.header("x-rulegate-provider"), Some("second"));
+
+    let (code, table, _) = run(&router, &["status"]);
+    assert_eq!(code, Some(0), "{table}");
+    for part in [
+        "healthy, second is asked first",
+        "first ",
+        "cooling",
+        "by rule limited",
+        "429 \"Daily limit reached\" (rate_limit_error)",
+        "1 answered by the next",
+    ] {
+        assert!(table.contains(part), "{part} is missing:\n{table}");
+    }
+    let (_, page, _) = run(&router, &["status", "--json"]);
+    let page: Value = serde_json::from_str(&page).unwrap();
+    assert_eq!(page["health"]["providers"]["first"], "cooling");
+    assert!(page["rules"].as_array().is_some_and(|rules| !rules.is_empty()));
+
+    let (code, why, _) = run(&router, &["explain"]);
+    assert_eq!(code, Some(0));
+    assert!(why.contains("Daily limit reached") && why.contains("the client got 200 from second"), "{why}");
+
+    let (code, said, _) = run(&router, &["clear", "first"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "first may be asked again; it was cooling down by rule limited\n")
+    );
+    let (code, said, _) = run(&router, &["switch", "second", "--for", "2h"]);
+    assert!(code == Some(0) && said.starts_with("second is asked first until 2"), "{said}");
+    let (code, said, _) = run(&router, &["switch", "auto"]);
+    assert_eq!((code, said.as_str()), (Some(0), "the rules choose again: first is asked first\n"));
+    let (code, _, wrong) = run(&router, &["switch", "frist"]);
+    assert!(
+        code == Some(1)
+            && wrong.contains("answers 404: there is no provider \"frist\"; there are first, second"),
+        "{wrong}"
+    );
+    let (code, _, wrong) = run(&router, &["switch", "second", "--for", "soon"]);
+    assert!(code == Some(1) && wrong.contains("answers 400"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_reload_by_the_command_line_says_what_is_wrong_and_where() {
+    let first = Upstream::always(message("from first")).await;
+    let rules = two(&first.url(), &first.url());
+    let router = Router::start(rules.as_str()).await;
+    let (code, said, _) = run(&router, &["reload"]);
+    assert!(code == Some(0) && said.starts_with("the rules have not changed: "), "{said}");
+    router.folder.write("rules.yaml", &format!("{rules}\ntimeots: {{}}\n"));
+    let (code, _, wrong) = run(&router, &["reload"]);
+    assert_eq!(code, Some(1), "{wrong}");
+    assert!(wrong.contains("goes on running") && wrong.contains("error[unknown-key]"), "{wrong}");
+    assert!(wrong.contains("did you mean `timeouts`?"), "{wrong}");
+    router.folder.write("rules.yaml", &format!("{rules}\nlimits: {{ body: 1MiB }}\n"));
+    let (code, said, _) = run(&router, &["reload", "--json"]);
+    assert!(code == Some(0) && said.contains("\"rules_version\""), "{said}");
+}
+
+#[tokio::test]
+async fn health_tells_on_demand_whether_anybody_can_answer() {
+    let first = Upstream::always(limit()).await;
+    let router = Router::start(two(&first.url(), &first.url())).await;
+    assert_eq!(run(&router, &["health", "--ready"]).0, Some(0));
+    assert_eq!(router.client().get("/v1/health?ready").await.status, 200);
+    router.client().post("/v1/messages", ask()).await;
+    let ready = router.client().get("/v1/health?ready").await;
+    assert_eq!((ready.status, &ready.json()["status"]), (503, &json!("unhealthy")));
+    assert_eq!(router.client().get("/v1/health").await.status, 200);
+    let (code, _, wrong) = run(&router, &["health", "--ready"]);
+    assert!(code == Some(1) && wrong.contains("no provider can answer"), "{wrong}");
+    assert_eq!(run(&router, &["health"]).0, Some(0));
+    assert_eq!(run(&router, &["status"]).0, Some(1));
+}
+
+#[tokio::test]
+async fn a_router_that_is_not_there_is_told_so_by_every_command() {
+    let first = Upstream::always(message("from first")).await;
+    let router = Router::start(two(&first.url(), &first.url())).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    for command in
+        [&["status"][..], &["health"], &["reload"], &["explain"], &["clear", "first"], &["switch", "first"]]
+    {
+        let (code, _, wrong) = run(&router, &[command, &["--url", &nowhere]].concat());
+        assert!(code == Some(1) && wrong.contains("is a router running there?"), "{command:?}: {wrong}");
+    }
+}
