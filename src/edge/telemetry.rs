@@ -12,7 +12,9 @@ use crate::engine::plan::{Event, Level};
 use crate::text::visible::is_hidden;
 
 /// The longest text that goes into one line, in characters.
-const LONGEST: usize = 400;
+const LONGEST: usize = 300;
+/// The longest event in one: it may hold a provider's words, and names from the rules before and after them.
+const LONGEST_EVENT: usize = 450;
 
 /// Replaces the standard report of a panic, which may quote a prompt or a key, by its place only.
 pub fn quiet_panics() {
@@ -30,7 +32,7 @@ pub fn wants_verdicts() -> bool {
 /// Writes what happened to one request.
 pub fn tell(request: &str, events: &[Event]) {
     for event in events {
-        let line = OneLine(event);
+        let line = Within(event, LONGEST_EVENT);
         match event.level() {
             Level::Debug => tracing::debug!("[{request}] {line}"),
             Level::Info => tracing::info!("[{request}] {line}"),
@@ -72,7 +74,16 @@ pub struct OneLine<T>(pub T);
 
 impl<T: Display> Display for OneLine<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = Line { out, left: LONGEST };
+        write!(out, "{}", Within(&self.0, LONGEST))
+    }
+}
+
+/// The same, of so many characters.
+struct Within<T>(T, usize);
+
+impl<T: Display> Display for Within<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Line { out, left: self.1 };
         write!(line, "{}", self.0)
     }
 }
