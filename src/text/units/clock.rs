@@ -105,6 +105,11 @@ pub fn in_words(text: &str, now_ms: i64, zone: Option<&str>) -> Option<i64> {
     Some(moment.timestamp().as_millisecond())
 }
 
+/// Whether a text is a length of time: it means the same in every zone, on every day.
+pub(super) fn is_length(text: &str) -> bool {
+    length(&text.trim().to_lowercase()).is_some()
+}
+
 /// Whether a text is a time that means another moment in another zone: it names none itself.
 pub fn has_no_zone(text: &str, now_ms: i64) -> bool {
     in_words(text, now_ms, None) != in_words(text, now_ms, Some("+05:45"))

@@ -1,6 +1,6 @@
 //! A time in the middle of a text: "Your limit will reset at 2026-09-12 00:35:41".
 
-use super::clock::in_words;
+use super::clock::{in_words, is_length};
 use super::instant::instant_from;
 
 /// More of a text is not looked at: an error that says when says it early.
@@ -50,7 +50,8 @@ const BETWEEN: [&str; 16] = [
 /// What a text says of a time to come.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Mention<'t> {
-    /// The latest moment that it names, in milliseconds since the Unix epoch, and the words that do.
+    /// The moment that it names, in milliseconds since the Unix epoch, and the words that do. Of several the latest; a
+    /// length of time counts before a moment of the calendar, whose day and zone may have to be guessed.
     At(i64, &'t str),
     /// Words that look like a time and are none that is known.
     Unclear(&'t str),
@@ -60,7 +61,7 @@ pub enum Mention<'t> {
 pub fn mentioned<'t>(text: &'t str, now_ms: i64, zone: Option<&str>) -> Option<Mention<'t>> {
     let text = text.get(..floor(text, READ)).unwrap_or(text);
     let words = words(text);
-    let mut found: Option<(i64, &str)> = None;
+    let mut found: Option<(bool, i64, &str)> = None;
     let mut unclear = None;
     let cues = words.iter().enumerate().filter(|(_, word)| is_cue(text, word));
     for (place, _) in cues.take(MOST_CUES) {
@@ -69,8 +70,9 @@ pub fn mentioned<'t>(text: &'t str, now_ms: i64, zone: Option<&str>) -> Option<M
         let rest = rest.get(skipped.min(4)..).unwrap_or_default();
         let (after, before) = (longest(text, rest, now_ms, zone), behind(text, &words, place, now_ms, zone));
         for (moment, said) in after.into_iter().chain(before) {
-            if moment > now_ms && found.is_none_or(|(latest, _)| moment > latest) {
-                found = Some((moment, said));
+            let rank = (is_length(said), moment);
+            if moment > now_ms && found.is_none_or(|(is_length, latest, _)| rank > (is_length, latest)) {
+                found = Some((rank.0, moment, said));
             }
         }
         let is_read = after.is_some() || before.is_some();
@@ -79,7 +81,7 @@ pub fn mentioned<'t>(text: &'t str, now_ms: i64, zone: Option<&str>) -> Option<M
             unclear = unclear.or_else(|| text.get(*begin..last));
         }
     }
-    found.map(|(moment, said)| Mention::At(moment, said)).or(unclear.map(Mention::Unclear))
+    found.map(|(_, moment, said)| Mention::At(moment, said)).or(unclear.map(Mention::Unclear))
 }
 
 /// The longest run of words that is a time, from the first word on.
@@ -205,7 +207,8 @@ mod tests {
                 "Free quota used (30 requests / 5h). Resets at 10:00 UTC. Top up for more.",
                 "2026-01-21T10:00:00Z",
             ),
-            ("Come back in 3h 47m — resets at midnight Pacific.", "2026-01-21T08:00:00Z"),
+            ("Come back in 3h 47m — resets at midnight Pacific.", "2026-01-20T15:47:00Z"),
+            ("Resets at 10:00 UTC, or try again at 11:00 UTC.", "2026-01-21T11:00:00Z"),
             ("Come back in 3h 47m.", "2026-01-20T15:47:00Z"),
             (
                 "[1308][Usage limit reached for 5 hour. Your limit will reset at 2026-09-12 00:35:41][20260912aaaa0001]",
