@@ -39,6 +39,8 @@ pub struct Protocol {
     pub returned: HeaderList,
     /// Where a request names its model.
     pub model: Option<Path>,
+    /// What clients put behind it that is no part of it.
+    pub model_suffixes: Vec<String>,
     /// Where a request asks for a stream.
     pub streaming: Option<Path>,
     /// How a stream looks; `None`: there are no streams.

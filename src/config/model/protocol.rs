@@ -25,6 +25,8 @@ record! {
         returned("return"): Vec<Spanned<String>>,
         /// Where the model's name stands in a request.
         model: Option<Spanned<String>>,
+        /// What clients put behind a model's name that is no part of it: it is cut off before anything looks at the name.
+        model_suffixes: Vec<Spanned<String>>,
         /// Where a request says that it wants a stream.
         streaming: Option<Spanned<String>>,
         /// How a stream looks.

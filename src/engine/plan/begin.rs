@@ -144,10 +144,15 @@ fn parse(body: &Bytes) -> Result<Doc, String> {
     }
 }
 
-/// The model that a request names.
+/// The model that a request names, without what clients put behind its name.
 fn model_of(protocol: &Protocol, doc: &Doc) -> String {
     let value = protocol.model.as_ref().and_then(|path| path.walk(doc.root()));
-    value.and_then(|value| value.str()).map(|name| name.into_owned()).unwrap_or_default()
+    let mut name = value.and_then(|value| value.str()).map(|name| name.into_owned()).unwrap_or_default();
+    let suffix = protocol.model_suffixes.iter().find(|suffix| name.ends_with(suffix.as_str()));
+    if let Some(suffix) = suffix {
+        name.truncate(name.len() - suffix.len());
+    }
+    name
 }
 
 /// Is the route for this request?

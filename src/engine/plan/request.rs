@@ -128,7 +128,8 @@ impl Plan {
             Some((template, env)) => Some(Bytes::from(mapping::body(template, env)?)),
             None => {
                 let model = provider.model(&self.model);
-                (model != self.model).then(|| renamed(doc, client, &model)).flatten()
+                let is_cut = !client.model_suffixes.is_empty() && !names(doc, client, &self.model);
+                (model != self.model || is_cut).then(|| renamed(doc, client, &model)).flatten()
             }
         };
         self.patched(provider, doc, made, view)
@@ -263,6 +264,12 @@ fn refused(fail: &Fail) -> Failure {
         details: fail.details.clone(),
         ..Failure::new(FailureKind::Mapping, fail.message.clone())
     }
+}
+
+/// Whether the client's body names this model, letter by letter, or none at all.
+fn names(doc: &Doc, protocol: &Protocol, model: &str) -> bool {
+    let value = protocol.model.as_ref().and_then(|path| path.walk(doc.root()));
+    value.and_then(|value| value.str()).is_none_or(|name| name == model)
 }
 
 /// The client's body with another model in it, every other byte as it was.
