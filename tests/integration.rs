@@ -41,6 +41,7 @@ mod reliability_page;
 mod reload;
 mod resuming;
 mod rules;
+mod rules_page;
 mod second_door;
 mod second_door_streams;
 mod secrets;

@@ -24,6 +24,11 @@ pub trait FromNode: Sized {
 
     /// The JSON Schema of this type.
     fn schema(schemas: &mut Schemas) -> Value;
+
+    /// The value as one would write it, where that is a word or a number: what the schema tells of a default.
+    fn written(&self) -> Option<Value> {
+        None
+    }
 }
 
 /// A place for where there is none: only whether there is a value matters then.
@@ -67,6 +72,8 @@ pub struct FieldDoc {
     pub required: bool,
     /// The schema of its value.
     pub schema: Value,
+    /// The value if it is left out, as one would write it.
+    pub default: Option<Value>,
 }
 
 /// Joins the lines of a doc comment.
@@ -83,6 +90,7 @@ pub fn object_schema(doc: &str, fields: Vec<FieldDoc>) -> Value {
         let mut schema = field.schema;
         if let Value::Object(members) = &mut schema {
             members.insert("description".into(), Value::from(field.doc));
+            members.extend(field.default.map(|default| ("default".to_owned(), default)));
         }
         properties.insert(field.key.to_string(), schema);
     }
@@ -242,6 +250,10 @@ macro_rules! record {
                         doc: $crate::config::record::doc_text(&[$($fdoc),*]),
                         required: $crate::config::record::record!(@required $ty $(, $default)?),
                         schema: <$ty as $crate::config::record::FromNode>::schema(schemas),
+                        default: {
+                            let make: Option<fn() -> $ty> = $crate::config::record::record!(@default $ty $(, $default)?);
+                            make.and_then(|make| $crate::config::record::FromNode::written(&make()))
+                        },
                     } ),*];
                     let doc = $crate::config::record::doc_text(&[$($doc),*]);
                     $crate::config::record::object_schema(&doc, fields)
@@ -291,6 +303,10 @@ macro_rules! words {
 
             fn schema(_: &mut $crate::config::record::Schemas) -> serde_json::Value {
                 serde_json::json!({ "enum": [$( $word ),*] })
+            }
+
+            fn written(&self) -> Option<serde_json::Value> {
+                Some(self.word().into())
             }
         }
     )*};

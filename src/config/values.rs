@@ -43,6 +43,10 @@ impl<T: FromNode> FromNode for Spanned<T> {
     fn schema(schemas: &mut Schemas) -> Value {
         T::schema(schemas)
     }
+
+    fn written(&self) -> Option<Value> {
+        self.value.written()
+    }
 }
 
 /// A template, condition or patch: kept as it stands, compiled when the engine is built.
@@ -162,6 +166,10 @@ impl FromNode for bool {
     fn schema(_: &mut Schemas) -> Value {
         or_variable(json!({ "type": "boolean" }))
     }
+
+    fn written(&self) -> Option<Value> {
+        Some((*self).into())
+    }
 }
 
 /// Whole numbers, all in the same way.
@@ -188,6 +196,10 @@ macro_rules! whole_numbers {
 
             fn schema(_: &mut Schemas) -> Value {
                 or_variable(json!({ "type": "integer", "minimum": $least }))
+            }
+
+            fn written(&self) -> Option<Value> {
+                Some((*self).into())
             }
         }
     )*};

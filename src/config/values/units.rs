@@ -53,6 +53,10 @@ impl FromNode for Duration {
     fn schema(_: &mut Schemas) -> Value {
         json!({ "type": ["string", "integer"], "examples": ["500ms", "30s", "10m", "1h"] })
     }
+
+    fn written(&self) -> Option<Value> {
+        Some(units::duration_text(*self).into())
+    }
 }
 
 /// A size in bytes: `1024`, `64KB`, `32MiB`.
@@ -68,6 +72,12 @@ impl FromNode for ByteSize {
 
     fn schema(_: &mut Schemas) -> Value {
         json!({ "type": ["string", "integer"], "examples": ["64KiB", "32MiB"] })
+    }
+
+    fn written(&self) -> Option<Value> {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let whole = units.into_iter().find(|(bits, _)| self.0 > 0 && self.0.is_multiple_of(1 << bits));
+        Some(whole.map_or_else(|| self.0.into(), |(bits, unit)| format!("{}{unit}", self.0 >> bits).into()))
     }
 }
 
