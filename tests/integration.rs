@@ -22,6 +22,7 @@ mod explain;
 mod failover;
 mod foreign_files;
 mod fuzz;
+mod held_streams;
 mod hostile_heads;
 mod interleavings;
 mod keys;

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::support::rules::{
-    ask, ask_stream, completion_stream, held_before_its_end, message_stream, piece, told, two,
+    ask, ask_stream, completion_stream, held_before_its_end, hurried, message_stream, piece, told, two,
 };
 use crate::support::{Folder, Gate, Reply, Router, Settings, Upstream, refusing};
 
@@ -23,37 +23,61 @@ fn error_events(events: &[(String, String)]) -> Vec<String> {
     events.iter().filter(|(name, _)| name == "error").map(|(_, data)| data.clone()).collect()
 }
 
-#[tokio::test]
-async fn what_is_held_is_given_when_its_time_is_over() {
-    let gate = Gate::new();
-    let error = json!({ "type": "error", "error": { "type": "api_error", "message": "sorry" } });
-    let first = Upstream::always(message_stream("", 2).stall(&gate).event("error", error)).await;
-    let (address, _port) = refusing();
-    let router = Router::start(at_route(&first.url(), &address, "gate: { for: 50ms }")).await;
-    let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
-    let so_far = stream.until("content_block_start").await;
-    assert!(so_far.contains("message_start"), "{so_far}");
-    router.logged(&["gate for first", "before its content"]).await;
-    gate.open();
-    let answer = stream.finish().await;
-    assert_eq!(error_events(&answer.events()).len(), 1, "{}", answer.text());
+/// Streams that have begun in all but content, in either protocol.
+fn without_content(gate: &Gate) -> [(&'static str, Reply); 2] {
+    let role = piece(json!({ "role": "assistant", "content": "" }), None);
+    [
+        ("speaks: anthropic.messages", message_stream("", 2).stall(gate)),
+        ("speaks: openai.chat", Reply::stream().data(&role).stall(gate)),
+    ]
 }
 
 #[tokio::test]
-async fn a_translated_stream_begins_when_its_time_is_over() {
-    let gate = Gate::new();
-    let role = piece(json!({ "role": "assistant", "content": "" }), None);
-    let reply =
-        Reply::stream().data(&role).stall(&gate).data(piece(json!({ "content": "late" }), Some("stop")));
-    let second = Upstream::always(reply.data("[DONE]")).await;
-    let (address, _port) = refusing();
-    let router = Router::start(at_route(&address, &second.url(), "gate: { for: 50ms }")).await;
-    let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
-    stream.until("message_start").await;
-    gate.open();
-    let answer = stream.finish().await;
-    assert_eq!(told(&answer.events()), ("late".to_owned(), true), "{}", answer.text());
-    assert_eq!(answer.text().matches("event: message_start").count(), 1, "{}", answer.text());
+async fn a_stream_without_content_is_the_next_providers_whatever_the_gates_time() {
+    for (speaks, reply) in without_content(&Gate::new()) {
+        let first = Upstream::always(reply).await;
+        let second = Upstream::always(completion_stream(&["from second"])).await;
+        let rules = at_route(&first.url(), &second.url(), "gate: { for: 20ms }")
+            .replace("first: { speaks: anthropic.messages", &format!("first: {{ {speaks}"));
+        let router = Router::start(hurried(&rules, &["first_byte", "idle"])).await;
+        let answer = router.client().post("/v1/messages", ask_stream()).await;
+        assert_eq!(told(&answer.events()), ("from second".to_owned(), true), "{speaks}: {}", answer.text());
+        assert_eq!(answer.header("x-rulegate-provider"), Some("second"), "{speaks}");
+        first.only().hung_up().await;
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_a_limit_notice_is_given_when_its_time_is_over() {
+    let notice = "\n  - { name: notice, when: { answer_text: \"You.ve hit your limit\" }, do: next }\n";
+    let words = json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": " hit" } });
+    for native in [true, false] {
+        let gate = Gate::new();
+        let reply = match native {
+            true => message_stream("You've", CONTENT).stall(&gate).event("content_block_delta", &words),
+            false => Reply::stream()
+                .data(piece(json!({ "content": "You've" }), None))
+                .stall(&gate)
+                .data(piece(json!({ "content": " hit" }), Some("stop"))),
+        };
+        let reply = match native {
+            true => reply.event("message_stop", json!({ "type": "message_stop" })),
+            false => reply.data("[DONE]"),
+        };
+        let first = Upstream::always(reply).await;
+        let (address, _port) = refusing();
+        let speaks = if native { "speaks: anthropic.messages" } else { "speaks: openai.chat" };
+        let rules = at_route(&first.url(), &address, "gate: { for: 50ms }")
+            .replace("first: { speaks: anthropic.messages", &format!("first: {{ {speaks}"))
+            .replace("\nfailover:\n", &format!("\nfailover:{notice}"));
+        let router = Router::start(rules).await;
+        let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
+        let so_far = stream.until("You've").await;
+        assert!(!so_far.contains(" hit"), "{so_far}");
+        gate.open();
+        let answer = stream.finish().await;
+        assert_eq!(told(&answer.events()), ("You've hit".to_owned(), true), "{}", answer.text());
+    }
 }
 
 #[tokio::test]

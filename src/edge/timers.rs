@@ -40,12 +40,14 @@ pub struct Timers {
     limits: Timeouts,
     /// When the attempt began: `first_byte`, `whole` and `total` count from here.
     begun: Instant,
-    /// When the answer began: `first_content` and the gate count from here.
+    /// When the answer began: `first_content` counts from here.
     answered: Option<Instant>,
+    /// When its content began: the gate counts from here.
+    content: Option<Instant>,
     /// When something was read last.
     read: Instant,
     awaits: Awaits,
-    /// How long what comes is held back; `None`: no limit, or none any more.
+    /// How long content is held back; `None`: no limit, or none any more.
     hold: Option<Duration>,
     /// When silence is to be looked at.
     quiet: Option<Instant>,
@@ -56,13 +58,14 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// The attempt begins now, and waits for this. What it brings is held back for `hold` at most.
+    /// The attempt begins now, and waits for this. Its content is held back for `hold` at most.
     pub fn begin(limits: Timeouts, awaits: Awaits, hold: Option<Duration>) -> Self {
         let begun = Instant::now();
         let mut timers = Self {
             limits,
             begun,
             answered: None,
+            content: None,
             read: begun,
             awaits,
             hold,
@@ -88,6 +91,9 @@ impl Timers {
         self.read = Instant::now();
         if awaits != Awaits::FirstByte {
             self.answered.get_or_insert(self.read);
+        }
+        if awaits == Awaits::More {
+            self.content.get_or_insert(self.read);
         }
         self.awaits = awaits;
         self.quiet = grace.map(|grace| self.read + grace);
@@ -144,7 +150,7 @@ impl Timers {
         let answered = self.answered.unwrap_or(self.read);
         let content = limit(answered + self.limits.first_content, FailureKind::FirstContentTimeout);
         let idle = limit(self.read + self.limits.idle, FailureKind::IdleTimeout);
-        let gate = (self.answered.zip(self.hold).map(|(at, hold)| at + hold), Due::Gate);
+        let gate = (self.content.zip(self.hold).map(|(at, hold)| at + hold), Due::Gate);
         let (quiet, ping) = ((self.quiet, Due::Quiet), (self.ping.map(|(_, at)| at), Due::Ping));
         let whole = limit(self.begun + self.limits.whole, FailureKind::WholeTimeout);
         let limits: &[_] = match self.awaits {

@@ -1,6 +1,7 @@
 //! One attempt's answer, read as it arrives and turned into the client's protocol. No I/O: bytes in, bytes out.
 
 pub mod frames;
+mod gate;
 mod job;
 mod looks;
 mod notice;
@@ -19,7 +20,6 @@ pub use time::Awaits;
 use super::failure::{Failure, FailureKind, Phase};
 use super::plan::Outcome;
 use super::protocol::Wording;
-use super::route::GateMode;
 use bytes::Bytes;
 use http::HeaderMap;
 use notice::Notice;
@@ -52,7 +52,9 @@ pub struct Exchange {
     body: Body,
     output: Vec<u8>,
     committed: bool,
-    /// Has content been seen?
+    /// Whether the provider has brought content, be it held back as what may be a limit notice.
+    begun: bool,
+    /// Whether content has been seen that is for the client.
     content: bool,
     /// How much was held when it was, or would have been.
     held_back: usize,
@@ -102,6 +104,7 @@ impl Exchange {
             body: Body::Head,
             output: Vec::new(),
             committed: false,
+            begun: false,
             content: false,
             held_back: 0,
             given: 0,
@@ -315,37 +318,6 @@ impl Exchange {
             }
             Seen::Nothing => Progress::More,
         }
-    }
-
-    /// Takes in what a stream has come to.
-    fn saw(&mut self, seen: Seen) -> Progress {
-        let held = match &self.body {
-            Body::Translating(machine) => machine.taken_in(),
-            _ => self.given + self.output.len(),
-        };
-        if !self.content {
-            self.held_back = held;
-        }
-        match seen {
-            Seen::Ended | Seen::Failed(_) | Seen::Told(_) => self.ended(seen),
-            Seen::Content => {
-                let is_on = self.job.gate.mode == GateMode::On && !self.committed;
-                if is_on && held <= self.job.gate.bytes && self.may_be_notice() {
-                    return Progress::More;
-                }
-                self.content = true;
-                self.phase = Phase::Idle;
-                self.commit()
-            }
-            Seen::Nothing if self.job.gate.mode != GateMode::On || held > self.job.gate.bytes => {
-                self.commit()
-            }
-            Seen::Nothing => Progress::More,
-        }
-    }
-
-    fn commit(&mut self) -> Progress {
-        if std::mem::replace(&mut self.committed, true) { Progress::More } else { Progress::Commit }
     }
 
     /// The stream is over, well or not.

@@ -87,7 +87,7 @@ pub struct Attempt {
     pub provider: usize,
     /// What to send.
     pub request: OutRequest,
-    /// The longest that a stream is held back, from its first byte on.
+    /// The longest that a stream's content is held back.
     pub hold: Option<Duration>,
     /// Takes the answer, byte by byte.
     pub exchange: Exchange,

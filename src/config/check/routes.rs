@@ -27,6 +27,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             facts(when, diags);
         }
         times(rules, route, diags);
+        held_by_nothing(rules, route, diags);
         let before = rules.routes.get(..place).unwrap_or_default();
         let first = before.iter().find(|first| {
             let always = first.when.as_ref().is_none_or(When::is_always);
@@ -163,6 +164,20 @@ fn times(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
         diags.push(
             diagnostic.label("nothing would be sent").help("say what it looks like: `ping` under `stream`"),
         );
+    }
+}
+
+/// A time for holding content back where no rule does that.
+fn held_by_nothing(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
+    let Some(time) = route.gate.as_ref().and_then(|gate| gate.time.as_ref()) else { return };
+    let mut holds = false;
+    let conditions = super::failover::all(rules).filter_map(|rule| rule.when.as_ref());
+    conditions.for_each(|when| when.visit(&mut |fact| holds |= matches!(fact, Fact::AnswerText(_))));
+    if !holds && !time.value.is_zero() && !rules.incomplete {
+        let message = "`for` has no effect: no rule with `answer_text` holds content back";
+        let diagnostic = Diagnostic::warning("unused", message).at(time.span).label("does nothing");
+        diags
+            .push(diagnostic.help("for a client that is to hear sooner, write `keep_alive: { every: 15s }`"));
     }
 }
 

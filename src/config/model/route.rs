@@ -57,10 +57,11 @@ record! {
     pub struct Gate: "`gate`" {
         /// Whether it is.
         mode: GateMode = GateMode::On,
-        /// What is held is given to the client after this time, counted from the first byte of the answer, content
-        /// or not. Default: never; a timeout ends the attempt.
+        /// For content that is held back all the same, because it may be a limit notice (`answer_text`): it is given to
+        /// the client after this time. Default: when its words tell. A stream without content is never given to the
+        /// client because of its time: a timeout ends the attempt, and another provider can be asked.
         time("for"): Option<Spanned<Duration>>,
-        /// The same for a size. Default: `limits.held`.
+        /// No more than so much is held back, content or not. Default: `limits.held`.
         bytes: Option<ByteSize>,
     }
 

@@ -112,6 +112,17 @@ async fn what_is_no_whole_answer_after_all_has_the_time_of_a_stream() {
     assert_eq!(next(&mut t).await, at("first_byte_timeout", 2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn content_that_is_held_back_leaves_only_the_silence_limited() {
+    let mut t = timers(None);
+    t.read(Awaits::Content, None);
+    for _ in 0..10 {
+        advance(s(4)).await;
+        t.read(Awaits::More, None);
+    }
+    assert_eq!(next(&mut t).await, at("idle_timeout", 5));
+}
+
 /// b.2.7: what the router sends by itself says nothing of the provider.
 #[tokio::test(start_paused = true)]
 async fn own_pings_are_no_life_of_the_provider() {
@@ -136,12 +147,17 @@ async fn pings_wait_for_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_gate_counts_from_the_first_byte_and_opens_once() {
+async fn the_gate_counts_from_the_first_content_and_opens_once() {
+    let mut t = timers(Some(s(3)));
+    t.read(Awaits::Content, None);
+    assert_eq!(next(&mut t).await, at("idle_timeout", 5), "without content there is nothing to let through");
     let mut t = timers(Some(s(3)));
     advance(s(4)).await;
     t.read(Awaits::Content, None);
+    advance(s(4)).await;
+    t.read(Awaits::More, None);
     advance(s(2)).await;
-    t.read(Awaits::Content, None);
+    t.read(Awaits::More, None);
     assert_eq!(next(&mut t).await, at("Gate", 1));
     assert_eq!(next(&mut t).await, at("idle_timeout", 4));
     let mut t = timers(Some(s(3)));

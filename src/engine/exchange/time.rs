@@ -26,19 +26,19 @@ impl Exchange {
         match self.phase {
             _ if self.job.whole && !is_error && !matches!(self.body, Body::Folding(_)) => Awaits::Whole,
             Phase::FirstByte => Awaits::FirstByte,
-            Phase::Content => Awaits::Content,
-            Phase::Idle => Awaits::More,
+            Phase::Content if !self.begun => Awaits::Content,
+            // What is held back although it has content keeps the client waiting, not the router.
+            Phase::Content | Phase::Idle => Awaits::More,
         }
     }
 
-    /// The time for which a stream is held back is over: the answer begins, whatever there is of it.
+    /// The time for which content is held back is over: the answer begins. Without content there is nothing to give,
+    /// and what ends the attempt can still be the next provider's turn.
     pub fn release(&mut self) -> Progress {
-        match &mut self.body {
-            Body::Passing(_) => {}
-            Body::Translating(machine) => machine.begin(&self.job, &self.headers, self.status),
-            _ => return Progress::More,
+        match &self.body {
+            Body::Passing(_) | Body::Translating(_) if self.begun => self.give(),
+            _ => Progress::More,
         }
-        self.commit()
     }
 
     /// For how long a stream may be silent before [`Exchange::quiet`] is to be asked; `None`: for ever.

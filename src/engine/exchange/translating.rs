@@ -122,13 +122,6 @@ impl Translating {
         self.seen()
     }
 
-    /// Lets the answer begin without content.
-    pub fn begin(&mut self, job: &Job, headers: &HeaderMap, status: u16) {
-        let base = self.base(job, headers, status);
-        self.machine.begin(&base);
-        note(&self.machine, FailureKind::InStream, b"", &mut self.failure);
-    }
-
     /// Whether silence means anything.
     pub fn has_timer(&self) -> bool {
         self.machine.has_timer()

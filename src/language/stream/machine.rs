@@ -168,13 +168,6 @@ impl StreamMachine {
         }
     }
 
-    /// Lets the answer begin though there is no content yet: runs `before`.
-    pub fn begin(&mut self, base: Base<'_, '_>) {
-        let (program, committed) = (self.program.clone(), self.committed);
-        self.handle(&program, base, &[Step::Begin], Val::Nothing, None);
-        self.committed = committed;
-    }
-
     fn over(&self) -> bool {
         self.ended || self.failure.is_some()
     }
@@ -260,7 +253,6 @@ impl StreamMachine {
                     self.add(program, *kind, part, key, fields, env)?;
                 }
                 Step::Emit(emit) => self.emit(program, emit, env)?,
-                Step::Begin => self.begin_output(program, env)?,
                 Step::Close => self.close_blocks(program, env)?,
                 Step::Commit => self.committed = true,
                 Step::End => return self.end(program, env),

@@ -133,8 +133,6 @@ pub(super) enum Step {
         once: Vec<(usize, Guarded<Template>)>,
     },
     Emit(Emit),
-    /// Runs `before`, if it has not run yet. Nobody writes it; the machine's owner asks for it.
-    Begin,
     Close,
     Commit,
     End,
