@@ -57,6 +57,19 @@ async fn breaks_honestly_after(reply: Reply, partly: &str, timers: &[&str]) {
 }
 
 #[tokio::test]
+async fn a_head_of_junk_is_the_next_providers_turn() {
+    // More than may be held back, and then nothing.
+    for junk in ["<p>We are sorry.</p>\n", "x", "word: x\n\n"] {
+        for head in ["", ": hi\n\n"] {
+            let body = format!("{head}{}", junk.repeat((300 << 10) / junk.len()));
+            let router = second_streams(Reply::stream().body(body).stall(&Gate::new())).await;
+            let health = router.client().get("/v1/health").await.json();
+            assert_eq!(health["details"]["first"]["rule"], "no-answer", "{junk}: {health}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stream_of_the_same_protocol_comes_through_as_it_is() {
     let first = Upstream::always(message_stream("word for word", ALL)).await;
     let (address, _port) = refusing();

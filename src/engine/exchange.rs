@@ -2,6 +2,7 @@
 
 pub mod frames;
 mod gate;
+mod intake;
 mod job;
 mod looks;
 mod notice;
@@ -22,10 +23,11 @@ use super::plan::Outcome;
 use super::protocol::Wording;
 use bytes::Bytes;
 use http::HeaderMap;
+use intake::Intake;
 use notice::Notice;
 use passing::Passing;
 use seam::Cut;
-use sniff::{Sniffed, significant, sniff};
+use sniff::{Sniffed, may_be_json, significant, sniff};
 use translating::Translating;
 
 /// How much of an error's body is read, in bytes.
@@ -56,10 +58,10 @@ pub struct Exchange {
     begun: bool,
     /// Whether content has been seen that is for the client.
     content: bool,
-    /// How much was held when it was, or would have been.
-    held_back: usize,
-    /// How much the client got before.
-    given: usize,
+    /// What came before.
+    intake: Intake,
+    /// Whether the body cannot be an answer, whatever is still to come of it.
+    is_junk: bool,
     finished: bool,
     failure: Option<Failure>,
     notice: Option<Box<Notice>>,
@@ -106,8 +108,8 @@ impl Exchange {
             committed: false,
             begun: false,
             content: false,
-            held_back: 0,
-            given: 0,
+            intake: Intake::default(),
+            is_junk: false,
             finished: false,
             failure: None,
         }
@@ -133,6 +135,10 @@ impl Exchange {
         if matches!(self.body, Body::Passing(_) | Body::Translating(_)) {
             self.listen(bytes);
         }
+        let is_stream = matches!(self.body, Body::Passing(_) | Body::Translating(_) | Body::Folding(_));
+        if is_stream && !self.content {
+            self.intake.push(bytes);
+        }
         let seen = match &mut self.body {
             Body::Head | Body::Over => return Progress::More,
             Body::Sniffing(start, blank) => {
@@ -146,12 +152,16 @@ impl Exchange {
             Body::Gathering(body) => {
                 body.extend_from_slice(bytes);
                 let is_good = (200..300).contains(&self.status);
-                let limit = if is_good { self.job.limits.answer } else { ERROR_BODY };
+                let limit = match (is_good, self.is_junk) {
+                    (true, false) => self.job.limits.answer,
+                    (true, true) => self.job.gate.bytes,
+                    (false, _) => ERROR_BODY,
+                };
                 if body.len() <= limit {
                     return Progress::More;
                 }
-                if !is_good {
-                    // Of an error, the beginning is enough.
+                if !is_good || self.is_junk {
+                    // Of an error, and of what is no answer, the beginning is enough.
                     return self.eof();
                 }
                 let message = format!("the answer is longer than {limit} bytes");
@@ -222,9 +232,6 @@ impl Exchange {
         if let (true, Body::Translating(machine)) = (self.committed, &mut self.body) {
             machine.take_output(&mut self.output);
         }
-        if !self.content {
-            self.given += self.output.len();
-        }
         if self.committed && self.seam.is_some() {
             self.follow();
             return std::mem::take(&mut self.ready).into();
@@ -252,6 +259,7 @@ impl Exchange {
             return Progress::More;
         }
         if kind != Sniffed::Events {
+            self.is_junk = kind != Sniffed::Json && !may_be_json(&start);
             self.body = Body::Gathering(Vec::new());
             return self.feed(&start);
         }
@@ -313,10 +321,11 @@ impl Exchange {
                 self.broke(Failure::new(FailureKind::Malformed, message))
             }
             Seen::Content => {
+                self.content = true;
                 self.phase = Phase::Idle;
                 Progress::More
             }
-            Seen::Nothing => Progress::More,
+            Seen::Nothing => self.junk().map_or(Progress::More, |junk| self.failed(junk)),
         }
     }
 

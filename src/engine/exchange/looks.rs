@@ -24,7 +24,7 @@ impl Exchange {
 
     /// Whether content has been seen, and how much was held back until then, or would have been, in bytes.
     pub fn content(&self) -> (bool, usize) {
-        (self.content, self.held_back)
+        (self.content, self.intake.taken())
     }
 
     /// How far the answer has come.

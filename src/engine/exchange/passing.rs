@@ -48,10 +48,11 @@ impl Passing {
         let mut seen = Seen::Nothing;
         let mut too_long = false;
         frames.push(bytes, |whole| {
-            let mut quoted = false;
+            let (mut quoted, mut events) = (false, 0);
             let from = output.len();
             output.extend_from_slice(whole);
             let read = decoder.push(whole, &mut |event| {
+                events += 1;
                 let begun = committed || matches!(seen, Seen::Content | Seen::Ended);
                 if begun {
                     quoted |= is_quoting(job, shape, &event);
@@ -70,6 +71,10 @@ impl Passing {
                 }
             });
             too_long |= read.is_err();
+            // Comments may come for as long as the timeouts let them: there is no use in holding them all.
+            if events == 0 && looks && !committed && output.len() > job.gate.bytes {
+                output.truncate(from);
+            }
             if quoted {
                 strike_out(job, output, from);
             }

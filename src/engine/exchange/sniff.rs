@@ -44,6 +44,13 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
     Sniffed::Other
 }
 
+/// Whether a body that begins like this, white space aside, may be JSON, be it no object and no list.
+pub fn may_be_json(start: &[u8]) -> bool {
+    significant(start)
+        .first()
+        .is_some_and(|first| matches!(first, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
+}
+
 /// The bytes after white space and a byte order mark.
 pub fn significant(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);

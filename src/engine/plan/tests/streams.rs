@@ -185,6 +185,102 @@ fn what_is_held_back_is_bounded() {
     assert!(seen.body.ends_with(&alpha_stream(&[TROUBLE])));
 }
 
+/// A world with little room for what is held back, in which this provider is asked first and then `two`.
+fn narrow(provider: &str, piece: usize) -> World {
+    let mut world = world(&format!("{RULES}limits: {{ held: 1KiB }}\n"));
+    world.piece = piece;
+    if provider != "one" {
+        world.health.down("one", "test", START);
+        let engine = world.engine.clone();
+        world.health.switch(&engine, provider, START).unwrap();
+    }
+    world
+}
+
+/// One of these is passed on, the other translated.
+const BOTH: [&str; 2] = ["one", "three"];
+
+#[test]
+fn a_head_that_is_junk_fails_over_the_same_passed_on_or_translated() {
+    let much = |text: &str| text.repeat(4096 / text.len());
+    let page = much("<p>We are sorry.</p>\n");
+    let table = [
+        ("a web page", format!("<html>\n{page}")),
+        ("a web page behind a comment", format!(": hi\n\n{page}")),
+        ("no text", much("\u{1}\u{2}\u{0}\u{7f}")),
+        ("a line without an end", much("x")),
+        ("data without an end", format!("data: {}", much("x"))),
+        ("a name without an end", format!("event: {}", much("x"))),
+        (
+            "lines of JSON behind a name",
+            format!("event: word\n{}", much("{\"kind\":\"word\",\"w\":\"x\"}\n")),
+        ),
+        ("names without data", much("event: word\n\n")),
+        ("fields that mean nothing", much("word: x\n\n")),
+        ("junk behind an event", format!("data: {{\"kind\":\"ping\"}}\n\n{}", much("word: x\n"))),
+    ];
+    for (what, junk) in table {
+        for provider in BOTH {
+            for piece in [7, 500, 10_000] {
+                let mut world = narrow(provider, piece);
+                // It never ends: who waits for that, waits for ever.
+                world.replies(provider, [Reply::Open(junk.clone())]);
+                world.replies("two", [Reply::Stream(alpha_stream(&[HELLO, WORD, BYE]))]);
+                assert_eq!(world.send(ASK).body, alpha_stream(&[HELLO, WORD, BYE]), "{what}, {provider}");
+                assert_eq!(world.asked(), [provider, "two"], "{what}");
+                let known = world.health.provider(provider).and_then(|known| known.last_error.clone());
+                assert_eq!(known.map(|error| error.kind), Some("malformed"), "{what}, {provider}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_junk_is_held_back_the_same_passed_on_or_translated() {
+    let long = "x".repeat(4000);
+    let comments = ": keep-alive\n\n".repeat(400);
+    let strange = "event: strange\ndata: {\"kind\":\"strange\"}\n\n".repeat(10);
+    let word = |text: &str| format!("data: {{\"kind\":\"word\",\"w\":\"{text}\",\"text\":\"{text}\"}}\n\n");
+    let trouble = |text: &str| {
+        let error = format!("{{\"kind\":\"quiet\",\"text\":\"{text}\"}}");
+        format!("data: {{\"kind\":\"trouble\",\"trouble\":{error},\"oops\":{error}}}\n\n")
+    };
+    let end = "data: {\"kind\":\"bye\",\"fin\":true}\n\ndata: [END]\n\n";
+    for head in [String::new(), comments.clone(), strange.clone(), format!("{comments}{strange}{comments}")] {
+        for text in ["short", long.as_str()] {
+            for provider in BOTH {
+                for piece in [7, 500, 20_000] {
+                    let mut world = narrow(provider, piece);
+                    world.replies(provider, [Reply::Stream(format!("{head}{}{end}", word(text)))]);
+                    let seen = world.send(ASK);
+                    assert_eq!(seen.provider.as_deref(), Some(provider), "{head:.20} {text:.9} by {piece}");
+                    assert!(
+                        seen.body.contains(text) && !seen.body.contains("trouble"),
+                        "{provider}: {}",
+                        seen.body
+                    );
+                    assert!(
+                        piece > 500 || seen.body.len() < 11_000,
+                        "of comments a part is enough: {}",
+                        seen.body.len()
+                    );
+
+                    // An error is another's turn, however much stood before it.
+                    let mut world = narrow(provider, piece);
+                    world.replies(provider, [Reply::Stream(format!("{head}{}", trouble(text)))]);
+                    world.asked();
+                    let seen = world.send(ASK);
+                    assert_ne!(
+                        seen.status, 200,
+                        "{provider}, {head:.20} {text:.9} by {piece}: {}",
+                        seen.body
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_good_end_ends_the_answer_though_the_connection_stays_open() {
     // The end of the bytes never comes; the harness would complain about a stream without an end.
