@@ -28,11 +28,15 @@ pub fn run(data: &[u8]) {
     let whole = decoded(coding, [body]);
     let cut = decoded(coding, pieces(body));
     let bytes = decoded(coding, body.chunks(1));
+    // Libzstd compares the length that a frame states with what it holds, but not where the last block is empty and the
+    // frame comes in pieces.
+    let may_differ = coding.contains("zstd");
     for other in [&cut, &bytes] {
-        assert_eq!(whole.is_good, other.is_good, "{coding}");
+        assert!(may_differ || whole.is_good == other.is_good, "{coding}");
         let (a, b) = (&whole.made, &other.made);
         // What stands before a mistake may be given or not: that depends on where the mistake is found.
-        let is_same = if whole.is_good { a == b } else { a.starts_with(b) || b.starts_with(a) };
+        let are_good = whole.is_good && other.is_good;
+        let is_same = if are_good { a == b } else { a.starts_with(b) || b.starts_with(a) };
         assert!(is_same, "{coding}: {} and {} bytes", a.len(), b.len());
     }
 }
