@@ -34,7 +34,7 @@ impl Pause {
 }
 
 /// What providers say, and what it means.
-pub const SAID: [(&str, Pause); 34] = [
+pub const SAID: [(&str, Pause); 35] = [
     ("usage limit reached", Pause::Hour),
     ("Usage limit exceeded", Pause::Hour),
     ("You've reached your usage limit", Pause::Hour),
@@ -65,6 +65,7 @@ pub const SAID: [(&str, Pause); 34] = [
     ("Too many requests", Pause::Short),
     ("Too many concurrent requests for this key", Pause::Short),
     ("请求频率过高", Pause::Short),
+    ("您的账户已达到速率限制，请您控制请求频率", Pause::Short),
     ("Our servers are currently overloaded. Please try again later.", Pause::Short),
     ("The model is at capacity right now", Pause::Short),
     ("We are experiencing high demand for this model.", Pause::Short),

@@ -1,6 +1,6 @@
 //! Moments as programs tell them to people: `12 minutes`, `8pm (Europe/Paris)`, `Oct 6, 1:30pm`, `2026-09-12 00:35`.
 
-use super::zone::{find_zone, split_zone};
+use super::zone::{find_zone, is_zone, split_zone};
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -80,7 +80,7 @@ const LONGEST: f64 = 100.0 * 366.0 * 86_400.0;
 
 /// Reads a time from now (`12 minutes`, `about 1 hour and 5 minutes`, `PT3H`) or a moment: a time of day (`8pm`, `7:30 am`,
 /// `20:15:00`, `midnight`), a day (`Oct 6`, `tomorrow`, `Monday`, `2026-09-12`, `2026年9月12日`), or a day with a time
-/// behind it, and a zone after that (`8pm (Europe/Paris)`, `00:35 UTC+8`), as milliseconds since the Unix epoch. `zone`
+/// behind it or in front, and a zone after that (`8pm (Europe/Paris)`, `00:35 UTC+8`), as milliseconds since the Unix epoch. `zone`
 /// holds where none is named; without one it is UTC. A time of day without a day is the next one after `now_ms`. The
 /// whole text has to be read; case does not matter.
 pub fn in_words(text: &str, now_ms: i64, zone: Option<&str>) -> Option<i64> {
@@ -89,19 +89,23 @@ pub fn in_words(text: &str, now_ms: i64, zone: Option<&str>) -> Option<i64> {
         return now_ms.checked_add((seconds * 1000.0).round() as i64);
     }
     let (text, named) = split_zone(&small);
-    let zone = named.or(zone).map_or(Some(TimeZone::UTC), find_zone)?;
-    let now = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone);
     let spaced = spaced(text);
     let words: Vec<&str> =
         spaced.split([' ', ',']).filter(|word| !matches!(*word, "" | "at" | "on" | "the")).collect();
+    let in_front = time_in_front(&words);
+    let named = in_front.and_then(|(_, zone, _)| zone).or(named);
+    let zone = named.or(zone).map_or(Some(TimeZone::UTC), find_zone)?;
+    let now = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone);
     let day = words.get(..words.len().checked_sub(1)?)?;
-    let moment = match (time(words.last()?), words.as_slice()) {
-        (Some(time), _) => on_day(day, time, &now)?,
+    let (day, time) = match (in_front, time(words.last()?), words.as_slice()) {
+        (Some((time, _, day)), _, _) => (day, time),
+        (None, Some(time), _) => (day, time),
         // `7:30 am`
-        (None, [day @ .., hour, half @ ("am" | "pm")]) => on_day(day, time(&format!("{hour}{half}"))?, &now)?,
+        (None, None, [day @ .., hour, half @ ("am" | "pm")]) => (day, time(&format!("{hour}{half}"))?),
         // A day alone begins at midnight.
-        (None, day) => on_day(day, Time::midnight(), &now)?,
+        (None, None, day) => (day, Time::midnight()),
     };
+    let moment = on_day(day, time, &now)?;
     Some(moment.timestamp().as_millisecond())
 }
 
@@ -113,6 +117,26 @@ pub(super) fn is_length(text: &str) -> bool {
 /// Whether a text is a time that means another moment in another zone: it names none itself.
 pub fn has_no_zone(text: &str, now_ms: i64) -> bool {
     in_words(text, now_ms, None) != in_words(text, now_ms, Some("+05:45"))
+}
+
+/// A time in front of its day, and the zone that may stand between them: `8am tomorrow`, `00:00 UTC on October 1`.
+fn time_in_front<'w>(words: &'w [&'w str]) -> Option<(Time, Option<&'w str>, &'w [&'w str])> {
+    let (time, rest) = match words {
+        [hour, half @ ("am" | "pm"), rest @ ..] => (time(&format!("{hour}{half}"))?, rest),
+        [word, rest @ ..] => (time(word)?, rest),
+        [] => return None,
+    };
+    match rest {
+        [] => None,
+        [zone, day @ ..] if !day.is_empty() && is_zone(bare_zone(zone)) => {
+            Some((time, Some(bare_zone(zone)), day))
+        }
+        day => Some((time, None, day)),
+    }
+}
+
+fn bare_zone(word: &str) -> &str {
+    word.trim_matches(['(', ')'])
 }
 
 /// Dates of digits as words of their own: `2026-09-12T00:35` and `2026年9月12日00:35` as `2026-09-12 00:35`.
@@ -315,6 +339,13 @@ mod tests {
             ("8pm PST", "2026-01-21T04:00:00Z"),
             ("8am CET", "2026-01-21T07:00:00Z"),
             ("noon", "2026-01-21T12:00:00Z"),
+            ("8am tomorrow", "2026-01-21T08:00:00Z"),
+            ("8am tomorrow Asia/Shanghai", "2026-01-21T00:00:00Z"),
+            ("00:00 UTC on October 1, 2026", "2026-10-01T00:00:00Z"),
+            ("7:38 AM on Aug 20th", "2026-08-20T07:38:00Z"),
+            ("9am (Europe/Paris) on 2026-02-01", "2026-02-01T08:00:00Z"),
+            ("10:00 PST Monday", "2026-01-26T18:00:00Z"),
+            ("midnight UTC on 2026/2/1", "2026-02-01T00:00:00Z"),
             ("2026-09-12 00:35:41", "2026-09-12T00:35:41Z"),
             ("2026-09-12T00:35", "2026-09-12T00:35:00Z"),
             ("2026-09-12 00:35:41 (UTC+8)", "2026-09-11T16:35:41Z"),
@@ -352,6 +383,9 @@ mod tests {
             "Smarch 3 1pm",
             "8pm and more",
             "8pm8pm",
+            "8pm 9pm",
+            "8pm UTC soon",
+            "am tomorrow",
             "minutes",
             "1 hour ago",
             "-3 hours",

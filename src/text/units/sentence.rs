@@ -217,6 +217,8 @@ mod tests {
             ("Your limit will reset at 2026-09-09 03:30:06", "2026-09-09T03:30:06Z"),
             ("Upgrade to Pro or try again at Aug 20, 2026, 7:38 AM.", "2026-08-20T07:38:00Z"),
             ("Rate limit reached for m. Please try again in 6m0s. Visit the page.", "2026-01-20T12:06:00Z"),
+            ("It refreshes at 8am tomorrow Asia/Shanghai", "2026-01-21T00:00:00Z"),
+            ("Your limit resets at 00:00 UTC on February 1.", "2026-02-01T00:00:00Z"),
             ("Please try again in 26.604s.", "2026-01-20T12:00:26.604Z"),
             ("Please wait about 3 hours before you send more", "2026-01-20T15:00:00Z"),
             ("You will regain access on 2026-02-01 at 00:00 UTC.", "2026-02-01T00:00:00Z"),
