@@ -61,7 +61,7 @@ async fn a_head_of_junk_is_the_next_providers_turn() {
     // More than may be held back, and then nothing.
     for junk in ["<p>We are sorry.</p>\n", "x", "word: x\n\n"] {
         for head in ["", ": hi\n\n"] {
-            let body = format!("{head}{}", junk.repeat((300 << 10) / junk.len()));
+            let body = format!("{head}{}", junk.repeat((600 << 10) / junk.len()));
             let router = second_streams(Reply::stream().body(body).stall(&Gate::new())).await;
             let health = router.client().get("/v1/health").await.json();
             assert_eq!(health["details"]["first"]["rule"], "no-answer", "{junk}: {health}");
