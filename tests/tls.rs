@@ -97,6 +97,41 @@ async fn clients_show_a_certificate_if_the_rules_want_one() {
 }
 
 #[tokio::test]
+async fn a_provider_is_trusted_by_the_file_that_the_rules_name_and_shown_a_certificate() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let behind = Upstream::always(message("well guarded")).await;
+    // A provider that speaks TLS and wants a certificate: another router.
+    let provider = start(&authority, &format!("{FILES}, client_ca: tls/ca.pem"), &behind.url()).await;
+    let (own, folder) = (authority.client(), Folder::new());
+    folder.write("ca.pem", &authority.pem);
+    folder.write("own.pem", &own.certificate);
+    folder.write("own.key", &own.key);
+    let tls = "key: first-key, tls: { ca: ca.pem, certificate: own.pem, key: own.key }";
+    let url = format!("https://{}", provider.address());
+    let (nobody, _port) = refusing();
+    let rules = two(&url, &nobody).replace("key: first-key", tls);
+    folder.write("rules.yaml", &rules);
+    let router = Router::inside(folder, Settings::rules(rules)).await;
+    let status = async || router.client().post("/v1/messages", ask()).await.status;
+    assert_eq!(status().await, 200);
+    router.folder.replace("ca.pem", &stranger.pem);
+    router.logged(&["the rules were reloaded"]).await;
+    assert_eq!(status().await, 502);
+    router.logged(&["first", "tls"]).await;
+    router.client().post("/-/providers/first/clear", "").await;
+    router.folder.replace("ca.pem", "no certificate\n");
+    router.logged(&["the new rules were refused", "ca.pem"]).await;
+    router.folder.replace("ca.pem", &authority.pem);
+    let is_back = async {
+        while status().await != 200 {
+            router.client().post("/-/reload", "").await;
+            router.client().post("/-/providers/first/clear", "").await;
+        }
+    };
+    within("the provider is trusted again", is_back).await;
+}
+
+#[tokio::test]
 async fn plain_http_is_told_to_speak_tls_and_fills_no_log() {
     let authority = Authority::new();
     let router = start(&authority, FILES, "http://127.0.0.1:9").await;
