@@ -18,8 +18,9 @@ COPY rules /etc/rulegate
 RUN install -d -o 10001 -g 10001 /var/lib/rulegate
 USER 10001:10001
 WORKDIR /etc/rulegate
-# Inside a container loopback reaches nobody, so all addresses are listened on. The rules then must name who may come
-# in: set RULEGATE_KEY (see compose.yaml), or the router refuses to start and says so.
+# Inside a container loopback reaches nobody, so all addresses are listened on. Then RULEGATE_KEY must say who may come in,
+# or RULEGATE_PUBLISHED=127.0.0.1 that the port is published for the host alone, as compose.yaml does; else the router
+# refuses to start and says so.
 ENV RULEGATE_LISTEN=0.0.0.0:8000 \
     RULEGATE_RULES=/etc/rulegate/rules.yaml \
     RULEGATE_STATE=/var/lib/rulegate/state.json

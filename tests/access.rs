@@ -42,6 +42,24 @@ async fn listening_elsewhere_needs_keys_or_the_word_open() {
 }
 
 #[tokio::test]
+async fn a_port_that_is_published_beyond_this_machine_needs_a_key() {
+    let (address, _port) = refusing();
+    let rules = |published: &str| format!("published: {published}\n{}", two(&address, &address));
+    let elsewhere = |published: &str| {
+        let folder = Folder::new();
+        folder.write("rules.yaml", &rules(published));
+        let mut command = program(folder.path());
+        command.args(["run", "--rules", "rules.yaml", "--listen", "0.0.0.0:0"]).output().unwrap()
+    };
+    for published in ["none", "0.0.0.0", "192.0.2.1", "nowhere"] {
+        let output = elsewhere(published);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{published}: {said}");
+        assert!(said.contains("access: { keys: [") || said.contains("bad-published"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_callers_own_key_goes_to_the_provider_that_asks_for_it_and_to_no_other() {
     let first = Upstream::always(Reply::json(500, "{}")).await;
     let second = Upstream::always(completion("from second")).await;

@@ -36,6 +36,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         decisions: Decisions::standard(start),
         access: None,
         admin_key: None,
+        published: None,
         proxy: None,
         proxy_variables: ProxyVariables::default(),
         health: Vec::new(),
@@ -60,6 +61,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         recovery = recovery.or(part.recovery);
         rules.state = rules.state.or(part.state);
         rules.tls = rules.tls.or(part.tls);
+        rules.published = rules.published.or(part.published);
         rules.spread = rules.spread.or(part.spread);
         timeouts = match (timeouts, part.timeouts) {
             (Some(ours), Some(theirs)) => Some(ours.or(&theirs)),

@@ -38,6 +38,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use plan::{Answer, AnswerBody};
 use protocol::{Protocol, Wording};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Engine {
     pub version: String,
     /// Where to listen, `host:port`.
     pub listen: String,
+    /// Where clients reach it, if that is another address.
+    pub published: Option<IpAddr>,
     /// Who may send requests; `None` where the rules do not say.
     pub access: Option<Access>,
     /// The key of the admin paths.

@@ -6,7 +6,7 @@ use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     let listen = &rules.listen;
-    let Some(loopback) = is_loopback(listen) else {
+    let Some(listens_on_loopback) = is_loopback(listen) else {
         let message = format!("`{}` is not an address with a port", listen.value);
         let diagnostic = Diagnostic::error("bad-listen", message).at(listen.span).label("cannot listen here");
         diags.push(
@@ -14,12 +14,15 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         );
         return;
     };
+    let published = rules.published.as_ref().and_then(|it| Some((it.value.0?, it.span)));
+    let loopback = published.map_or(listens_on_loopback, |(address, _)| address.to_canonical().is_loopback());
+    let at = published.map_or(listen.span, |(_, span)| span);
     let access = rules.access.as_ref();
     match access.filter(|access| access.value.open || access.value.keys.is_some()) {
         None if !loopback => {
             let message =
                 "the router would listen beyond this machine, and the rules do not say who may use it";
-            let diagnostic = Diagnostic::error("no-access", message).at(listen.span);
+            let diagnostic = Diagnostic::error("no-access", message).at(at);
             diags.push(
                 diagnostic
                     .label("not a loopback address")
@@ -47,7 +50,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         None if !loopback => {
             let message =
                 "there is no `admin_key`: providers cannot be switched, nor rules reloaded, over HTTP";
-            let diagnostic = Diagnostic::warning("no-admin-key", message).at(listen.span);
+            let diagnostic = Diagnostic::warning("no-admin-key", message).at(at);
             diags.push(
                 diagnostic.label("not a loopback address").help("write admin_key: ${RULEGATE_ADMIN_KEY}"),
             );

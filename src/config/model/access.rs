@@ -1,5 +1,7 @@
 //! Keys: a provider's, a client's, the admin's; and who may send requests at all.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::callers::{Host, Network, Origin};
@@ -113,6 +115,30 @@ fn secret<'n>(node: &'n Node, diags: &mut Diagnostics) -> Option<Found<'n>> {
         return None;
     }
     Some(Found::Text(text.trim()))
+}
+
+/// The address at which something outside publishes the router's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published(pub Option<IpAddr>);
+
+impl FromNode for Published {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        let read = match node.as_str() {
+            Some("none") => Some(None),
+            Some("localhost") => Some(Some(IpAddr::from([127, 0, 0, 1]))),
+            text => text.and_then(|text| text.parse().ok()).map(Some),
+        };
+        if read.is_none() {
+            let diagnostic = Diagnostic::error("bad-published", "an address without a port is wanted here");
+            let help = "write the address that stands in front of the ports, such as 127.0.0.1, or `none`";
+            diags.push(diagnostic.at(node.span).label("not an address").help(help));
+        }
+        read.map(Published)
+    }
+
+    fn schema(_: &mut Schemas) -> Value {
+        json!({ "type": "string", "examples": ["127.0.0.1", "none"] })
+    }
 }
 
 crate::config::record::record! {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Access, AccessOrOpen, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol,
-    Provider, RequestRepair, Route, RuleTest, Spanned, Spread, Table, Timeouts,
+    Provider, Published, RequestRepair, Route, RuleTest, Spanned, Spread, Table, Timeouts,
 };
 use crate::config::proxies::ProxyVariables;
 use crate::config::record::record;
@@ -19,6 +19,10 @@ record! {
     pub struct RulesFile: "the rules file" {
         /// Where to listen: address and port. Default 127.0.0.1:8000.
         listen: Option<Spanned<String>>,
+        /// The address of the host at which clients reach the router where it listens in a container: what `ports` of Docker
+        /// says in front. What may only be left out on loopback (keys) may be left out there, too. Default: `none`,
+        /// where it listens.
+        published: Option<Spanned<Published>>,
         /// TLS on that address. Default: none, clients speak plain HTTP.
         tls: Option<ListenTls>,
         /// Further files: protocols, mappings and parts of the rules; `*` and `?` match within a folder. A
@@ -177,6 +181,8 @@ pub struct Rules {
     pub span: Span,
     /// Address and port.
     pub listen: Spanned<String>,
+    /// Where clients reach it, if that is another address.
+    pub published: Option<Spanned<Published>>,
     /// TLS on that address.
     pub tls: Option<ListenTls>,
     /// Names of models for the list of models.

@@ -304,3 +304,27 @@ fn strangers_learn_from_health_only_whether_all_is_well() {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
+
+#[test]
+fn what_is_published_for_this_machine_alone_counts_as_loopback() {
+    let access = |published: &str| {
+        let engine = crate::engine::testing::engine(&format!("published: {published}\n"));
+        Access::of(&engine, Some(WIDE.parse().unwrap()))
+    };
+    let ours = access("127.0.0.1");
+    assert_eq!(ours.objection(), None);
+    // Through the container's network: the other end is not this machine's loopback.
+    let mut asked = request("/v1/messages", &[("host", "127.0.0.1:8000")]);
+    asked.extensions_mut().insert(Peer("172.17.0.1:9".parse().unwrap()));
+    let caller = ours.caller(&asked);
+    assert_eq!(ours.client(&caller, &mut HeaderMap::new()), Ok(()));
+    assert_eq!(
+        (ours.admin(&caller, &HeaderMap::new()), ours.health(&caller, &HeaderMap::new())),
+        (Ok(()), Ok(true))
+    );
+    assert_eq!(client(&ours, &mut headers(&[("host", "evil.example")])), Err(FOREIGN_HOST));
+    assert_eq!(client(&ours, &mut headers(&[("origin", "https://evil.example")])), Err(WEB_PAGE));
+    for published in ["none", "0.0.0.0", "192.0.2.1"] {
+        assert!(access(published).objection().is_some(), "{published}");
+    }
+}
