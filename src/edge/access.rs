@@ -92,7 +92,8 @@ impl Access {
     /// is not an address there counts as beyond loopback), and is perhaps published elsewhere.
     pub fn of(engine: &Engine, bound: Option<SocketAddr>) -> Self {
         let listening = bound.map(|bound| bound.ip()).or_else(|| listen_address(&engine.listen));
-        let address = engine.published.or(listening);
+        let published = engine.published.and_then(|published| published.0);
+        let address = published.or(listening);
         let said = engine.access.as_ref();
         let who = match said {
             Some(access) if access.open => Who::Everybody,
@@ -117,7 +118,7 @@ impl Access {
             around.proxies = access.trusted_proxies.iter().map(|proxy| proxy.value).collect();
         }
         around.hosts.extend(bound.map(|bound| Host::Address(bound.ip().to_canonical())));
-        around.hosts.extend(engine.published.map(|address| Host::Address(address.to_canonical())));
+        around.hosts.extend(published.map(|address| Host::Address(address.to_canonical())));
         around.hosts.extend(Host::with_port(&engine.listen).map(|(host, _)| host));
         Self { who, keys: keys.collect(), admin, loopback: address.is_some_and(is_loopback), around }
     }

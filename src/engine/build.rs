@@ -104,7 +104,7 @@ fn compiled(
     Some(Engine {
         version: hash.chars().take(VERSION).collect(),
         listen: rules.listen.value.clone(),
-        published: rules.published.as_ref().and_then(|published| published.value.0),
+        published: rules.published.as_ref().map(|published| published.value),
         access: rules.access.as_ref().map(|access| access.value.clone()),
         admin_key: rules.admin_key.as_ref().map(|key| key.value.clone()),
         limits: settings::limits(&rules.limits),

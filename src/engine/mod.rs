@@ -27,7 +27,7 @@ pub use build::{build, build_for_providers};
 pub use provider::{KeySource, Provider};
 pub use route::{Route, RouteMatch};
 
-use crate::config::model::{Access, ClientKey, Key};
+use crate::config::model::{Access, ClientKey, Key, Published};
 use crate::language::scope::Parts;
 use crate::language::{Patch, Template};
 use crate::text::diagnostic::{FileId, Span};
@@ -38,7 +38,6 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use plan::{Answer, AnswerBody};
 use protocol::{Protocol, Wording};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +51,7 @@ pub struct Engine {
     /// Where to listen, `host:port`.
     pub listen: String,
     /// Where clients reach it, if that is another address.
-    pub published: Option<IpAddr>,
+    pub published: Option<Published>,
     /// Who may send requests; `None` where the rules do not say.
     pub access: Option<Access>,
     /// The key of the admin paths.
