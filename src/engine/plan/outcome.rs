@@ -223,7 +223,7 @@ impl Plan {
             || action == Do::Return && rule.as_ref().is_some_and(|rule| !rule.puts_aside());
         if !is_callers {
             self.remember(&case, &failure, rule.as_deref(), health);
-        } else if failure.status.is_some() {
+        } else if failure.status.is_some() && failure.kind != FailureKind::Mapping {
             health.lives(&self.lane(way), now);
             health.noted(&self.provider_name(way), kept(&case, &failure, rule.as_deref()));
         }
