@@ -125,7 +125,8 @@ async fn an_error_that_goes_to_the_client_is_kept_and_is_no_failure() {
     assert_eq!(first["last_error"]["message"], r#""max_tokens: too many" (invalid_request_error)"#);
     assert_eq!((&first["failures"], &first["status"]), (&json!(0), &json!("available")));
     // What the translation refuses is not the provider's error.
-    let router = Serving::start(&crate::support::rules::two("http://127.0.0.1:9", "http://127.0.0.1:9")).await;
+    let router =
+        Serving::start(&crate::support::rules::two("http://127.0.0.1:9", "http://127.0.0.1:9")).await;
     router.client().post("/v1/switch-provider", json!({ "provider": "second" })).await;
     let odd = json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "nobody", "content": "hi" }] });
     assert_eq!(router.client().post("/v1/messages", odd).await.status, 400);
