@@ -62,20 +62,21 @@ fn is_harmless(text: &str) -> bool {
 
 /// What looks like a key in a text that cannot be read as YAML.
 pub fn lookalikes(text: &str) -> Vec<Range<usize>> {
-    const ONE: &str = "key:";
-    const SEVERAL: &str = "keys:";
+    // With a colon that is none, too.
+    const ONE: [&str; 2] = ["key:", "key："];
+    const SEVERAL: [&str; 2] = ["keys:", "keys："];
     let mut found = Vec::new();
-    for (name, _) in text.match_indices(ONE) {
-        let line = text.get(name + ONE.len()..).unwrap_or("").lines().next().unwrap_or("");
+    for (name, key) in ONE.iter().flat_map(|key| text.match_indices(key)) {
+        let line = text.get(name + key.len()..).unwrap_or("").lines().next().unwrap_or("");
         let value = line.trim_start();
-        let start = name + ONE.len() + line.len() - value.len();
+        let start = name + key.len() + line.len() - value.len();
         let value = value.split([',', '}', '#']).next().unwrap_or("").trim_end();
         if !is_harmless(value) {
             found.push(start..start + value.len());
         }
     }
-    for (name, _) in text.match_indices(SEVERAL) {
-        let start = name + SEVERAL.len();
+    for (name, keys) in SEVERAL.iter().flat_map(|keys| text.match_indices(keys)) {
+        let start = name + keys.len();
         for word in words(list(text.get(start..).unwrap_or(""))) {
             found.push(start + word.start..start + word.end);
         }

@@ -13,6 +13,7 @@ mod build;
 mod node;
 mod scalar;
 mod shared;
+mod slips;
 mod traps;
 
 use build::{Builder, Word};
@@ -58,6 +59,9 @@ fn take(builder: &mut Builder<'_>, event: Event<'_>, span: Span) -> Result<(), D
         Event::DocumentStart(..) => builder.document(span),
         Event::Scalar(value, style, anchor, tag) => {
             let plain = style == ScalarStyle::Plain;
+            if plain {
+                builder.look_for_slips(&value, span)?;
+            }
             // What a key would mean as a value is of no use, unless it is to be repeated as one.
             if builder.awaits_key() && anchor == 0 && tag.is_none() {
                 return builder.key(Word { text: value.into_owned(), span, plain });
@@ -78,7 +82,7 @@ fn take(builder: &mut Builder<'_>, event: Event<'_>, span: Span) -> Result<(), D
         }
         Event::SequenceEnd | Event::MappingEnd => builder.end(span),
         Event::Alias(id) => builder.alias(id, span),
-        Event::UnresolvedAlias(name) => Err(traps::unknown_alias(span, &name)),
+        Event::UnresolvedAlias(name) => Err(builder.unknown_alias(span, &name)),
         _ => Ok(()),
     }
 }
@@ -148,6 +152,13 @@ fn syntax_error(file: FileId, text: &str, error: &ScanError, bracket: Option<Spa
         | ErrorKind::InvalidBlockScalarIndent => Trouble::Indentation,
         _ => Trouble::Other(error.kind().to_string()),
     };
+    let slip = match trouble {
+        Trouble::Tab | Trouble::Deep | Trouble::OpenQuote | Trouble::AfterQuote | Trouble::Escape => None,
+        _ => slips::near(file, text, at, bracket.is_some()),
+    };
+    if let Some(slip) = slip {
+        return slip;
+    }
     traps::in_bracket(text, traps::syntax(file, text, at, &trouble), bracket)
 }
 

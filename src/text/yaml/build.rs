@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::slips;
 use super::traps::{self, Trouble};
 use super::{DEPTH, Key, Kind, Node};
 use crate::text::diagnostic::{Diagnostic, FileId, Span};
@@ -106,7 +107,10 @@ impl<'t> Builder<'t> {
 
     fn begin(&mut self, open: Open) -> Result<(), Diagnostic> {
         if self.awaits_key() {
-            return Err(traps::complex_key(open.start));
+            let around = self.open.len().checked_sub(2).and_then(|at| self.open.get(at));
+            let in_flow = around.is_some_and(|open| open.flow);
+            return Err(traps::doubled_braces(self.text, open.start, in_flow)
+                .unwrap_or_else(|| traps::complex_key(open.start)));
         }
         if self.open.len() >= DEPTH {
             return Err(self.too_deep(open.start));
@@ -153,6 +157,19 @@ impl<'t> Builder<'t> {
         matches!(self.open.last(), Some(Open { items: Items::Map { key: None, .. }, .. }))
     }
 
+    /// Refuses an unquoted word in which a sign was taken for YAML's own.
+    pub(super) fn look_for_slips(&self, word: &str, span: Span) -> Result<(), Diagnostic> {
+        let source = self.text.get(span.start as usize..span.end as usize).unwrap_or(word);
+        let in_flow = self.open_bracket().is_some();
+        slips::in_word(word, source, span, self.awaits_key(), in_flow).map_or(Ok(()), Err)
+    }
+
+    /// An alias that stands for nothing: a path with `[*]`, or a text without its quotes.
+    pub(super) fn unknown_alias(&self, span: Span, name: &str) -> Diagnostic {
+        let path = traps::path_around(self.file, self.text, span.start as usize);
+        path.unwrap_or_else(|| traps::unknown_alias(span, name))
+    }
+
     fn too_deep(&self, span: Span) -> Diagnostic {
         traps::syntax(self.file, self.text, span.start as usize, &Trouble::Deep)
     }
@@ -194,7 +211,7 @@ impl<'t> Builder<'t> {
                 let Some(key) = key.take() else { return Ok(()) };
                 let nothing = node.is_null() && node.span.start == node.span.end;
                 if *flow && nothing && traps::has_no_colon(self.text, key.span) {
-                    return Err(traps::key_without_value(&key.text, key.span));
+                    return Err(traps::key_without_value(self.text, &key.text, key.span));
                 }
                 entries.push(Entry { key, value: node });
             }

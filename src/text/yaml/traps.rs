@@ -1,5 +1,10 @@
 //! What went wrong in a YAML file, and what was probably meant: YAML's traps are known, so say them.
 
+mod braces;
+
+pub(super) use braces::{doubled_braces, path_around};
+
+use super::slips;
 use crate::text::diagnostic::{Diagnostic, FileId, Span};
 
 const SYNTAX: &str = "yaml-syntax";
@@ -30,10 +35,15 @@ pub(super) enum Trouble {
 pub(super) fn syntax(file: FileId, text: &str, at: usize, trouble: &Trouble) -> Diagnostic {
     let here = Here::at(text, at);
     match trouble {
-        Trouble::Separator(_) | Trouble::Colon | Trouble::Key | Trouble::Other(_) => match here.trap() {
-            Some(trap) => trap.explain(file),
-            None => plain_syntax(file, &here, trouble),
-        },
+        Trouble::Separator(_) | Trouble::Colon | Trouble::Key | Trouble::Star | Trouble::Other(_) => {
+            match here.trap() {
+                Some(trap) => trap.explain(file),
+                None if matches!(trouble, Trouble::Separator('}')) && here.sign() == Some(':') => {
+                    braces::second_colon(file, &here).unwrap_or_else(|| plain_syntax(file, &here, trouble))
+                }
+                None => plain_syntax(file, &here, trouble),
+            }
+        }
         Trouble::Tab => plain_syntax(file, &here.tab(), trouble),
         _ => plain_syntax(file, &here, trouble),
     }
@@ -257,7 +267,19 @@ pub(super) fn has_no_colon(text: &str, key: Span) -> bool {
     !after.trim_start().starts_with(':')
 }
 
-pub(super) fn key_without_value(name: &str, span: Span) -> Diagnostic {
+pub(super) fn key_without_value(text: &str, name: &str, span: Span) -> Diagnostic {
+    if text.get(span.end as usize..).is_some_and(|after| after.starts_with('[')) {
+        let path = word(text.get(span.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or(name));
+        if path.contains(']') {
+            return Trap::Path { text: path, start: span.start as usize }.explain(span.file);
+        }
+    }
+    if let Some(key) = slips::glued_name(name) {
+        return match name.find('：') {
+            Some(at) if at == key.len() => slips::other_sign(span.file, span.start as usize + at, '：'),
+            _ => slips::missing_space(span, key),
+        };
+    }
     if name.starts_with('$') {
         return Diagnostic::error("yaml-text-needs-quotes", "a text that begins with `{` needs quotes")
             .at(span)
@@ -265,12 +287,9 @@ pub(super) fn key_without_value(name: &str, span: Span) -> Diagnostic {
             .help(format!("write \"{{{name}}}\" for a text, or {name} for the value itself"));
     }
     let found = Diagnostic::error(SYNTAX, format!("the key `{name}` has no value")).at(span);
-    match name.split_once(':') {
-        Some((key, value)) => found.help(format!("a colon needs a space after it: `{key}: {value}`")),
-        None => found.help(format!(
-            "write `{name}: null` if it has none, `[{name}]` for a list, or put the text in quotes"
-        )),
-    }
+    found.help(format!(
+        "write `{name}: null` if it has none, `[{name}]` for a list, or put the text in quotes"
+    ))
 }
 
 pub(super) fn duplicate_key(name: &str, again: Span, first: Span) -> Diagnostic {
