@@ -64,10 +64,10 @@ enum Command {
     Run(RunArguments),
     /// Say all that is wrong with rules, without running them
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(FilesArguments),
+    Check(CheckArguments),
     /// Run the tests that stand in rules and mappings, with simulated providers
     #[command(after_help = TEST_EXAMPLES)]
-    Test(FilesArguments),
+    Test(TestArguments),
     /// Show what a mapping makes of a request, an answer, an error or a stream
     #[command(after_help = map::EXAMPLES)]
     Map(map::MapArguments),
@@ -109,13 +109,17 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   rulegate check rules/rules.yaml
   rulegate check examples/*.yaml         several files, each by itself
+  rulegate check --deny-warnings -       what comes over the standard input, as strictly as can be
+  rulegate check --json rules/rules.yaml   for editors and scripts
 
-Exit codes: 0 nothing is wrong (warnings may be printed); 1 something is; 2 a file cannot be read.";
+Exit codes: 0 nothing is wrong (warnings may be printed, without --deny-warnings); 1 something is; 2 a file cannot be read.";
 
 const TEST_EXAMPLES: &str = "\
 Examples:
   rulegate test                          the built-in rules' own tests, or those of ./rules/rules.yaml
   rulegate test rules/rules.yaml
+  rulegate test --list                   which there are
+  rulegate test --filter limit           those whose name contains it
 
 The tests drive the real engine with simulated providers and a simulated clock: no network, no waiting.
 Exit codes: 0 all passed; 1 one failed, or the rules are wrong; 2 a file cannot be read.";
@@ -221,10 +225,32 @@ struct ReloadArguments {
 }
 
 #[derive(Args, Debug)]
-struct FilesArguments {
-    /// Rules files [default: ./rules/rules.yaml, else ./rules.yaml, else the built-in rules]
+struct CheckArguments {
+    /// Rules files; `-` is the standard input [default: ./rules/rules.yaml, else ./rules.yaml, else the built-in rules]
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Warnings count as errors
+    #[arg(long)]
+    deny_warnings: bool,
+    /// All findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct TestArguments {
+    /// Rules files; `-` is the standard input [default: ./rules/rules.yaml, else ./rules.yaml, else the built-in rules]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only the tests whose name contains this
+    #[arg(long, short, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Only say which tests there are
+    #[arg(long)]
+    list: bool,
+    /// What came of them as JSON
+    #[arg(long, conflicts_with = "list")]
+    json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -101,6 +101,73 @@ failover:
     assert!(!said.contains('\u{1b}'), "colours where there is no terminal");
 }
 
+/// Own rules on top of those inside the program, with a warning and a test.
+const OWN: &str = r#"
+include: [ "builtin:rules.yaml" ]
+limits: { in_flight: 40MiB }
+failover: [ { name: teapot, when: { status: 418 }, do: next } ]
+tests:
+  - name: a teapot is passed over
+    request: { model: m, max_tokens: 1, messages: [ { role: user, content: hi } ] }
+    path: /v1/messages
+    given:
+      claude_pro: { status: 418 }
+      deepseek: { body: { choices: [ { index: 0, message: { role: assistant, content: Hi }, finish_reason: stop } ] } }
+    expect: { provider: deepseek, rule: teapot }
+"#;
+
+#[test]
+fn check_answers_programs_and_can_be_strict_and_reads_the_standard_input() {
+    let folder = Folder::new();
+    folder.write("own.yaml", OWN);
+    assert_eq!(run(&folder, &["check", "own.yaml"]).0, 0);
+    let (code, said, _) = run(&folder, &["check", "--deny-warnings", "own.yaml"]);
+    assert!(code == 1 && said.starts_with("wrong own.yaml: "), "{said}");
+    let (code, page, told) = run(&folder, &["check", "--json", "own.yaml"]);
+    let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+    assert_eq!((code, told.as_str(), &page[0]["ok"], &page[0]["errors"]), (0, "", &json!(true), &json!(0)));
+    let tight =
+        page[0]["diagnostics"].as_array().unwrap().iter().find(|it| it["code"] == "bad-limit").unwrap();
+    assert_eq!((&tight["file"], &tight["line"]), (&json!("own.yaml"), &json!(3)));
+
+    let piped = |text: &str| {
+        let mut command = program(folder.path());
+        command.args(["check", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(piped(OWN).0, Some(0));
+    let (code, told) = piped("include: [ own.yaml ]\ntimeots: {}\n");
+    assert!(code == Some(1) && told.contains("--> -:2:1") && told.contains("`timeouts`"), "{told}");
+}
+
+#[test]
+fn tests_are_listed_chosen_and_counted_by_whose_they_are() {
+    let folder = Folder::new();
+    folder.write("own.yaml", OWN);
+    let (code, said, _) = run(&folder, &["test", "own.yaml"]);
+    assert!(
+        code == 0 && said.starts_with("ok own.yaml: 1 test of yours, ") && said.ends_with(" built in\n"),
+        "{said}"
+    );
+    let (_, listed, _) = run(&folder, &["test", "--list", "own.yaml"]);
+    assert!(listed.contains("a teapot is passed over  own.yaml:6:11\n"), "{listed}");
+    assert!(listed.lines().count() > 100 && listed.contains("(built in)"), "{listed}");
+    let (code, said, _) = run(&folder, &["test", "--filter", "Teapot", "own.yaml"]);
+    assert_eq!((code, said.as_str()), (0, "ok own.yaml: 1 test\n"));
+    let (code, _, told) = run(&folder, &["test", "--filter", "kettle", "own.yaml"]);
+    assert!(code == 2 && told.contains("no test has \"kettle\" in its name"), "{told}");
+    for wrong in ["provider: kimi, rule: teapot", "rule: kettle"] {
+        folder.write("own.yaml", &OWN.replace("provider: deepseek, rule: teapot", wrong));
+        let (code, page, _) = run(&folder, &["test", "--json", "--filter", "teapot", "own.yaml"]);
+        let page: serde_json::Value = serde_json::from_str(&page).unwrap();
+        let found = page[0]["failed"].as_array().unwrap().iter().any(|it| it["severity"] == "error");
+        assert!(code == 1 && found, "{page:#}");
+    }
+}
+
 #[test]
 fn a_file_that_is_not_there_is_another_matter() {
     let folder = Folder::new();

@@ -4,10 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::input;
 use super::style::Style;
 use crate::config::builtin;
 use crate::config::check::check;
-use crate::config::files::{Disk, Place, plain_file};
+use crate::config::files::{Disk, Files, Place, plain_file};
 use crate::config::load::{Loaded, load};
 use crate::config::model::Rules;
 use crate::engine::{self, Engine};
@@ -38,16 +39,41 @@ impl Examined {
     }
 }
 
-/// Reads, checks and compiles the rules at `path`.
+/// The name of the standard input.
+const STDIN: &str = "-";
+
+/// The disk, with what came over the standard input as the file `-` of this folder.
+struct Piped<'t>(&'t [u8]);
+
+impl Files for Piped<'_> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path == Path::new(STDIN) { Ok(self.0.to_vec()) } else { Disk.read(path) }
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        Disk.list(folder)
+    }
+
+    fn real(&self, path: &Path) -> PathBuf {
+        Disk.real(path)
+    }
+}
+
+/// Reads, checks and compiles the rules at `path`; `-` is the standard input.
 ///
 /// All three are done even when one finds a mistake, so that everything that is wrong is said at once.
 ///
 /// # Errors
 /// If the file itself cannot be read.
 pub(super) fn examine(path: &Path) -> io::Result<Examined> {
-    readable(path)?;
+    let piped =
+        if path == Path::new(STDIN) { Some(input::read(path)?) } else { readable(path).map(|()| None)? };
+    let files: &dyn Files = match &piped {
+        Some(text) => &Piped(text),
+        None => &Disk,
+    };
     let Loaded { rules, sources, mut diagnostics, hash, .. } =
-        load(&Disk, path, &|name| std::env::var(name).ok());
+        load(files, path, &|name| std::env::var(name).ok());
     let mut ready = None;
     if let Some(rules) = rules {
         check(&rules, &mut diagnostics);

@@ -30,6 +30,8 @@ const MOST_WRONG: usize = 6;
 pub struct Report {
     /// How many tests passed.
     pub passed: usize,
+    /// The tests that there are and were wanted, in the order of the rules: where each name stands.
+    pub known: Vec<(String, Span)>,
     /// Those that did not, in the order of the rules.
     pub failed: Vec<Failure>,
 }
@@ -65,13 +67,23 @@ impl Wrong {
 /// Runs all tests of the rules, of their mappings and of the catalogue files in use. `engine` must have been built from `rules`. Providers
 /// without a key take part all the same, and no key's value is ever used.
 pub fn run(engine: &Arc<Engine>, rules: &Rules) -> Report {
-    run_some(engine, rules, false)
+    run_some(engine, rules, false, &|_| true)
 }
 
-fn run_some(engine: &Arc<Engine>, rules: &Rules, without_shipped: bool) -> Report {
+/// The same for those tests whose name is `wanted`.
+pub fn run_wanted(engine: &Arc<Engine>, rules: &Rules, wanted: &dyn Fn(&str) -> bool) -> Report {
+    run_some(engine, rules, false, wanted)
+}
+
+fn run_some(
+    engine: &Arc<Engine>,
+    rules: &Rules,
+    without_shipped: bool,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Report {
     let mut report = Report::default();
     for mapping in rules.mappings.iter().filter(|it| !(without_shipped && rules.is_shipped_mapping(it))) {
-        for test in &mapping.tests {
+        for test in mapping.tests.iter().filter(|test| wanted(&test.name.value)) {
             report.add(&test.name, mapping::run(engine, mapping, test));
         }
     }
@@ -79,13 +91,13 @@ fn run_some(engine: &Arc<Engine>, rules: &Rules, without_shipped: bool) -> Repor
     if !proven && !rules.tests.is_empty() {
         let apart = accounts::apart(engine, rules);
         let (rules, engine) = apart.as_ref().map_or((rules, engine), |(rules, engine)| (rules, engine));
-        for test in &rules.tests {
+        for test in rules.tests.iter().filter(|test| wanted(&test.name.value)) {
             report.add(&test.name, rehearsal::run(engine, rules, test));
         }
     }
     for catalog in rules.catalog.iter().filter(|it| !(without_shipped && rules.is_shipped_catalog(it))) {
         if !catalog.tests.is_empty() {
-            report.add_catalog(catalog, rules);
+            report.add_catalog(catalog, rules, wanted);
         }
     }
     report
@@ -100,6 +112,7 @@ struct Findings {
 
 impl Report {
     fn add(&mut self, name: &crate::config::model::Spanned<String>, found: Findings) {
+        self.known.push((name.value.clone(), name.span));
         if found.wrong.is_empty() {
             self.passed += 1;
         } else {
@@ -109,12 +122,12 @@ impl Report {
     }
 
     /// Runs the tests of a catalogue file: by itself, whatever the rules that use it add.
-    fn add_catalog(&mut self, catalog: &Catalog, rules: &Rules) {
+    fn add_catalog(&mut self, catalog: &Catalog, rules: &Rules, wanted: &dyn Fn(&str) -> bool) {
         let mut diags = Diagnostics::new();
         let alone = catalog.alone(rules, false, &mut diags);
         let built = alone.as_ref().and_then(|alone| build(alone, "", &mut diags));
         if let (Some(alone), Some(engine)) = (&alone, built.map(Arc::new)) {
-            for test in &alone.tests {
+            for test in alone.tests.iter().filter(|test| wanted(&test.name.value)) {
                 self.add(&test.name, rehearsal::run(&engine, alone, test));
             }
             return;
@@ -167,5 +180,5 @@ impl Failure {
 /// Runs the tests and reports those that fail, as whoever loads rules wants it. Files that are word for word as they
 /// are inside the program were tested when it was made, so theirs are left out.
 pub fn prove(rules: &Rules, engine: &Arc<Engine>, diags: &mut Diagnostics) {
-    run_some(engine, rules, true).tell(diags);
+    run_some(engine, rules, true, &|_| true).tell(diags);
 }

@@ -285,7 +285,8 @@ impl Rules {
         self.as_shipped.iter().all(is_proved)
     }
 
-    fn is_shipped(&self, at: Span) -> bool {
+    /// Whether what stands there is word for word as it is inside the program.
+    pub fn is_shipped(&self, at: Span) -> bool {
         self.as_shipped.contains(&at.file)
     }
 
