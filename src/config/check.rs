@@ -7,6 +7,7 @@ mod failover;
 mod health;
 mod limits;
 mod links;
+mod meaning;
 mod names;
 mod parameters;
 mod protocols;
@@ -33,6 +34,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     providers::check(rules, &mut found);
     routes::check(rules, &mut found);
     failover::check(rules, &mut found);
+    meaning::check(rules, &mut found);
     health::check(rules, &mut found);
     rule_tests::check(rules, diags, &mut found);
     for catalog in rules.catalog.iter().filter(|catalog| !rules.is_shipped_catalog(catalog)) {

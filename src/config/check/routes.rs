@@ -217,10 +217,24 @@ fn facts(when: &When, diags: &mut Diagnostics) {
         let name = match fact {
             Fact::Status(_) => "status",
             Fact::Text(_) => "text",
+            Fact::Message(_) => "message",
+            Fact::AnswerText(_) => "answer_text",
+            Fact::Body(_) => "body",
             Fact::Failure(_) => "failure",
+            Fact::Phase(_) => "phase",
+            Fact::Committed(_) => "committed",
             Fact::Provider(_) => "provider",
+            Fact::Route(_) => "route",
+            Fact::Key(_) => "key",
             Fact::Attempt(_) => "attempt",
-            _ => return,
+            Fact::Dropped(_) => "dropped",
+            Fact::Constant(_)
+            | Fact::Any(_)
+            | Fact::All(_)
+            | Fact::Not(_)
+            | Fact::Header(_)
+            | Fact::Model(_)
+            | Fact::Path(_) => return,
         };
         let message = format!("a route cannot look at `{name}`");
         let diagnostic = Diagnostic::error("wrong-fact", message).at(when.span).label("in this condition");

@@ -165,8 +165,8 @@ record! {
         at_least: Option<Duration>,
         /// No more than this.
         at_most: Option<Duration>,
-        /// What is left alone.
-        scope: CoolDownScope = CoolDownScope::Provider,
+        /// What is left alone. Default: the provider, with all its keys.
+        scope: Option<CoolDownScope>,
         /// How many times longer `for` or `else` becomes each time that it comes again without a good answer in
         /// between. It needs `at_most`. A time that the answer says does not grow.
         grow: Option<Spanned<u32>>,
@@ -280,7 +280,7 @@ impl FromNode for CoolDown {
             otherwise: None,
             at_least: None,
             at_most: None,
-            scope: CoolDownScope::Provider,
+            scope: None,
             grow: None,
             after: None,
             trials: None,

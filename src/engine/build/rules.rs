@@ -116,7 +116,7 @@ impl Build<'_> {
             otherwise: from.otherwise,
             at_least: from.at_least,
             at_most: from.at_most,
-            scope: from.scope,
+            scope: from.scope.unwrap_or(model::CoolDownScope::Provider),
             grow: from.grow.as_ref().map_or(1, |grow| grow.value),
             after: from.after.as_ref().and_then(after),
             trials: from.trials,
