@@ -102,6 +102,7 @@ fn verdicts(criterion: &mut Criterion) {
         let body = bytes::Bytes::from_static(body.as_bytes());
         let read = protocol.read_error(&body, &headers, Some(status));
         let facts = Facts {
+            came: None,
             failure: Some(rulegate::engine::failure::FailureKind::Status),
             status: Some(status),
             headers: &headers,
@@ -139,6 +140,7 @@ fn verdicts(criterion: &mut Criterion) {
         let (headers, body) = (headers(&[]), world::refused_by(count - 1));
         let read = protocol.read_error(&body, &headers, Some(429));
         let facts = Facts {
+            came: None,
             failure: Some(rulegate::engine::failure::FailureKind::Status),
             status: Some(429),
             headers: &headers,

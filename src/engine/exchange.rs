@@ -345,7 +345,7 @@ impl Exchange {
                 if self.cut.is_some() {
                     return self.commit();
                 }
-                self.failure = Some(failure);
+                self.failure = Some(Failure { came: Some(self.status), ..failure });
             }
             Seen::Nothing | Seen::Content | Seen::Ended => self.content = true,
         }
@@ -354,7 +354,7 @@ impl Exchange {
     }
 
     fn failed(&mut self, failure: Failure) -> Progress {
-        let mut failure = failure.in_phase(self.phase);
+        let mut failure = Failure { came: Some(self.status), ..failure.in_phase(self.phase) };
         self.job.keys.iter().for_each(|key| failure.strike_out(key));
         if !self.committed {
             self.body = Body::Over;

@@ -87,6 +87,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The provider's status, or the one its error text stands for. `None` when it said nothing usable.
     pub status: Option<u16>,
+    /// The status that came, where an answer began: with an error inside a good answer it is another one than `status`.
+    pub came: Option<u16>,
     /// The provider's response headers, empty if none came.
     pub headers: HeaderMap,
     /// The error's text as the provider wrote it: the body, or the data of one stream event.
@@ -165,6 +167,7 @@ impl Failure {
         Failure {
             kind,
             status: None,
+            came: None,
             headers: HeaderMap::new(),
             body: Bytes::new(),
             error_type: None,
@@ -189,6 +192,11 @@ impl Failure {
         if let Some(message) = key.hidden_in(self.message.as_bytes()) {
             self.message = String::from_utf8_lossy(&message).into_owned();
         }
+    }
+
+    /// Whether the status says that it is about who asks, and not about the service: another key may be answered.
+    pub fn is_of_account(&self) -> bool {
+        matches!(self.status, Some(401 | 402 | 403 | 429))
     }
 
     /// The status that a client is told.

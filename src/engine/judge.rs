@@ -152,6 +152,8 @@ pub struct Facts<'a> {
     pub failure: Option<FailureKind>,
     /// The status, if the provider gave one or its error text names one.
     pub status: Option<u16>,
+    /// The status that came, where that is another one: the error stands inside a good answer.
+    pub came: Option<u16>,
     /// The provider's headers.
     pub headers: &'a HeaderMap,
     /// The provider's text.
@@ -215,7 +217,7 @@ impl<'a> Facts<'a> {
             request: Some(self.request),
             provider: Some(self.provider_doc),
             header: Some(self.headers),
-            status: self.status,
+            status: self.status.or(self.came),
             model: Some(self.model),
             now: Some(self.now),
             error: self.read.error.as_ref(),
@@ -237,11 +239,25 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// What of the values that rules look at is told to people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Shown {
+    /// None of them.
+    #[default]
+    Nothing,
+    /// What a provider said of a failure.
+    Errors,
+    /// Also what was asked and answered.
+    Everything,
+}
+
 /// Facts while they are judged: what is costly is found out once, when first asked for.
 pub struct Judged<'a> {
     pub(super) facts: &'a Facts<'a>,
     patterns: &'a Texts,
     names: Names,
+    shown: Shown,
+    hide: Option<&'a dyn Fn(&str) -> String>,
     env: OnceCell<Env<'a>>,
     text: OnceCell<Cow<'a, str>>,
     in_text: OnceCell<Found>,
@@ -266,12 +282,28 @@ impl<'a> Judged<'a> {
             names,
             facts,
             patterns: texts,
+            shown: Shown::default(),
+            hide: None,
             env: OnceCell::new(),
             text: OnceCell::new(),
             in_text: OnceCell::new(),
             in_unescaped: OnceCell::new(),
             in_message: OnceCell::new(),
             in_answer: OnceCell::new(),
+        }
+    }
+
+    /// The same, where so much of what rules look at may be told; `hide` strikes keys out of a text.
+    pub fn showing(self, shown: Shown, hide: &'a dyn Fn(&str) -> String) -> Self {
+        Judged { shown, hide: Some(hide), ..self }
+    }
+
+    /// Whether what stands at this path may be told.
+    fn shows(&self, path: &str) -> bool {
+        match self.shown {
+            Shown::Nothing => false,
+            Shown::Errors => self.facts.failure.is_some() && !path.starts_with("$request"),
+            Shown::Everything => true,
         }
     }
 

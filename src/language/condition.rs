@@ -101,6 +101,18 @@ impl Condition {
         }
     }
 
+    /// What it looks at, if that is one path.
+    pub fn seen<'a>(&self, env: &Env<'a>) -> Option<Val<'a>> {
+        match self {
+            Condition::Something(source)
+            | Condition::State(source, _)
+            | Condition::Match(source, _)
+            | Condition::MatchSome(source, _) => Some(source.value(env)),
+            Condition::Text(is) => Some(is.source.value(env)),
+            _ => None,
+        }
+    }
+
     /// Whether the condition holds.
     pub fn test(&self, env: &Env<'_>) -> bool {
         match self {
@@ -227,6 +239,8 @@ impl Compiler<'_> {
             path if path.starts_with('$') => {
                 let source = self.source(path, key.span);
                 let matcher = matchers::compile(self, value);
+                let is_header = path.starts_with("$header.") || path.starts_with("$header[");
+                let matcher = if is_header { matcher.map(Matcher::of_header) } else { matcher };
                 Some(Condition::matching(source?, matcher?))
             }
             word if facts.words().contains(&word) => facts.compile(key, value, self),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::compile::Compiler;
 use super::scope::Env;
 use super::template::Source;
-use super::value::{Type, Val};
+use super::value::{Num, Type, Val};
 use crate::text::json;
 use crate::text::pattern::Pattern;
 use crate::text::yaml::{Kind, Node};
@@ -43,6 +43,8 @@ pub enum Matcher {
     Contains(Val<'static>),
     /// Ordered so beside a number or string.
     Compared(&'static [Ordering], Operand),
+    /// A text that is a number ordered so beside a number, as the values of headers are.
+    Number(&'static [Ordering], Num),
     /// The length of a string (characters), list or object.
     Length(Box<Matcher>),
     /// One of the items that a path selects.
@@ -335,6 +337,19 @@ fn operand(c: &mut Compiler<'_>, node: &Node) -> Option<Operand> {
 }
 
 impl Matcher {
+    /// The same of a header's value: what is compared with a number there is a text.
+    pub(super) fn of_header(self) -> Matcher {
+        let all = |parts: Vec<Matcher>| parts.into_iter().map(Matcher::of_header).collect();
+        match self {
+            Matcher::Equals(Val::Num(number)) => Matcher::Number(&[Ordering::Equal], number),
+            Matcher::Compared(orders, Operand::Constant(Val::Num(number))) => Matcher::Number(orders, number),
+            Matcher::Any(parts) => Matcher::Any(all(parts)),
+            Matcher::All(parts) => Matcher::All(all(parts)),
+            Matcher::Not(inner) => Matcher::Not(Box::new(inner.of_header())),
+            other => other,
+        }
+    }
+
     /// The texts one of which it wants, if that is all.
     pub fn texts(&self) -> Option<Vec<&str>> {
         match self {
@@ -413,6 +428,15 @@ impl Matcher {
             }
             Matcher::Compared(orders, Operand::Selected(source)) => {
                 source.look(env, |other| value.compare(other)).is_some_and(|order| orders.contains(&order))
+            }
+            Matcher::Number(orders, number) => {
+                let read = value.as_str().and_then(|text| {
+                    let text = text.trim();
+                    let float = || text.parse().ok().filter(|float: &f64| float.is_finite()).map(Num::Float);
+                    text.parse().ok().map(Num::Int).or_else(float)
+                });
+                let order = read.and_then(|read| Val::Num(read).compare(&Val::Num(*number)));
+                order.is_some_and(|order| orders.contains(&order))
             }
             Matcher::Length(inner) => value
                 .length()

@@ -93,7 +93,10 @@ pub const FACTS: &[(&str, &str)] = &[
     ("any", "One of these conditions holds."),
     ("all", "All of these conditions hold."),
     ("not", "This condition does not hold."),
-    ("status", "The status: 429, 5xx, 500-504, or a list of them."),
+    (
+        "status",
+        "The status: 429, 5xx, 500-504, or a list of them. Of an error inside a good answer two are looked at: the one that came, and the one that the error's type or code stands for (`$error.status`).",
+    ),
     ("text", "A regular expression over the text of the error; named groups become `$match.NAME`."),
     (
         "message",
@@ -110,7 +113,10 @@ pub const FACTS: &[(&str, &str)] = &[
         "committed",
         "Whether the client had begun to read the answer: then only the provider's standing can change.",
     ),
-    ("header", "Headers: matchers by name."),
+    (
+        "header",
+        "Headers: matchers by name. A number is compared with what the header says as a number: `{ retry-after: { above: 60 } }`.",
+    ),
     ("model", "The model that the client asked for: a name or a pattern."),
     ("provider", "The provider's name."),
     ("route", "The route's name, or its path: a text or a pattern."),

@@ -175,23 +175,24 @@ impl Index {
     pub fn walk<'i, 'j, 'a>(&'i self, judged: &'j Judged<'a>) -> Walk<'i, 'j, 'a> {
         let facts = judged.facts;
         let kind = Gate::place(facts.failure);
-        let status = facts.status.map_or(0, slot_of);
+        let slots = [facts.status.map_or(0, slot_of), facts.came.or(facts.status).map_or(0, slot_of)];
         let mut walk = Walk {
             index: self,
             judged,
             kind,
-            status: facts.status,
+            statuses: [facts.status, facts.came.or(facts.status)],
             lists: Vec::with_capacity(4),
             waiting: [NEVER; Where::ALL.len() + MOST_PATHS],
         };
         let by_status = facts.status.and_then(|status| self.by_status.get(&status));
-        for list in by_status.into_iter().chain(self.by_kind.get(kind)).chain([&self.always]) {
+        let by_came = facts.came.and_then(|status| self.by_status.get(&status));
+        for list in by_status.into_iter().chain(by_came).chain(self.by_kind.get(kind)).chain([&self.always]) {
             walk.add(list);
         }
         let firsts = self.by_text.iter().map(|text| &text.first);
         let firsts = firsts.chain(self.by_value.iter().map(|value| &value.first));
         for (waiting, first) in walk.waiting.iter_mut().zip(firsts) {
-            *waiting = first.at(status, kind);
+            *waiting = first.at(slots, kind);
         }
         walk
     }
@@ -228,8 +229,9 @@ impl First {
         first
     }
 
-    fn at(&self, status: usize, kind: usize) -> u32 {
-        let by_status = self.by_status.get(status).copied().unwrap_or(NEVER);
+    fn at(&self, statuses: [usize; 2], kind: usize) -> u32 {
+        let by_status = statuses.iter().filter_map(|status| self.by_status.get(*status).copied());
+        let by_status = by_status.min().unwrap_or(NEVER);
         by_status.max(self.by_kind.get(kind).copied().unwrap_or(NEVER))
     }
 }
@@ -239,7 +241,8 @@ pub struct Walk<'i, 'j, 'a> {
     index: &'i Index,
     judged: &'j Judged<'a>,
     kind: usize,
-    status: Option<u16>,
+    /// The status as the error says, and the one that came.
+    statuses: [Option<u16>; 2],
     /// What is still to come, list by list, each in order.
     lists: Vec<&'i [u32]>,
     /// From which rule on a text, then a path, has to have been looked at; [`NEVER`] if that has been done.
@@ -300,7 +303,10 @@ impl Iterator for Walk<'_, '_, '_> {
                 }
             }
             let gate = self.index.gates.get(next as usize);
-            if gate.is_some_and(|gate| gate.lets_status(self.status) && gate.lets_kind(self.kind)) {
+            let is_let = |gate: &Gate| {
+                gate.lets_kind(self.kind) && self.statuses.iter().any(|it| gate.lets_status(*it))
+            };
+            if gate.is_some_and(is_let) {
                 return Some(next as usize);
             }
         }

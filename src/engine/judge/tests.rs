@@ -178,10 +178,10 @@ fn every_rule_can_say_why_it_did_not_fire() {
         "b false: the text does not match /never.*said/",
         "c false: failure status is not dns or tls",
         "d false: model big-1 is not small-*",
-        "e false: header x-week does not hold",
-        "f false: $.trouble.kind does not hold",
+        "e false: there is no header x-week",
+        "f false: $.trouble.kind is \"slow_down\", which does not fit",
         "g false: status 429 is 429",
-        "h false: status 429 is not 401, 403, and attempt does not hold",
+        "h false: status 429 is not 401, 403, and attempt is 1, which does not fit",
         "i true: status 429 is 4xx, and the text matches /a+/",
     ];
     assert_eq!(said, expected);

@@ -5,12 +5,17 @@ use crate::config::model::Phase;
 use crate::engine::exchange::sniff::{Sniffed, significant, sniff};
 use crate::engine::failure::FailureKind;
 use crate::language::Condition;
+use crate::language::value::{Type, Val};
 use crate::text::units::{Glob, StatusSet};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// As much of a pattern is shown to people, in characters.
 const LONGEST_SHOWN: usize = 80;
+/// As much of it keys are looked for in, in characters.
+const LONGEST_READ: usize = 1000;
+/// As much of what stands at a path, in characters.
+const LONGEST_VALUE: usize = 60;
 
 /// Which text a pattern looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,7 +87,9 @@ impl Test {
             Test::All(parts) => parts.iter().all(|part| part.holds(judged)),
             Test::Any(parts) => parts.iter().any(|part| part.holds(judged)),
             Test::Not(part) => !part.holds(judged),
-            Test::Status(set) => facts.status.is_some_and(|status| set.contains(status)),
+            Test::Status(set) => {
+                [facts.status, facts.came].iter().flatten().any(|status| set.contains(*status))
+            }
             Test::Text(scope, patterns) => patterns.iter().any(|pattern| judged.matches(*scope, *pattern)),
             Test::Failure(kinds) => facts.failure.is_some_and(|kind| kinds.contains(&kind)),
             Test::Body(kinds) => kinds.contains(&kind_of(facts.body)),
@@ -208,9 +215,13 @@ impl Test {
     fn why_fact(&self, facts: &Facts<'_>, judged: &Judged<'_>, holds: bool) -> String {
         let is = if holds { "is" } else { "is not" };
         match self {
-            Test::Status(set) => match facts.status {
-                Some(status) => format!("status {status} {is} {set}"),
-                None => format!("there is no status, so it is not {set}"),
+            Test::Status(set) => match (facts.status, facts.came) {
+                (Some(status), Some(came)) if !holds => {
+                    format!("neither status {came}, which came, nor {status}, as the error says, is {set}")
+                }
+                (Some(status), _) if !holds || set.contains(status) => format!("status {status} {is} {set}"),
+                (_, Some(came)) => format!("status {came} {is} {set}"),
+                _ => format!("there is no status, so it is not {set}"),
             },
             Test::Text(scope, patterns) => {
                 let texts = patterns.iter().filter_map(|at| judged.patterns.pattern(*at));
@@ -243,7 +254,15 @@ impl Test {
                 format!("nothing was dropped, so not {}", listed(globs))
             }
             Test::Dropped(globs) => format!("dropped {} {is} {}", facts.dropped.join(", "), listed(globs)),
-            Test::Path(_, written) => format!("{written} {}", if holds { "holds" } else { "does not hold" }),
+            Test::Path(_, written) if holds => format!("{written} holds"),
+            Test::Path(condition, written) => {
+                let seen = judged.shows(written).then(|| condition.seen(judged.env())).flatten();
+                match seen {
+                    Some(seen) if seen.kind() == Type::Nothing => format!("there is no {written}"),
+                    Some(seen) => format!("{written} is {}, which does not fit", shown(&seen, judged)),
+                    None => format!("{written} does not hold"),
+                }
+            }
             _ => String::new(),
         }
     }
@@ -265,6 +284,19 @@ fn body_name(kind: Sniffed) -> &'static str {
         Sniffed::Html => "html",
         Sniffed::Other => "text",
     }
+}
+
+/// A value for people: the beginning of it, a text in quotes.
+fn shown(value: &Val<'_>, judged: &Judged<'_>) -> String {
+    let text = value.to_text().unwrap_or(Cow::Borrowed("null"));
+    // A key is found only where it is whole, so it is looked for before the text is cut.
+    let text: String = text.chars().take(LONGEST_READ).collect();
+    let text = judged.hide.map_or_else(String::new, |hide| hide(&text));
+    let mut begin: String = text.chars().take(LONGEST_VALUE).collect();
+    if begin.len() < text.len() {
+        begin.push('…');
+    }
+    if value.kind() == Type::String { format!("{begin:?}") } else { begin }
 }
 
 /// As much of a pattern as says which one it is.

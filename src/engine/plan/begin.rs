@@ -165,6 +165,7 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
     let facts = Facts {
         failure: None,
         status: None,
+        came: None,
         headers: &incoming.headers,
         body: &incoming.body,
         read: &read,

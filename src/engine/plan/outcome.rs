@@ -248,7 +248,9 @@ impl Plan {
         if let Some(rule) = rule.as_ref().filter(|rule| rule.switch) {
             self.switching = Some(rule.name.clone());
         }
-        let only_key = rule.as_ref().is_some_and(|rule| rule.blames_key());
+        let only_key = rule
+            .as_ref()
+            .is_some_and(|rule| rule.blames_key() || !rule.puts_aside() && failure.is_of_account());
         let rule = rule.map(|rule| rule.name.clone());
         self.failover = Some((self.way_name(way), rule, failure.to_string()));
         self.tried.push(Tried { way, only_key, failure, read });

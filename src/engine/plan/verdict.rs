@@ -6,7 +6,7 @@ use crate::engine::actions::{self, Do};
 use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::{Aside, Health, KeptError, Lane, Wanted};
 use crate::engine::judge::cooling::Cooling;
-use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules};
+use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules, Shown};
 use crate::engine::mapping::error_doc;
 use crate::engine::protocol::ErrorText;
 use crate::text::units::instant_text;
@@ -25,6 +25,8 @@ pub(super) struct Case<'c> {
     /// What went wrong; `None` for a good answer.
     pub kind: Option<FailureKind>,
     pub status: Option<u16>,
+    /// The status that came, where that is another one.
+    pub came: Option<u16>,
     pub headers: &'c HeaderMap,
     pub body: &'c [u8],
     pub read: &'c ErrorText,
@@ -40,7 +42,9 @@ impl<'c> Case<'c> {
     pub fn of(way: usize, failure: &'c Failure, read: &'c ErrorText, now: Ms) -> Case<'c> {
         let Failure { kind, status, headers, body, phase, .. } = failure;
         let (kind, status, phase) = (Some(*kind), *status, *phase);
-        Case { way, kind, status, headers, body, read, now, phase, committed: false }
+        // Before the head there is none.
+        let came = failure.came.filter(|came| *came > 0 && status != Some(*came));
+        Case { way, kind, status, came, headers, body, read, now, phase, committed: false }
     }
 }
 
@@ -65,7 +69,13 @@ impl Plan {
         let engine = self.engine.clone();
         let provider = engine.providers.get(self.way(case.way)?.provider)?;
         let facts = self.facts(case, &provider.name);
-        let judged = Judged::new(&facts, &engine.texts);
+        let shown = match self.trace {
+            true => Shown::Everything,
+            false if engine.keeping.errors => Shown::Errors,
+            false => Shown::Nothing,
+        };
+        let hide = |text: &str| self.without_keys(case.way, text);
+        let judged = Judged::new(&facts, &engine.texts).showing(shown, &hide);
         let rules = self.rules(case.way)?;
         let in_shadow = RefCell::new(Vec::new());
         let is_spent = |rule: &Rule| {
@@ -145,6 +155,7 @@ impl Plan {
         Facts {
             failure: case.kind,
             status: case.status,
+            came: case.came,
             headers: case.headers,
             body: case.body,
             read: case.read,

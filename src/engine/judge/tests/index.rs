@@ -139,6 +139,7 @@ fn both(
     let facts = Facts {
         failure,
         status,
+        came: None,
         headers: &headers,
         body: &body,
         read: &read,

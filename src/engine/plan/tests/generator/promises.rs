@@ -1,6 +1,7 @@
 //! What is promised of every request.
 
 use super::*;
+use crate::engine::judge::Rule;
 
 /// What no list of rules makes a request exceed.
 const MOST_ATTEMPTS: usize = 64;
@@ -101,16 +102,25 @@ impl Case {
     /// Did every failure of this provider so far come from a rule that is about a key?
     fn blamed_only_a_key(&self, request: &Request, name: &str) -> bool {
         let rules = &self.world.engine.providers[self.world.engine.provider(name).unwrap()].rules;
+        let mut status = None;
         let decided = request.events.iter().filter_map(|event| match event {
-            Event::Decided { provider, rule, action } if provider == name => Some((rule, *action)),
+            Event::Outcome { provider, status: seen, .. } if provider == name => {
+                status = *seen;
+                None
+            }
+            Event::Decided { provider, rule, action } if provider == name => Some((rule, *action, status)),
             _ => None,
         });
         // Whoever was cut off does not go on itself, by no key.
-        let mut decided = decided.map(|(rule, action)| {
+        let mut decided = decided.map(|(rule, action, status)| {
             let rule = rule.as_ref().filter(|_| action != "continue")?;
-            rules.all().iter().find(|it| it.name == *rule)
+            Some((rules.all().iter().find(|it| it.name == *rule)?, status))
         });
-        decided.all(|rule| rule.is_some_and(|rule| rule.blames_key()))
+        // Without a pause the status tells whether it is about who asks.
+        let is_of_key = |rule: &Rule, status: Option<u16>| {
+            rule.blames_key() || (!rule.puts_aside() && matches!(status, Some(401 | 402 | 403 | 429)))
+        };
+        decided.all(|it| it.is_some_and(|(rule, status)| is_of_key(rule, status)))
     }
 
     /// Whoever goes on is told what the client has read, and nobody else is.
