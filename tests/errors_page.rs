@@ -9,7 +9,7 @@ use crate::support::Document;
 
 /// Codes of mistakes that cannot stand in a rules file by itself: in a file with keys, of a path on a machine, of a
 /// variable's value, in rules that are read again, or too long to show.
-const NOT_IN_A_FILE: [(&str, &str, &str); 10] = [
+const NOT_IN_A_FILE: [(&str, &str, &str); 9] = [
     ("bad-value", "error", "the value of `API_KEY` has a line break in it"),
     (
         "kept-value",
@@ -21,7 +21,6 @@ const NOT_IN_A_FILE: [(&str, &str, &str); 10] = [
         "error",
         "`claude_pro` works now, and would be left without a key: CLAUDE_API_KEY is not set",
     ),
-    ("no-variable", "warning", "this is taken as it stands, and is the value of no variable"),
     ("too-many-files", "error", "the rules include more than 1000 files"),
     ("no-client-key", "error", "no client has a key, so nobody can get in"),
     (

@@ -85,6 +85,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         access.value.keys = None;
     }
     rules.admin_key = rules.admin_key.filter(|key| key.value != Key::None);
+    let listen = listen.map(|it| Spanned { value: it.value.0, span: it.span });
     rules.listen = listen.unwrap_or(rules.listen);
     rules.recovery = recovery.unwrap_or(rules.recovery);
     rules.limits = limits.unwrap_or(rules.limits);

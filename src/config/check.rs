@@ -2,6 +2,7 @@
 //! be meant, rules that never fire. Templates and conditions are judged where they are compiled.
 
 mod access;
+mod addresses;
 mod evidence;
 mod failover;
 mod health;

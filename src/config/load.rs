@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::assemble::{Parts, assemble};
-use super::builtin;
-use super::files::{Files, Place, Seen, is_pattern, matching};
+use super::files::{Files, Place, Seen};
 use super::keys;
 use super::model::{Mapping, Protocol, Rules, RulesFile, Spanned};
 use super::record::FromNode;
@@ -19,6 +18,8 @@ use crate::text::yaml::Node;
 /// The most files that rules may include.
 const MOST_FILES: usize = 1_000;
 
+mod encoding;
+mod includes;
 mod named;
 mod open;
 mod secrets;
@@ -130,8 +131,12 @@ impl Loader<'_> {
             Ok(opened) => opened?,
             Err(error) => {
                 let message = format!("{} cannot be read: {error}", main.shown());
-                let help = "`rulegate init` writes the rules that are inside the program";
-                self.diagnostics.push(Diagnostic::error("unreadable-file", message).help(help));
+                let mut diagnostic = Diagnostic::error("unreadable-file", message);
+                if error.kind() == io::ErrorKind::NotFound {
+                    diagnostic =
+                        diagnostic.help("`rulegate init` writes the rules that are inside the program");
+                }
+                self.diagnostics.push(diagnostic);
                 return None;
             }
         };
@@ -202,12 +207,20 @@ impl Loader<'_> {
                     Some(text) if self.hidden.contains(&key.span.file) => self.sources.hide(text, "***"),
                     _ => self.sources.mask(key.span),
                 }
-                if keys::of_clients(node).contains(&key) {
-                    let message = "the key of a client stands in the file itself";
+                let is_client = keys::of_clients(node).contains(&key);
+                if is_client || key.as_str().is_some_and(keys::is_long) {
+                    let message = if is_client {
+                        "the key of a client stands in the file itself"
+                    } else {
+                        "the key of a provider stands in the file itself"
+                    };
                     let diagnostic = Diagnostic::warning("literal-key", message).at(key.span);
                     let diagnostic = diagnostic.label("whoever reads the file has it");
-                    let help =
-                        "write `${NAME}`, or the digest: `sha256:` and what `sha256sum` says of the key";
+                    let help = if is_client {
+                        "write `${NAME}`, or the digest: `sha256:` and what `sha256sum` says of the key"
+                    } else {
+                        "write `${NAME}`, and set NAME in the environment or in a file of `secrets`"
+                    };
                     self.diagnostics.push(diagnostic.help(help));
                 }
             }
@@ -234,7 +247,10 @@ impl Loader<'_> {
         } else {
             RulesFile::from_node(&node, diags).map(|it| parts.rules.push(it))
         };
-        self.incomplete |= read.is_none();
+        // Providers in a list have no names; what an `include` that is no list would include is not read.
+        let is_list = node.get("providers").is_some_and(|providers| providers.as_list().is_some());
+        let includes_nothing = node.get("include").is_some_and(|include| include.as_str().is_some());
+        self.incomplete |= read.is_none() || is_list || includes_nothing;
     }
 
     /// Reads what the last of `parts.rules`, which stands at `place`, includes; and what that includes.
@@ -259,53 +275,10 @@ impl Loader<'_> {
             let opened = self.open_all(&found);
             for (found, opened) in found.into_iter().zip(opened) {
                 let before = parts.rules.len();
-                self.include(&found, opened, pattern.span, parts);
+                self.include(&found, opened, (place, pattern), parts);
                 if parts.rules.len() > before {
                     self.includes(&found, start, parts);
                 }
-            }
-        }
-    }
-
-    /// The files that an `include` names. What is not there beside the rules may be inside the program.
-    fn find(&mut self, from: &Place, pattern: &Spanned<String>) -> Vec<Place> {
-        let place = from.beside(pattern);
-        let builtin = Place::Builtin(pattern.trim_start_matches("./").to_string());
-        if !is_pattern(pattern) {
-            let there = match &place {
-                Place::Disk(path) => self.files.read(path).is_ok(),
-                Place::Builtin(_) => true,
-            };
-            let inside = matches!(&builtin, Place::Builtin(name) if builtin::text(name).is_some());
-            return vec![if !there && inside { builtin } else { place }];
-        }
-        let (folder_exists, found) = match matching(self.files, &place) {
-            Some(found) => (true, found),
-            None => (false, matching(self.files, &builtin).unwrap_or_default()),
-        };
-        if found.is_empty() {
-            let message = format!("`{}` matches no file", pattern.value);
-            let label = if folder_exists { "the folder has none" } else { "there is no such folder" };
-            self.diagnostics.push(Diagnostic::warning("no-files", message).at(pattern.span).label(label));
-        }
-        found
-    }
-
-    fn include(
-        &mut self,
-        place: &Place,
-        opened: io::Result<Option<(FileId, Node)>>,
-        named: Span,
-        parts: &mut Parts,
-    ) {
-        match opened {
-            Ok(Some((_, node))) => self.take(place, node, parts),
-            Ok(None) => {}
-            Err(error) => {
-                self.incomplete = true;
-                let message = format!("{} cannot be read: {error}", place.shown());
-                let diagnostic = Diagnostic::error("unreadable-file", message).at(named);
-                self.diagnostics.push(diagnostic.label("included here"));
             }
         }
     }

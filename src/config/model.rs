@@ -19,7 +19,7 @@ mod tls;
 mod when;
 
 pub use super::values::{ByteSize, Pattern, Percent, Several, Spanned, Table};
-pub use access::{Access, AccessOrOpen, ClientKey, Key, Published};
+pub use access::{Access, AccessOrOpen, ClientKey, Key, Listen, Published};
 pub use callers::{Host, Network, Origin};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{

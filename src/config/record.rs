@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Span, did_you_mean};
-use crate::text::yaml::{Key, Kind, Node};
+use crate::text::yaml::{self, Key, Kind, Node};
 
 /// A type that can be read from a YAML node and can describe itself as JSON Schema.
 pub trait FromNode: Sized {
@@ -175,9 +175,17 @@ pub fn head_span(node: &Node) -> Span {
 
 /// Reports that a node has the wrong type; `wanted` is a clause such as "a provider is a mapping".
 pub fn wrong_type(node: &Node, wanted: &str, diags: &mut Diagnostics) {
+    let is_glued = node.as_str().is_some_and(yaml::is_glued);
+    let help = is_glued.then(|| "a colon needs a space after it, or YAML reads a text".to_owned());
+    wrong_type_but(node, wanted, help, diags);
+}
+
+/// The same, with what to write instead.
+pub fn wrong_type_but(node: &Node, wanted: &str, help: Option<String>, diags: &mut Diagnostics) {
     let span = if node.as_list().is_some() { node.span } else { head_span(node) };
     let label = format!("this is {}", node.type_name());
-    diags.push(Diagnostic::error("wrong-type", wanted).at(span).label(label));
+    let diagnostic = Diagnostic::error("wrong-type", wanted).at(span).label(label);
+    diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
 }
 
 /// A key that `what` does not have, with what may have been meant.

@@ -183,12 +183,15 @@ impl<'e> Substitution<'e> {
                 node.kind = self.scalar(&text, node.span, sources, diags);
             }
             Kind::String(text) => {
-                if let Some(name) = variables::foreign(text)
-                    && self.strict.contains(&node.span)
-                {
+                let name = variables::foreign(text);
+                if (name.is_some() || variables::is_bare(text)) && self.strict.contains(&node.span) {
                     let message = "this is taken as it stands, and is the value of no variable";
                     let diagnostic = Diagnostic::warning("no-variable", message).at(node.span);
-                    diags.push(diagnostic.help(format!("write `${{{name}}}`")));
+                    let diagnostic = diagnostic.label("a variable is written `${NAME}`");
+                    diags.push(match name {
+                        Some(name) => diagnostic.help(format!("write `${{{name}}}`")),
+                        None => diagnostic.help("write `${` before the name and `}` behind it"),
+                    });
                 }
             }
             _ => {}

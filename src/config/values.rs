@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use super::record::{FromNode, Schemas, wrong_type};
+use super::record::{FromNode, Schemas, wrong_type, wrong_type_but};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::text::yaml::{Kind, Node};
 
@@ -83,7 +83,11 @@ impl<T: FromNode> FromNode for Option<T> {
 impl<T: FromNode> FromNode for Vec<T> {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
         let Some(items) = node.as_list() else {
-            wrong_type(node, "a list is wanted here", diags);
+            let help = match node.as_map() {
+                Some(_) => "write each item behind a dash: `- ...`; its name, if it has one, as `name: ...`",
+                None => "write it as `[ ... ]`, or behind a dash on a line of its own",
+            };
+            wrong_type_but(node, "a list is wanted here", Some(help.to_owned()), diags);
             return None;
         };
         Some(items.iter().filter_map(|item| T::from_node(item, diags)).collect())
@@ -134,7 +138,9 @@ impl FromNode for String {
         match &node.kind {
             Kind::String(text) => Some(text.clone()),
             _ => {
-                wrong_type(node, "a string is wanted here", diags);
+                let is_taken_apart = node.as_map().is_some_and(|entries| entries.len() == 1);
+                let help = is_taken_apart.then(|| "a text with `: ` in it needs quotes".to_owned());
+                wrong_type_but(node, "a string is wanted here", help, diags);
                 None
             }
         }

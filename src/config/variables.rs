@@ -99,6 +99,21 @@ pub fn foreign(text: &str) -> Option<&str> {
     (is_name && name.len() < text.len()).then_some(name)
 }
 
+/// The same of a part of a text, as in `https://$HOST/v1`.
+pub fn foreign_within(text: &str) -> Option<&str> {
+    text.split(['/', ':', '@']).find_map(foreign)
+}
+
+/// Whether a key is rather the bare name of a variable: `API_KEY`, `$api_key`.
+pub fn is_bare(text: &str) -> bool {
+    let text = text.trim();
+    let ends = ["KEY", "TOKEN", "SECRET"].iter().any(|end| text.ends_with(end));
+    let is_name =
+        |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && name.contains('_');
+    let is_dollar = text.strip_prefix('$').is_some_and(is_name);
+    is_dollar || (ends && is_name(text) && !text.contains(|c: char| c.is_ascii_lowercase()))
+}
+
 /// The names of the variables in a text; none if it has none, or is not well written.
 pub fn names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -165,6 +180,17 @@ mod tests {
         }
         for text in ["A_KEY", "sk-1", "$a_key", "{}", "$", "${A_KEY}", "http://a.test"] {
             assert_eq!(foreign(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn bare_names_are_known() {
+        assert_eq!(foreign_within("https://$HOST/v1"), Some("HOST"));
+        assert_eq!(foreign_within("https://{{HOST}}:1/v1"), Some("HOST"));
+        assert_eq!(foreign_within("https://host.test/v1"), None);
+        assert!(is_bare("A_KEY") && is_bare("$a_key"));
+        for text in ["KEY", "sk-a_KEY", "ollama", "none", "a_key", "$", "A-KEY"] {
+            assert!(!is_bare(text), "{text}");
         }
     }
 

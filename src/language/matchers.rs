@@ -7,7 +7,7 @@ use super::scope::Env;
 use super::template::Source;
 use super::value::{Num, Type, Val};
 use crate::text::json;
-use crate::text::pattern::Pattern;
+use crate::text::pattern::{self, Pattern};
 use crate::text::yaml::{Kind, Node};
 
 /// One entry of the table.
@@ -297,8 +297,12 @@ pub fn regex(c: &mut Compiler<'_>, node: &Node) -> Option<Pattern> {
     match c.scope.parts.pattern(&text) {
         Ok(pattern) => Some(pattern),
         Err(why) => {
-            c.error("bad-regex", node.span, format!("this is no regular expression: {why}"))
-                .help("the syntax is that of the Rust crate `regex`: no look-around, no back-references");
+            let way_out = pattern::way_out(&why);
+            c.error("bad-regex", node.span, format!("this is no regular expression: {why}")).help(
+                way_out.unwrap_or(
+                    "the syntax is that of the Rust crate `regex`: no look-around, no back-references",
+                ),
+            );
             None
         }
     }

@@ -274,6 +274,20 @@ fn in_a_sentence(error: &dyn std::error::Error) -> String {
     last_sentence(&error.to_string()).to_owned()
 }
 
+/// What to write instead of what other programs know in patterns, by the sentence of an error.
+pub fn way_out(error: &str) -> Option<&'static str> {
+    if error.contains("look-around") {
+        Some(
+            "write what has to stand there into the pattern itself; for what must not stand there, write a condition with \
+             `not`, or something above this one that takes it first",
+        )
+    } else if error.contains("backreferences") {
+        Some("write each case out: `a a|b b` for `(a|b) \\1`")
+    } else {
+        None
+    }
+}
+
 /// The one sentence in a regex error, which is otherwise a drawing of several lines.
 pub fn last_sentence(text: &str) -> &str {
     text.lines().last().unwrap_or(text).trim_start_matches("error: ").trim()

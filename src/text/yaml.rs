@@ -97,6 +97,11 @@ fn check_tag(event: &Event<'_>, span: Span) -> Result<(), Diagnostic> {
     }
 }
 
+/// Whether a text is a key and its value whose colon has no space after it.
+pub fn is_glued(text: &str) -> bool {
+    slips::glued_name(text).is_some()
+}
+
 /// A scalar with a tag such as `!!str` before it.
 fn tagged(tag: &Tag, value: &str, span: Span) -> Result<Kind, Diagnostic> {
     let kind = match core_name(tag) {

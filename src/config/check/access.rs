@@ -2,6 +2,7 @@
 
 use super::names::is_loopback;
 use crate::config::model::{Access, ClientKey, Key, Origin, Rules};
+use crate::config::variables;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
@@ -9,9 +10,18 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     let Some(listens_on_loopback) = is_loopback(listen) else {
         let message = format!("`{}` is not an address with a port", listen.value);
         let diagnostic = Diagnostic::error("bad-listen", message).at(listen.span).label("cannot listen here");
-        diags.push(
-            diagnostic.help("write for example 127.0.0.1:8000, or 0.0.0.0:8000 to be reached by others"),
-        );
+        diags.push(match variables::foreign(listen) {
+            Some(name) => diagnostic.help(format!("a variable is written `${{{name}}}`")),
+            None => {
+                let bare = listen.split_once("://").map_or(listen.as_str(), |(_, bare)| bare);
+                let port =
+                    bare.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+                let port = port.unwrap_or(8000);
+                diagnostic.help(format!(
+                    "write for example 127.0.0.1:{port}, or 0.0.0.0:{port} to be reached by others"
+                ))
+            }
+        });
         return;
     };
     let published = rules.published.as_ref().and_then(|it| Some((it.value.0?, it.span)));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderName, Uri};
 
 use crate::config::values::Spanned;
+use crate::config::variables;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::path;
 use crate::text::yaml::{Kind, Node};
@@ -26,7 +27,9 @@ pub fn is_loopback(listen: &str) -> Option<bool> {
 /// A url of a provider, if it is one; else it is reported.
 pub fn url(text: &Spanned<String>, schemes: &[&str], diags: &mut Diagnostics) -> Option<Uri> {
     let uri = text.parse::<Uri>().ok();
+    let variable = variables::foreign_within(text);
     let reason = match &uri {
+        _ if variable.is_some() => "this is not how a variable is written here",
         Some(uri) if !uri.scheme_str().is_some_and(|scheme| schemes.contains(&scheme)) => {
             "it has to begin with http:// or https://"
         }
@@ -35,11 +38,15 @@ pub fn url(text: &Spanned<String>, schemes: &[&str], diags: &mut Diagnostics) ->
         }
         Some(uri) if uri.host().is_none_or(str::is_empty) => "it names no host",
         Some(uri) if uri.query().is_some() => "it has a query",
+        Some(_) if text.contains('#') => "it has a fragment",
         Some(_) => return uri,
         None => "this is no url",
     };
     let diagnostic = Diagnostic::error("bad-url", "a url is wanted here").at(text.span).label(reason);
-    diags.push(diagnostic.help("write for example https://api.example.com"));
+    diags.push(match variable {
+        Some(name) => diagnostic.help(format!("write `${{{name}}}`")),
+        None => diagnostic.help("write for example https://api.example.com"),
+    });
     None
 }
 

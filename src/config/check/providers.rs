@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::links;
-use super::names::{header, url, url_path};
+use super::names::{header, url_path};
 use super::parameters;
+use super::{addresses, links};
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -24,7 +24,8 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         name_of(name, diags);
         paths(rules, provider, diags);
         speaks(rules, provider, diags);
-        address(rules, provider, diags);
+        addresses::check(rules, provider, diags);
+        odd_keys(provider, diags);
         key(rules, name, provider, diags);
         models(provider, diags);
         if provider.weight.value == 0 {
@@ -169,20 +170,13 @@ fn paths(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
     }
 }
 
-/// The url, and whether it already has the beginning of the path that the protocol adds.
-fn address(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
-    let Some(uri) = url(&provider.url, &["http", "https"], diags) else { return };
-    let base = uri.path().trim_end_matches('/');
-    let Some(last) = base.rsplit('/').next().filter(|last| !last.is_empty()) else { return };
-    let spoken = provider.speaks.iter().filter(|name| provider.paths.get(name).is_none());
-    let protocols = spoken.filter_map(|name| rules.protocol(name));
-    for path in protocols.map(|protocol| protocol.send.path.value.as_str()) {
-        if path.trim_start_matches('/').split('/').next() == Some(last) {
-            let diagnostic =
-                Diagnostic::warning("doubled-path", format!("requests would go to {base}{path}"));
-            let diagnostic = diagnostic.at(provider.url.span).label(format!("`/{last}` comes twice"));
-            diags.push(diagnostic.help(format!("leave out `/{last}`: the protocol adds it")));
-            return;
+/// Keys with what was copied along with them. A provider with its own `auth` may mean it.
+fn odd_keys(provider: &Provider, diags: &mut Diagnostics) {
+    for key in provider.all_keys().filter(|_| provider.auth.is_none()) {
+        let Key::Value(secret) = &key.value else { continue };
+        if let Some((label, help)) = secret.oddity() {
+            let diagnostic = Diagnostic::warning("odd-key", "a provider will hardly take this for a key");
+            diags.push(diagnostic.at(key.span).label(label).help(help));
         }
     }
 }

@@ -54,17 +54,18 @@ impl Loader<'_> {
 
     /// Reads a YAML file. `Ok(None)` means that it is no YAML, which has been reported.
     pub(super) fn open(&mut self, place: &Place) -> io::Result<Option<(FileId, Node)>> {
-        let (file, text) = self.text(place)?;
+        let Some((file, text)) = self.text(place)? else { return Ok(None) };
         let parsed = yaml::parse(file, self.needed(file, &text));
         Ok(self.parsed(file, &text, parsed))
     }
 
     /// Reads YAML files that do not depend on one another, some at a time: it is the greater part of a start.
     pub(super) fn open_all(&mut self, places: &[Place]) -> Vec<io::Result<Option<(FileId, Node)>>> {
-        let texts: Vec<io::Result<(FileId, String)>> = places.iter().map(|place| self.text(place)).collect();
+        let texts: Vec<io::Result<Option<(FileId, String)>>> =
+            places.iter().map(|place| self.text(place)).collect();
         let needed: Vec<Option<(FileId, &str)>> = texts
             .iter()
-            .map(|text| text.as_ref().ok().map(|(file, text)| (*file, self.needed(*file, text))))
+            .map(|text| text.as_ref().ok()?.as_ref().map(|(file, text)| (*file, self.needed(*file, text))))
             .collect();
         let parse = |texts: &[Option<(FileId, &str)>]| -> Vec<_> {
             texts.iter().map(|text| text.map(|(file, text)| yaml::parse(file, text))).collect()
@@ -75,14 +76,15 @@ impl Loader<'_> {
             jobs.into_iter().flat_map(|job| job.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
         let opened = texts.into_iter().zip(parsed).map(|(text, parsed)| {
-            let (file, text) = text?;
+            let Some((file, text)) = text? else { return Ok(None) };
             Ok(parsed.and_then(|parsed| self.parsed(file, &text, parsed)))
         });
         opened.collect()
     }
 
-    /// The text of a file, which from here on can be shown in diagnostics.
-    fn text(&mut self, place: &Place) -> io::Result<(FileId, String)> {
+    /// The text of a file, which from here on can be shown in diagnostics. `Ok(None)` means that it is no UTF-8, which has
+    /// been reported.
+    fn text(&mut self, place: &Place) -> io::Result<Option<(FileId, String)>> {
         let bytes = self.read(place)?;
         if bytes.len() > LONGEST {
             return Err(too_large("it is", LONGEST));
@@ -91,9 +93,7 @@ impl Loader<'_> {
         if look == Look::Refused {
             return Err(refusal());
         }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
-        })?;
+        let Some(text) = self.utf8(place, look, bytes) else { return Ok(None) };
         let file = self.sources.add(place.shown(), Self::to_show(look, &text));
         if look == Look::Hidden {
             self.hidden.push(file);
@@ -102,7 +102,7 @@ impl Loader<'_> {
         if builtin::holds(&text) {
             self.as_shipped.push(file);
         }
-        Ok((file, text))
+        Ok(Some((file, text)))
     }
 
     /// What has to be read of a file's text.

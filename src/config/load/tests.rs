@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::builtin;
 use crate::config::files::Memory;
 use crate::config::model::Key;
 use std::path::PathBuf;

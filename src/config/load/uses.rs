@@ -164,7 +164,7 @@ impl Loader<'_> {
             let files = self.find(&rules, &pattern);
             let opened = self.open_all(&files);
             for (file, opened) in files.iter().zip(opened) {
-                self.include(file, opened, start, &mut parts);
+                self.include(file, opened, (&rules, &pattern), &mut parts);
             }
         }
         let common = assemble(start, parts, |_| false, &mut self.diagnostics);

@@ -117,6 +117,24 @@ fn secret<'n>(node: &'n Node, diags: &mut Diagnostics) -> Option<Found<'n>> {
     Some(Found::Text(text.trim()))
 }
 
+/// Where to listen, as it is written: whether it is an address is judged with the rules as a whole.
+#[derive(Clone, Debug)]
+pub struct Listen(pub String);
+
+impl FromNode for Listen {
+    fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
+        match &node.kind {
+            // A port alone.
+            Kind::Number(raw) => Some(Listen(raw.clone())),
+            _ => String::from_node(node, diags).map(Listen),
+        }
+    }
+
+    fn schema(schemas: &mut Schemas) -> Value {
+        String::schema(schemas)
+    }
+}
+
 /// The address at which something outside publishes the router's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published(pub Option<IpAddr>);

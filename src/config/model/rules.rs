@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Access, AccessOrOpen, ByteSize, Catalog, FailoverRule, Key, ListenTls, Mapping, Percent, Probe, Protocol,
-    Provider, Published, RequestRepair, Route, RuleTest, Spanned, Spread, Table, Timeouts,
+    Access, AccessOrOpen, ByteSize, Catalog, FailoverRule, Key, Listen, ListenTls, Mapping, Percent, Probe,
+    Protocol, Provider, Published, RequestRepair, Route, RuleTest, Spanned, Spread, Table, Timeouts,
 };
 use crate::config::proxies::ProxyVariables;
 use crate::config::record::record;
@@ -18,7 +18,7 @@ record! {
     /// hold a part of them.
     pub struct RulesFile: "the rules file" {
         /// Where to listen: address and port. Default 127.0.0.1:8000.
-        listen: Option<Spanned<String>>,
+        listen: Option<Spanned<Listen>>,
         /// The address of the host at which clients reach the router where it listens in a container: what `ports` of Docker
         /// says in front. What may only be left out on loopback (keys) may be left out there, too. Default: `none`,
         /// where it listens.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::config::record::{FromNode, Schemas, wrong_type};
+use crate::config::record::{FromNode, Schemas, wrong_type_but};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::text::yaml::{Key, Node};
 
@@ -84,7 +84,17 @@ impl<T> Table<T> {
 impl<T: FromNode> FromNode for Table<T> {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
         let Some(entries) = node.as_map() else {
-            wrong_type(node, "a mapping is wanted here", diags);
+            let list = node.as_list().unwrap_or_default();
+            let named = list.first().and_then(|item| match item.as_map() {
+                Some([(key, _)]) => Some(key.text.as_str()),
+                _ => item.get("name").and_then(Node::as_str),
+            });
+            let name = named.unwrap_or("NAME");
+            let help = match list {
+                [] => None,
+                _ => Some(format!("write each under its name and without a dash: `{name}: ...`")),
+            };
+            wrong_type_but(node, "a mapping is wanted here", help, diags);
             return None;
         };
         let mut table = Table::default();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config::record::{FromNode, Schemas, wrong_type};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
-use crate::text::pattern::{self, last_sentence};
+use crate::text::pattern::{self, last_sentence, way_out};
 use crate::text::units::{self, Glob, StatusSet};
 use crate::text::yaml::{Kind, Node};
 
@@ -36,7 +36,10 @@ fn parsed<T>(
         Ok(value) => Some(value),
         Err(reason) => {
             diags.push(
-                Diagnostic::error(code, wanted).at(node.span).label(last_sentence(&reason)).help(example),
+                Diagnostic::error(code, wanted)
+                    .at(node.span)
+                    .label(last_sentence(&reason))
+                    .help(way_out(&reason).unwrap_or(example)),
             );
             None
         }
@@ -148,7 +151,12 @@ impl FromNode for Pattern {
             Ok(pattern) => Some(Pattern { pattern, span: node.span }),
             Err(error) => {
                 let diagnostic = Diagnostic::error("bad-regex", "this is not a regular expression");
-                diags.push(diagnostic.at(node.span).label(error));
+                let help = way_out(&error);
+                let diagnostic = diagnostic.at(node.span).label(error);
+                diags.push(match help {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                });
                 None
             }
         }

@@ -29,6 +29,22 @@ impl Secret {
         Secret { text: text.into(), finder: OnceLock::new() }
     }
 
+    /// What makes this no key of a provider, and what to write instead: signs that were copied along with it.
+    pub fn oddity(&self) -> Option<(&'static str, &'static str)> {
+        if self.text.starts_with("Bearer ") {
+            Some((
+                "it begins with the word `Bearer`",
+                "write what comes after it: the protocol adds the word",
+            ))
+        } else if self.text.contains(char::is_whitespace) {
+            Some(("there is a space or a line break in it", "write the key alone"))
+        } else if !self.text.chars().all(|sign| sign.is_ascii_graphic()) {
+            Some(("there is a sign in it that no key has", "write the key alone, in ASCII"))
+        } else {
+            None
+        }
+    }
+
     /// The text itself, for the one place that sends or compares it.
     pub fn expose(&self) -> &str {
         &self.text
