@@ -32,7 +32,9 @@ pub use protocol::{Auth, Framing, Protocol, Query, Resumption, Send, StreamShape
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, ProviderTls, Rotate};
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
-pub use rule_test::{Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, MOST_TIMES, RuleTest};
+pub use rule_test::{
+    ANYBODY, Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, MOST_TIMES, RuleTest,
+};
 pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile};
 pub use timeouts::Timeouts;
 pub use tls::{ClientCertificate, ListenTls};

@@ -26,8 +26,8 @@ pub use cut::Cuts;
 pub use iterate::{Children, Entries, Items, RawEntries};
 pub use name::Name;
 pub use number::compare as compare_numbers;
-pub use parse::MAX_DEPTH;
 use parse::Node;
+pub use parse::{MAX_DEPTH, MOST_VALUES};
 pub use strings::{write_content, write_str};
 pub use traces::Traces;
 pub use value::{Json, JsonKind};
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Doc {
-    /// Checks `bytes` against RFC 8259 (UTF-8, at most [`MAX_DEPTH`] levels, nothing after the value; a byte
+    /// Checks `bytes` against RFC 8259 (UTF-8, at most [`MAX_DEPTH`] levels and [`MOST_VALUES`] values, nothing after the value; a byte
     /// order mark in front is skipped) and keeps them. Nothing is copied.
     ///
     /// An escaped lone surrogate is accepted, since providers send halves of emoji; it reads as U+FFFD.

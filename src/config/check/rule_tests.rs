@@ -2,7 +2,9 @@
 
 use super::failover;
 use super::providers::{self, known};
-use crate::config::model::{Expect, Given, MOST_TIMES, MappingTest, RuleTest, Rules, Several, Table};
+use crate::config::model::{
+    ANYBODY, Expect, Given, MOST_TIMES, MappingTest, RuleTest, Rules, Several, Table,
+};
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::Key;
@@ -71,7 +73,9 @@ fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
 /// What providers answer to one request, and what should come of it.
 fn outcome(rules: &Rules, table: &Table<Several<Given>>, expect: &Expect, diags: &mut Diagnostics) {
     for (name, answers) in table.iter() {
-        known(rules, &at(name), diags);
+        if name.text != ANYBODY {
+            known(rules, &at(name), diags);
+        }
         answers.iter().for_each(|answer| given(answer, diags));
     }
     let facts = &expect.facts;

@@ -10,6 +10,8 @@ use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::units::StatusSet;
 use crate::text::yaml::{Kind, Node};
 
+/// The name in `given` that stands for every provider that is not named there.
+pub const ANYBODY: &str = "*";
 /// A request of an example is sent no more often than this.
 pub const MOST_TIMES: u32 = 1000;
 
@@ -26,7 +28,7 @@ record! {
         headers: Table<Spanned<String>>,
         /// When it is sent: an instant such as 2026-01-31T12:00:00Z or seconds since 1970.
         at: Option<Node>,
-        /// What each provider answers: one answer, or several for one attempt after the other.
+        /// What each provider answers: one answer, or several for one attempt after the other. `"*"` is for all that are not named.
         given: Table<Several<Given>>,
         /// How often it is sent, one after the other; `expect` is about the last time.
         times: Option<Spanned<u32>>,

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 
 use super::given::{self, Script};
 use super::{Findings, ID, NOW, Wrong, expect};
-use crate::config::model::{Body, Given, RuleTest, Rules};
+use crate::config::model::{ANYBODY, Body, Given, RuleTest, Rules};
 use crate::engine::exchange::{Exchange, Progress};
 use crate::engine::health::Health;
 use crate::engine::judge::cooling::millis;
@@ -226,9 +226,10 @@ impl<'r> Rehearsal<'r> {
         }
     }
 
-    /// What a provider answers when it is asked for the `times`-th time, from 0. The last answer repeats.
+    /// What a provider answers when it is asked for the `times`-th time, from 0. The last answer repeats. `*` is what all
+    /// those answer that are not named.
     fn given(&self, name: &str, times: usize) -> Result<&'r Given, Wrong> {
-        let answers = self.test.given.get(name);
+        let answers = self.test.given.get(name).or_else(|| self.test.given.get(ANYBODY));
         answers
             .and_then(|answers| answers.get(times).or(answers.last()))
             .ok_or_else(|| self.wrong(format!("{name} is asked, and `given` does not say what it answers")))

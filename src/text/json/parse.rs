@@ -6,6 +6,10 @@ use super::{JsonError, JsonKind, Traces, number, strings};
 /// How many arrays and objects may stand inside one another.
 pub const MAX_DEPTH: usize = 128;
 
+/// How many values, names among them, a document may have: each takes 20 bytes of the tape, more than most take of the
+/// text. Two million are far beyond any request that is meant.
+pub const MOST_VALUES: usize = 2 << 20;
+
 /// One value on the tape. Children follow their parent; `next` is the entry after the whole subtree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
@@ -134,6 +138,9 @@ impl Parser<'_> {
                 }
                 match self.peek() {
                     Some(b',') => {
+                        if self.nodes.len() >= MOST_VALUES {
+                            return Err(self.fail(self.at, "more than 2097152 values in one document"));
+                        }
                         open.len += 1;
                         self.at += 1;
                         if open.object {

@@ -55,6 +55,16 @@ fn errors_name_the_place() {
 }
 
 #[test]
+fn the_number_of_values_is_bounded() {
+    let numbers = |count: usize| format!("[{}0]", "1,".repeat(count - 1));
+    assert!(Doc::parse(numbers(MOST_VALUES - 1)).is_ok());
+    let error = Doc::parse(numbers(MOST_VALUES + 1)).unwrap_err();
+    assert!(error.message.contains(&MOST_VALUES.to_string()), "{}", error.message);
+    let names = format!("{{{}\"a\":0}}", "\"a\":0,".repeat(MOST_VALUES / 2 + 1));
+    assert!(Doc::parse(names).is_err());
+}
+
+#[test]
 fn depth_is_bounded_and_costs_no_stack() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert!(Doc::parse(nested(MAX_DEPTH)).is_ok());
