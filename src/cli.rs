@@ -22,6 +22,7 @@ mod test;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -329,6 +330,12 @@ pub fn main() -> ExitCode {
         Outcome::Wrong => 1,
         Outcome::Unusable => 2,
     })
+}
+
+/// Now, in milliseconds since the epoch.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Whether the program would take these arguments (the program's own name not among them): the documents are

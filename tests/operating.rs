@@ -83,6 +83,9 @@ async fn a_reload_by_the_command_line_says_what_is_wrong_and_where() {
     assert_eq!(code, Some(1), "{wrong}");
     assert!(wrong.contains("goes on running") && wrong.contains("error[unknown-key]"), "{wrong}");
     assert!(wrong.contains("did you mean `timeouts`?"), "{wrong}");
+    router.folder.write("rules.yaml", &format!("{rules}\nlimits: {{ shutdown: 20 }}\n"));
+    let (_, _, wrong) = run(&router, &["reload"]);
+    assert!(wrong.contains("`20` lacks a unit: write `20s` for seconds"), "{wrong}");
     router.folder.write("rules.yaml", &format!("{rules}\nlimits: {{ body: 1MiB }}\n"));
     let (code, said, _) = run(&router, &["reload", "--json"]);
     assert!(code == Some(0) && said.contains("\"rules_version\""), "{said}");

@@ -73,14 +73,12 @@ fn findings(page: &Value) -> impl Iterator<Item = String> {
             (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
             _ => String::new(),
         };
-        let help = found["help"].as_array().and_then(|help| help.first()).map(text).unwrap_or_default();
-        let help = if help.is_empty() { help } else { format!(" ({help})") };
-        format!(
-            "{place}{}[{}]: {}{help}",
-            text(&found["severity"]),
-            text(&found["code"]),
-            text(&found["message"])
-        )
+        let [severity, code, message, label] =
+            ["severity", "code", "message", "label"].map(|key| text(&found[key]));
+        let label = if label.is_empty() { label } else { format!(": {label}") };
+        let helps = found["help"].as_array().into_iter().flatten().map(text);
+        let helps: String = helps.map(|help| format!("\n  = help: {help}")).collect();
+        format!("{place}{severity}[{code}]: {message}{label}{helps}")
     })
 }
 

@@ -5,16 +5,15 @@ mod record;
 mod show;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Outcome;
 use super::ask::RouterArguments;
 use super::examine::{examine, several, usual};
 use super::input;
 use super::style::Style;
+use super::{Outcome, now};
 use crate::engine::failure::FailureKind;
 use crate::proof::explain::{Question, explain as ask, order};
 use crate::text::diagnostic::did_you_mean;
@@ -214,12 +213,6 @@ fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Questio
 /// The bytes of an input file, or of the standard input.
 fn file_or_stdin(path: &Path) -> Result<Bytes, Problem> {
     input::read(path).map_err(|error| Problem::Say(Outcome::Unusable, format!("{}: {error}", path.display())))
-}
-
-/// Now, in milliseconds since the epoch.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Outcome;
 use super::ask::RouterArguments;
 use super::style::Style;
+use super::{Outcome, now};
 use crate::text::units::{duration_text, instant_from};
 use crate::text::visible::is_hidden;
 
@@ -237,12 +237,6 @@ fn plain(value: &Value) -> String {
 /// A text that does nothing to a terminal: what providers and clients say may stand in it.
 fn shown(text: &str) -> String {
     text.replace(is_hidden, " ")
-}
-
-/// Now, in milliseconds since the epoch.
-fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod state;
 mod tests;
 
 pub use pauses::{Aside, Lane, Pause, Wanted};
+pub use snapshot::KeptError;
 
 use super::provider::{OwnKey, Provider, Rotate};
 use super::{Engine, Ms};
@@ -44,21 +45,6 @@ impl Standing {
             Standing::Down => "down",
         }
     }
-}
-
-/// An error as it is remembered, for the health page.
-#[derive(Clone, Debug)]
-pub struct KeptError {
-    /// When it was seen.
-    pub at: Ms,
-    /// The failure's kind by name.
-    pub kind: &'static str,
-    /// The status that a client is told.
-    pub status: u16,
-    /// What happened, for people.
-    pub message: String,
-    /// The rule that decided, if one did.
-    pub rule: Option<String>,
 }
 
 /// All that is known about one provider.
@@ -359,9 +345,8 @@ impl Health {
 
     /// The provider failed; the error is kept for `/v1/health`.
     pub fn failed(&mut self, name: &str, error: KeptError) {
-        let known = self.entry(name);
-        known.failures += 1;
-        known.last_error = Some(error);
+        self.entry(name).failures += 1;
+        self.noted(name, error);
     }
 
     /// The provider gave an error that is its caller's affair; it is kept for `/v1/health`, and counts as no failure.

@@ -23,7 +23,7 @@ record! {
         paths: Table<Spanned<String>>,
         /// Its key, usually `${NAME}`; `client` passes the caller's own credential on; `none` sends none.
         key: Spanned<Key>,
-        /// Several keys, instead of `key`: `${NAME}`, or `{ name: work, key: ${NAME} }`. When one is put aside,
+        /// Several keys, instead of `key`: `${NAME}`, or `{ name: work, key: ${NAME} }`. When one is cooling down,
         /// the next one answers the same request. Without a name they are called key1, key2 and so on. One whose
         /// variable is not set is left out.
         keys: Vec<ProviderKey>,
@@ -89,7 +89,7 @@ record! {
 words! {
     /// Which of several keys is taken first.
     pub enum Rotate: "a rotation" {
-        /// The first that is not put aside.
+        /// The first that is not cooling down.
         InOrder = "in_order",
         /// Another one for each request, in turn.
         RoundRobin = "round_robin",

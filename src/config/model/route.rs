@@ -32,7 +32,7 @@ record! {
         deadline: Option<Spanned<Duration>>,
         /// Signs of life for a client that waits for a stream, before it begins and while it is silent.
         keep_alive: Option<KeepAlive>,
-        /// Whether a stream that breaks off in the middle of a text is gone on with by the next provider, which gets the
+        /// Whether a stream that breaks off in the middle of a text is resumed by the next provider, which gets the
         /// text so far. Only where the client's protocol says how (its `continue`), and never once a tool call has begun.
         resumes("continue"): bool = false,
         /// The answer when no provider speaks this protocol or has a mapping for it.
@@ -43,7 +43,7 @@ record! {
 }
 
 record! {
-    /// How requests are shared out among providers with the same `priority`. Whoever is put aside is passed over.
+    /// How requests are shared out among providers with the same `priority`. Whoever is cooling down is passed over.
     pub struct Spread: "`spread`" {
         /// By what.
         by: SpreadBy,

@@ -74,7 +74,7 @@ record! {
         /// How many requests at once may try whether all is well when a cool down has run out; the others go to
         /// the next provider until one of them was answered. 0: all at once.
         trials: u32 = 1,
-        /// No more than this share of the providers, but always one, is put aside at once for being out of order:
+        /// No more than this share of the providers, but always one, is out at once for being out of order:
         /// by cool downs of a provider whose length the rule says, be it because the answer says none, and by
         /// `down`. Limits of keys, and what the answer says itself, always hold and are not counted.
         at_most_out: Option<Percent>,

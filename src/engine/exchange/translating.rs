@@ -205,10 +205,13 @@ fn note(machine: &StreamMachine, kind: FailureKind, body: &[u8], failure: &mut O
     }
 }
 
-/// A failure that the mapping's program asked for.
+/// A failure that the mapping's program asked for. Of what is no answer, the status that its kind has anyway is the
+/// mapping's word to the client, and not the provider's: rules on statuses judge it as they judge the same failure of an
+/// answer that is passed on.
 pub fn from_fail(fail: &Fail, kind: FailureKind, body: &[u8]) -> Failure {
+    let is_providers = kind == FailureKind::InStream || fail.status != kind.status();
     Failure {
-        status: Some(fail.status),
+        status: is_providers.then_some(fail.status),
         body: Bytes::copy_from_slice(body),
         error_type: fail.kind.clone(),
         ..Failure::new(kind, fail.message.clone())

@@ -7,6 +7,21 @@ use crate::engine::{Engine, Ms, Provider};
 use crate::text::units::instant_text;
 use serde_json::{Map, Value, json};
 
+/// An error as it is remembered, for the health page.
+#[derive(Clone, Debug)]
+pub struct KeptError {
+    /// When it was seen.
+    pub at: Ms,
+    /// The failure's kind by name.
+    pub kind: &'static str,
+    /// The status that a client is told.
+    pub status: u16,
+    /// What happened, for people.
+    pub message: String,
+    /// The rule that decided, if one did.
+    pub rule: Option<String>,
+}
+
 impl Health {
     /// The body of `GET /v1/health`: `{status, current_provider, manual, providers: {name: standing},
     /// details: {name: {...}}, rules_version}`. Times are RFC 3339. `status` is `healthy` while some provider can

@@ -4,7 +4,6 @@ use super::Plan;
 use crate::engine::failure::{Failure, FailureKind, Said};
 use crate::engine::provider::KeySource;
 use crate::text::units::Secret;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName};
 
 impl Plan {
@@ -20,22 +19,17 @@ impl Plan {
         if !self.engine.keeping.errors {
             return None;
         }
-        let quoted = self.struck(way, kind, message);
-        let kind = kind.map(|_| String::from_utf8_lossy(&quoted.body));
-        Said::new(kind.as_deref(), message.map(|_| quoted.message.as_str())).map(Box::new)
+        let [kind, message] = [kind, message].map(|text| text.map(|text| self.without_keys(way, text)));
+        Said::new(kind.as_deref(), message.as_deref()).map(Box::new)
     }
 
-    /// A sentence that quotes what was seen, without any key that the rules know.
+    /// What is quoted of a provider, without any key that the rules know.
     pub(super) fn without_keys(&self, way: usize, text: &str) -> String {
-        self.struck(way, None, Some(text)).message
-    }
-
-    fn struck(&self, way: usize, kind: Option<&str>, message: Option<&str>) -> Failure {
-        let mut quoted = Failure::new(FailureKind::Status, message.unwrap_or_default());
-        quoted.body = kind.map(|kind| Bytes::copy_from_slice(kind.as_bytes())).unwrap_or_default();
+        let mut quoted = Failure::new(FailureKind::Status, "");
+        text.clone_into(&mut quoted.message);
         self.hide_keys(way, &mut quoted);
         self.engine.secrets().for_each(|secret| quoted.strike_out(secret));
-        quoted
+        quoted.message
     }
 
     fn hide_key(&self, key: &KeySource, failure: &mut Failure) {
