@@ -61,8 +61,9 @@ pub(super) fn in_word(
     is_key: bool,
     in_flow: bool,
 ) -> Option<Diagnostic> {
-    if source.contains('\n') && !is_key {
-        return glued_lines(source, span);
+    // A word of several lines is not what stands in the text, byte for byte: line breaks are folded.
+    if word != source {
+        return if is_key { None } else { glued_lines(source, span) };
     }
     if word.is_ascii() {
         return None;

@@ -110,6 +110,18 @@ fn line_ends_of_windows() {
 }
 
 #[test]
+fn a_word_of_several_lines_has_no_slip_in_its_folded_text() {
+    // Line ends of one byte, of two, and a key in several lines: places in the folded word are none of the text.
+    for text in ["a\r\r\r\u{feff}\r\n", "a\r\r\u{feff}", "a\r\n\r\n  \u{3000}\r\n", "? a\n\n  b\u{a0}\n: 1\n"]
+    {
+        if let Err(found) = parse(FileId(0), text) {
+            let span = found.span.unwrap();
+            assert!(text.get(span.start as usize..span.end as usize).is_some(), "{text:?}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn anchors_aliases_and_merge_keys() {
     let text =
         "base: &b {x: 1, y: 2}\none:\n  z: 0\n  <<: *b\n  y: 3\nmany: {<<: [{x: 5}, *b], w: 1}\nsame: *b\n";
