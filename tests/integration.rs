@@ -36,6 +36,7 @@ mod overload;
 mod panics;
 mod patience;
 mod program;
+mod quoted_keys;
 mod recorded_bodies;
 mod recordings;
 mod reliability_page;

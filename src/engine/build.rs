@@ -10,16 +10,14 @@ mod settings;
 
 use super::decision::Keeping;
 use super::headers::ListEdit;
-use super::judge::texts::Texts;
-use super::judge::{Rule, Rules};
-use super::link::Link;
+use super::judge::{Rule, Rules, texts::Texts};
 use super::mapping::Mapping;
 use super::names::{self, Names, OUTGOING, ROUTING};
 use super::protocol::{Headers, Protocol};
 use super::provider::{ModelRule, Provider};
 use super::route::{Route, Way, left_out};
 use super::spread::Spread;
-use super::{Engine, Repair, probe};
+use super::{Engine, Repair, link::Link, probe};
 use crate::config::check::own_tls;
 use crate::config::{model, proxies};
 use crate::language::scope::{Parts, Scope};
@@ -101,7 +99,7 @@ fn compiled(
         return None;
     }
     let models: Vec<String> = rules.models.iter().map(|name| name.value.clone()).collect();
-    Some(Engine {
+    let engine = Engine {
         version: hash.chars().take(VERSION).collect(),
         listen: rules.listen.value.clone(),
         published: rules.published.as_ref().map(|published| published.value),
@@ -122,7 +120,9 @@ fn compiled(
         repairs,
         texts,
         parts,
-    })
+        redactor: Arc::default(),
+    };
+    Some(engine.with_redactor())
 }
 
 /// A mapping as it is for a provider with these parameters.

@@ -355,11 +355,11 @@ impl Exchange {
 
     fn failed(&mut self, failure: Failure) -> Progress {
         let mut failure = Failure { came: Some(self.status), ..failure.in_phase(self.phase) };
-        self.job.keys.iter().for_each(|key| failure.strike_out(key));
         if !self.committed {
             self.body = Body::Over;
             return Progress::Done(Outcome::Failed(failure));
         }
+        self.job.strike_out(&mut failure);
         self.follow();
         self.body = Body::Over;
         let read = self.job.provider.read_error(&failure.body, &self.headers, None);

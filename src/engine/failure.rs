@@ -1,6 +1,6 @@
 //! What can go wrong with one attempt: the kinds, and the failure that the plan judges.
 
-use crate::text::units::Secret;
+use crate::text::units::Redactor;
 use crate::text::visible::is_hidden;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -184,13 +184,13 @@ impl Failure {
         self
     }
 
-    /// Takes a key out of what the provider said, before anybody reads it.
-    pub fn strike_out(&mut self, key: &Secret) {
-        if let Some(body) = key.hidden_in(&self.body) {
+    /// Takes keys out of what the provider said, before anybody reads it.
+    pub fn strike_out(&mut self, keys: &Redactor) {
+        if let Some(body) = keys.redacted(&self.body) {
             self.body = body.into();
         }
-        if let Some(message) = key.hidden_in(self.message.as_bytes()) {
-            self.message = String::from_utf8_lossy(&message).into_owned();
+        if let Some(message) = keys.redacted_text(&self.message) {
+            self.message = message;
         }
     }
 

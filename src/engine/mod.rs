@@ -32,7 +32,7 @@ use crate::language::scope::Parts;
 use crate::language::{Patch, Template};
 use crate::text::diagnostic::{FileId, Span};
 use crate::text::json::Doc;
-use crate::text::units::Secret;
+use crate::text::units::{Redactor, Secret};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -79,6 +79,8 @@ pub struct Engine {
     texts: judge::texts::Texts,
     /// What a second build of the same rules need not compile again.
     parts: Parts,
+    /// Takes every key that the rules know out of texts.
+    pub redactor: Arc<Redactor>,
     models_doc: Doc,
 }
 
@@ -178,8 +180,14 @@ impl Engine {
         self.providers.iter().position(|provider| provider.name == name)
     }
 
-    /// Every key that the rules know by its value: those of providers, of clients and of the admin.
-    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+    /// The same, once all that it knows is in it, with what takes its keys out of texts.
+    fn with_redactor(mut self) -> Engine {
+        self.redactor = Arc::new(Redactor::new(self.secrets().cloned()));
+        self
+    }
+
+    /// Every key that the rules know by its value: those of providers and their proxies, of clients and of the admin.
+    fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let providers = self.providers.iter().flat_map(|provider| &provider.keys);
         let providers = providers.filter_map(|key| match &key.source {
             KeySource::Value(secret) => Some(secret),
@@ -194,7 +202,8 @@ impl Engine {
             Key::Value(secret) => Some(secret),
             _ => None,
         });
-        providers.chain(clients).chain(admin)
+        let proxies = self.providers.iter().filter_map(|it| it.link.proxy.as_ref()?.login.as_ref());
+        providers.chain(proxies).chain(clients).chain(admin)
     }
 
     /// The providers' places, the first choice first.

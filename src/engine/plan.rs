@@ -39,11 +39,13 @@ use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
 use crate::text::json::Doc;
+use crate::text::units::Redactor;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use resume::Resumption;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A client's request as the engine takes it.
@@ -209,6 +211,8 @@ pub struct Plan {
     resumption: Option<Box<Resumption>>,
     /// The place of the probe that this plan is.
     probe: Option<usize>,
+    /// Takes the client's own credentials out of texts; made when a provider that is sent them has failed.
+    clients_keys: OnceLock<Redactor>,
     events: Vec<Event>,
     trace: bool,
     /// Tell what the rules said of failures.

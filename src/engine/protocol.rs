@@ -99,6 +99,8 @@ pub struct StreamShape {
     pub end: Option<Condition>,
     /// A text that every event of that kind contains, if the condition tells: events without it are not parsed.
     pub end_hint: Option<Finder<'static>>,
+    /// Texts of which one stands in the data or the name of every error, if that is known.
+    pub error_hints: Vec<Finder<'static>>,
     /// An event that is an error.
     pub error: Option<Guarded<Condition>>,
     /// An event after which only the end is to come.
@@ -208,6 +210,13 @@ impl StreamShape {
         let is_worth_a_look = self.end_hint.as_ref().is_some_and(|hint| hint.find(data).is_some());
         is_worth_a_look
             && Doc::parse(data.to_vec()).is_ok_and(|doc| self.classify(&doc, None) == EventKind::End)
+    }
+
+    /// Returns whether the event is worth a look for an error: cheap, and `false` is no proof where the rules' condition
+    /// names no text.
+    pub fn may_be_error(&self, data: &[u8], event: Option<&str>) -> bool {
+        let name = event.map(str::as_bytes).unwrap_or_default();
+        self.error_hints.iter().any(|hint| hint.find(data).is_some() || hint.find(name).is_some())
     }
 
     /// Is the event an error?

@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod json;
+pub mod key_shapes;
 pub mod path;
 pub mod pattern;
 pub mod sse;

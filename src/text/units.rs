@@ -18,7 +18,7 @@ pub use duration::{duration, duration_text};
 pub use glob::Glob;
 pub use instant::{instant_from, instant_text, local_now_text};
 pub use proxy::{ProxyAddress, ProxyScheme};
-pub use secret::Secret;
+pub use secret::{Redactor, Secret};
 pub use sentence::{Mention, mentioned};
 pub use size::byte_size;
 pub use status::StatusSet;

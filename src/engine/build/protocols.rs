@@ -72,6 +72,7 @@ impl Build<'_> {
             text: self.template(from.text.as_ref(), incoming),
             end: self.condition(from.end.as_ref(), incoming),
             end_hint: from.end.as_ref().and_then(hint),
+            error_hints: from.error.as_ref().map(hints).unwrap_or_default(),
             error: self.condition(from.error.as_ref(), incoming).map(Guarded::condition),
             finish: self.condition(from.finish.as_ref(), incoming),
             stop: self.template(from.stop.as_ref(), wording),
@@ -185,6 +186,27 @@ fn framing(stream: Option<&model::StreamShape>, folds: bool) -> Framing {
         event: stream.and_then(|shape| shape.event.as_ref()).map(|name| name.value.clone()),
         done: done.map(|text| text.value.clone()),
         folds,
+    }
+}
+
+/// Texts of which one stands in every document for which a condition holds: what a path must equal, or the last name in a
+/// path that must be there; of several alternatives one each.
+fn hints(condition: &Node) -> Vec<Finder<'static>> {
+    let last_name = |path: &str| {
+        let name = path.rsplit(['.', '$']).next().unwrap_or_default();
+        let is_name =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_name.then(|| Finder::new(name).into_owned())
+    };
+    match &condition.kind {
+        Kind::Map(entries) => match entries.iter().find(|(key, _)| key.text == "any") {
+            Some((_, Node { kind: Kind::List(any), .. })) => any.iter().flat_map(hints).collect(),
+            _ => {
+                let named = || entries.iter().find(|(key, _)| key.text.starts_with("$."));
+                hint(condition).or_else(|| last_name(&named()?.0.text)).into_iter().collect()
+            }
+        },
+        _ => condition.as_str().and_then(last_name).into_iter().collect(),
     }
 }
 

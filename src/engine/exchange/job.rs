@@ -1,5 +1,6 @@
 //! What an exchange knows of the request it is about.
 
+use crate::engine::failure::Failure;
 use crate::engine::judge::notices::Notices;
 use crate::engine::mapping::{Kept, Mapping};
 use crate::engine::names::{MAPPING, Name, View};
@@ -10,7 +11,7 @@ use crate::language::scope::Slot;
 use crate::language::stream::StreamProgram;
 use crate::language::value::Val;
 use crate::text::json::Doc;
-use crate::text::units::Secret;
+use crate::text::units::{Redactor, Secret};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::sync::{Arc, OnceLock};
@@ -51,6 +52,8 @@ pub struct Job {
     pub gate: Gate,
     /// Whether another provider may go on where the stream breaks off.
     pub resumes: bool,
+    /// Takes the keys that the rules know out of texts.
+    pub known: Arc<Redactor>,
     /// The credentials that were sent. Where the provider quotes one, the client reads `[key]`.
     pub keys: Vec<Secret>,
     /// The body that was sent, parsed if anyone looks.
@@ -58,6 +61,27 @@ pub struct Job {
 }
 
 impl Job {
+    /// Takes keys out of what the client is told of a failure. Of one that is judged first, the plan takes them out.
+    pub fn strike_out(&self, failure: &mut Failure) {
+        if let Some(body) = self.redacted(&failure.body) {
+            failure.body = body.into();
+        }
+        if let Some(message) = self.redacted(failure.message.as_bytes()) {
+            failure.message = String::from_utf8_lossy(&message).into_owned();
+        }
+    }
+
+    /// The text with `[key]` wherever a key of the rules or a credential that was sent stands in it, also altered; `None` if
+    /// none does.
+    pub fn redacted(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let known = self.known.redacted(text);
+        let others = || self.keys.iter().filter(|key| !self.known.knows(key)).cloned();
+        if others().next().is_none() {
+            return known;
+        }
+        Redactor::new(others()).redacted(known.as_deref().unwrap_or(text)).or(known)
+    }
+
     /// The values that the mapping's templates see in an answer.
     pub fn view<'a>(&'a self, headers: &'a HeaderMap, status: u16) -> View<'a> {
         // It may be large, and hardly any mapping reads it.

@@ -55,7 +55,7 @@ impl Passing {
                 events += 1;
                 let begun = committed || matches!(seen, Seen::Content | Seen::Ended);
                 if begun {
-                    quoted |= is_quoting(job, shape, &event);
+                    quoted |= may_quote(job, shape, &event);
                 }
                 if matches!(seen, Seen::Failed(_)) {
                 } else if looks && matches!(seen, Seen::Nothing) {
@@ -190,19 +190,17 @@ fn look(shape: &StreamShape, event: &SseEvent<'_>) -> Seen {
     }
 }
 
-/// Does an event quote a key, and is it an error? Anything else may say what it likes.
-fn is_quoting(job: &Job, shape: &StreamShape, event: &SseEvent<'_>) -> bool {
-    job.keys.iter().any(|key| key.is_in(event.data))
+/// Whether an event is an error, which may quote a key. Anything else may say what it likes.
+fn may_quote(job: &Job, shape: &StreamShape, event: &SseEvent<'_>) -> bool {
+    (shape.may_be_error(event.data, event.name) || job.keys.iter().any(|key| key.is_in(event.data)))
         && Doc::parse(event.data.to_vec()).is_ok_and(|doc| shape.is_error(&doc, event.name))
 }
 
 /// Takes the keys out of the output from this place on.
 fn strike_out(job: &Job, output: &mut Vec<u8>, from: usize) {
-    for key in &job.keys {
-        if let Some(clean) = output.get(from..).and_then(|said| key.hidden_in(said)) {
-            output.truncate(from);
-            output.extend_from_slice(&clean);
-        }
+    if let Some(clean) = output.get(from..).and_then(|said| job.redacted(said)) {
+        output.truncate(from);
+        output.extend_from_slice(&clean);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::text::json::{Doc, JsonKind};
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A longer name is no model's, in bytes. Names are kept with cool downs and records, and stand on pages.
 const LONGEST_MODEL: usize = 1024;
@@ -82,6 +82,7 @@ impl Plan {
             switching: None,
             resumption: None,
             probe: None,
+            clients_keys: OnceLock::new(),
             events: Vec::new(),
             trace: false,
             record: false,

@@ -109,6 +109,7 @@ impl Plan {
             limits: self.engine.limits,
             gate: self.gate(route),
             resumes: route.resumes,
+            known: self.engine.redactor.clone(),
             keys,
             upstream_doc: OnceLock::new(),
         };

@@ -14,8 +14,7 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::mapping::{Mapping, body, error_doc};
 use crate::engine::names::View;
 use crate::engine::{Engine, provider};
-use crate::language::stream::StreamMachine;
-use crate::language::{Fail, Template};
+use crate::language::{Fail, Template, stream::StreamMachine};
 use crate::text::json::Doc;
 use crate::text::sse::SseDecoder;
 use crate::text::yaml::{Kind, Node};
@@ -117,6 +116,7 @@ impl<'t> Fixture<'t> {
             id: ID.to_owned(),
             now: NOW,
             limits: engine.limits,
+            known: Default::default(),
             keys: Vec::new(),
             gate: Default::default(),
             resumes: false,

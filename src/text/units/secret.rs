@@ -1,11 +1,15 @@
 //! A text that may be used and never shown.
 
+mod redactor;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+pub use redactor::Redactor;
 
 /// How many bytes of its digest name a secret: enough to tell a few hundred keys apart, too few to check a guess.
 const LABEL: usize = 5;
