@@ -10,6 +10,7 @@ mod demo;
 mod examine;
 mod explain;
 mod health;
+mod help;
 mod init;
 mod input;
 mod log;
@@ -27,26 +28,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use ask::{Place, RouterArguments};
-
-/// The end of `rulegate --help`.
-const EXAMPLES: &str = "\
-Examples:
-  rulegate                               run with ./rules/rules.yaml, or with the built-in rules
-  rulegate run --rules my/rules.yaml     run with a file; save it and the router follows
-  rulegate check my/rules.yaml           say all that is wrong with it, with line and column
-  rulegate test my/rules.yaml            run the tests that stand in it
-  rulegate map --mapping my.yaml --request ask.json   show what a mapping makes of a request
-  rulegate status                        who answers, who is cooling down until when and why
-  rulegate explain                       how the latest answer came about
-  rulegate explain --provider NAME --status 429   which rule fires on that, and why
-  rulegate demo                          see it work in a minute, without a key or an account
-  rulegate init                          write the built-in rules to ./rules, to edit them
-
-Exit codes: 0 all is well; 1 the rules or their tests are wrong, or the router failed;
-2 the command line is wrong or a file cannot be read.
-
-Environment: RULEGATE_RULES, RULEGATE_STATE, RULEGATE_LOG, RULEGATE_LOG_FORMAT and RULEGATE_LOG_TIME stand for the options of
-these names, RULEGATE_URL for --url, RULEGATE_LISTEN is what the built-in rules listen on, NO_COLOR turns colours off.";
+use help::{
+    CHECK_EXAMPLES, CLEAR_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, HEALTH_EXAMPLES, INIT_EXAMPLES, RELOAD_EXAMPLES,
+    RUN_EXAMPLES, SCHEMA_EXAMPLES, SWITCH_EXAMPLES, TEST_EXAMPLES,
+};
 
 /// A proxy in front of LLM providers that is told by YAML what to do.
 #[derive(Parser, Debug)]
@@ -81,6 +66,9 @@ enum Command {
     /// Write the built-in rules to a folder, to edit them
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
+    /// Print the JSON Schema of the rules or of another file, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema(SchemaArguments),
     /// Show who answers, who is cooling down until when and why, and which rules fired
     #[command(after_help = status::EXAMPLES)]
     Status(status::StatusArguments),
@@ -97,80 +85,6 @@ enum Command {
     #[command(after_help = HEALTH_EXAMPLES)]
     Health(HealthArguments),
 }
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  rulegate run
-  rulegate run --rules rules/rules.yaml --listen 127.0.0.1:9000
-  rulegate run --log debug               each attempt, and what each rule said of it
-
-Without --rules: $RULEGATE_RULES, else ./rules/rules.yaml, else ./rules.yaml, else the built-in rules.";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  rulegate check rules/rules.yaml
-  rulegate check examples/*.yaml         several files, each by itself
-  rulegate check --deny-warnings -       what comes over the standard input, as strictly as can be
-  rulegate check --json rules/rules.yaml   for editors and scripts
-
-Exit codes: 0 nothing is wrong (warnings may be printed, without --deny-warnings); 1 something is; 2 a file cannot be read.";
-
-const TEST_EXAMPLES: &str = "\
-Examples:
-  rulegate test                          the built-in rules' own tests, or those of ./rules/rules.yaml
-  rulegate test rules/rules.yaml
-  rulegate test --list                   which there are
-  rulegate test --filter limit           those whose name contains it
-
-The tests drive the real engine with simulated providers and a simulated clock: no network, no waiting.
-Exit codes: 0 all passed; 1 one failed, or the rules are wrong; 2 a file cannot be read.";
-
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  rulegate demo
-  rulegate demo --listen 127.0.0.1:9000
-
-No key and no account is needed, and nothing leaves this machine.";
-
-const INIT_EXAMPLES: &str = "\
-Examples:
-  rulegate init                          writes ./rules
-  rulegate init /etc/rulegate
-
-A file that is there already is never overwritten.";
-
-const CLEAR_EXAMPLES: &str = "\
-Examples:
-  rulegate clear first_one
-  rulegate clear first_one --url http://127.0.0.1:9000
-
-The admin key is taken from $RULEGATE_ADMIN_KEY; on this machine none is needed unless the rules set one.
-Exit codes: 0 done; 1 there is no such provider, or no answer.";
-
-const SWITCH_EXAMPLES: &str = "\
-Examples:
-  rulegate switch second_one             asked first from now on, as long as it can answer
-  rulegate switch second_one --for 2h    and then no longer
-  rulegate switch auto                   the rules choose again
-
-The admin key is taken from $RULEGATE_ADMIN_KEY; on this machine none is needed unless the rules set one.
-Exit codes: 0 done; 1 there is no such provider, or no answer.";
-
-const RELOAD_EXAMPLES: &str = "\
-Examples:
-  rulegate reload
-  rulegate reload --json --url http://127.0.0.1:9000
-
-A router that follows its rules needs this only where it cannot see that they changed (some shared folders).
-Exit codes: 0 the rules are in force; 1 they were refused and the old ones go on running, or there is no answer.";
-
-const HEALTH_EXAMPLES: &str = "\
-Examples:
-  rulegate health                        does the router answer?
-  rulegate health --ready                and could a provider?
-  rulegate health --url https://router.example:8443 --ca ca.pem   a router that speaks TLS
-
-Exit codes: 0 it does; 1 it does not.";
 
 #[derive(Args, Debug)]
 struct RunArguments {
@@ -268,6 +182,40 @@ struct InitArguments {
     /// The folder to write to
     #[arg(value_name = "DIR", default_value = "rules")]
     folder: PathBuf,
+    /// Also the protocols, mappings and the catalogue, which otherwise stay inside the program and follow its upgrades
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Args, Debug)]
+struct SchemaArguments {
+    /// Of which file
+    #[arg(value_enum, default_value_t = SchemaOf::Rules)]
+    of: SchemaOf,
+}
+
+/// The files that have a schema.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum SchemaOf {
+    /// rules.yaml, and what it includes of rules
+    Rules,
+    /// A file in catalog/
+    Catalog,
+    /// A file in mappings/
+    Mapping,
+    /// A file in protocols/
+    Protocol,
+}
+
+impl SchemaOf {
+    fn name(self) -> &'static str {
+        match self {
+            SchemaOf::Rules => "rules",
+            SchemaOf::Catalog => "catalog",
+            SchemaOf::Mapping => "mapping",
+            SchemaOf::Protocol => "protocol",
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -319,6 +267,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
+        Command::Schema(arguments) => init::schema(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Switch(arguments) => by_hand::switch(&arguments),
         Command::Clear(arguments) => by_hand::clear(&arguments),
@@ -386,6 +335,7 @@ mod tests {
             explain::EXAMPLES,
             DEMO_EXAMPLES,
             INIT_EXAMPLES,
+            SCHEMA_EXAMPLES,
             status::EXAMPLES,
             SWITCH_EXAMPLES,
             CLEAR_EXAMPLES,

@@ -20,6 +20,7 @@ mod edge_requests;
 mod errors_page;
 mod explain;
 mod failover;
+mod first_look;
 mod foreign_files;
 mod fuzz;
 mod held_streams;

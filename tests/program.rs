@@ -49,7 +49,7 @@ fn the_built_in_rules_check_and_pass_in_an_empty_folder() {
     }
 }
 
-/// The rules that the README shows, completed with what it leaves out.
+/// The rules that the README shows, as they stand.
 #[test]
 fn the_rules_in_the_readme_pass_their_own_test() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -57,14 +57,26 @@ fn the_rules_in_the_readme_pass_their_own_test() {
         let readme = std::fs::read_to_string(root.join(name)).unwrap();
         let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let folder = Folder::new();
-        let routes = "routes: [ { path: /v1/messages, protocol: anthropic.messages } ]";
-        folder.write(
-            "rules.yaml",
-            &format!("include: [ 'builtin:protocols/*.yaml', 'builtin:mappings/*.yaml' ]\n{routes}\n{shown}"),
-        );
+        folder.write("rules.yaml", shown);
         let (code, out, err) = run(&folder, &["test", "rules.yaml"]);
         assert_eq!(code, 0, "{name}\n{out}\n{err}");
     }
+}
+
+#[test]
+fn the_rules_in_the_kubernetes_example_check() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("examples/kubernetes/rulegate.yaml")).unwrap();
+    let shown =
+        manifest.split("  rules.yaml: |\n").nth(1).and_then(|rest| rest.split("---\n").next()).unwrap();
+    let folder = Folder::new();
+    folder.write("rules.yaml", shown.replace("\n    ", "\n").trim_start());
+    let mut command = program(folder.path());
+    for name in ["RULEGATE_KEY", "RULEGATE_ADMIN_KEY", "CLAUDE_API_KEY", "DEEPSEEK_API_KEY", "KIMI_API_KEY"] {
+        command.env(name, format!("some-{name}"));
+    }
+    let output = command.args(["check", "--deny-warnings", "rules.yaml"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -194,11 +206,23 @@ fn a_failing_test_says_what_it_expected() {
     assert!(format!("{out}{err}").contains("wishful thinking"));
 }
 
+/// What stands where the first line of a file says that its schema is.
+fn schema_of(folder: &Folder, file: &str) -> serde_json::Value {
+    let text = folder.read(file);
+    let (_, path) = text.lines().next().unwrap().split_once("$schema=").unwrap();
+    let path = folder.path().join(file).parent().unwrap().join(path);
+    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+}
+
 #[test]
 fn init_writes_rules_that_check_and_never_overwrites() {
     let folder = Folder::new();
     let (code, out, err) = run(&folder, &["init"]);
     assert_eq!(code, 0, "{out}\n{err}");
+    assert!(!folder.path().join("rules/protocols").exists() && !folder.path().join("rules/catalog").exists());
+    let (_, printed, _) = run(&folder, &["schema"]);
+    let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(schema_of(&folder, "rules/rules.yaml"), printed);
     assert_eq!(run(&folder, &["check"]).0, 0);
     assert_eq!(run(&folder, &["test"]).0, 0);
     folder.write("rules/rules.yaml", "# mine\n");
@@ -206,6 +230,24 @@ fn init_writes_rules_that_check_and_never_overwrites() {
     assert_eq!(folder.read("rules/rules.yaml"), "# mine\n");
     assert_eq!(run(&folder, &["init", "elsewhere"]).0, 0);
     assert!(folder.read("elsewhere/rules.yaml").contains("providers:"));
+}
+
+#[test]
+fn init_writes_all_that_is_inside_the_program_when_asked() {
+    let folder = Folder::new();
+    let (code, out, err) = run(&folder, &["init", "--all"]);
+    assert_eq!(code, 0, "{out}\n{err}");
+    for (file, title) in [
+        ("rules/rules.yaml", "rules.yaml"),
+        ("rules/protocols/openai.chat.yaml", "a protocol file"),
+        ("rules/mappings/openai.chat--anthropic.messages.yaml", "a mapping file"),
+        ("rules/catalog/openai-compatible.yaml", "a catalogue file"),
+    ] {
+        assert_eq!(schema_of(&folder, file)["title"], format!("rulegate: {title}"), "{file}");
+    }
+    assert_eq!(run(&folder, &["check"]).0, 0);
+    assert_eq!(run(&folder, &["test"]).0, 0);
+    assert_eq!(run(&folder, &["schema", "catalogue"]).0, 2);
 }
 
 #[test]

@@ -1,34 +1,78 @@
-//! `rulegate init`: writes the built-in rules to a folder, where people can edit them.
+//! `rulegate init`: writes the built-in rules to a folder, where people can edit them; `rulegate schema`: what editors
+//! check them by.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use super::style::Style;
-use super::{InitArguments, Outcome};
-use crate::config::builtin;
+use super::{InitArguments, Outcome, SchemaArguments};
+use crate::config::{builtin, schema};
 
-/// Writes every built-in file that is not there yet, and says what it did.
+/// The folder for schemas, beside the rules.
+const SCHEMAS: &str = "schemas";
+const MAIN: &str = "rules.yaml";
+
+/// Writes the files that are not there yet, and says what it did.
 pub(super) fn init(arguments: &InitArguments) -> Outcome {
     let folder = &arguments.folder;
-    let style = Style::stdout();
-    for (name, text) in builtin::FILES {
+    let wanted = |name: &str| arguments.all || name == MAIN;
+    let rules = builtin::FILES.iter().filter(|(name, _)| wanted(name));
+    let rules = rules.map(|(name, text)| ((*name).to_owned(), beside_schemas(text)));
+    let documents =
+        schema::documents().into_iter().filter(|it| wanted(&it.file.replace(".schema.json", ".yaml")));
+    let schemas = documents.map(|it| (format!("{SCHEMAS}/{}", it.file), it.text()));
+    for (name, text) in rules.chain(schemas) {
         let path = folder.join(name);
-        match write_new(&path, text) {
-            Ok(is_new) => {
-                let what = if is_new { style.good("written") } else { style.faint("is there already") };
-                say!("{what} {}", path.display());
-            }
-            Err(error) => {
-                complain!("rulegate init: {}: {error}", path.display());
-                return Outcome::Unusable;
-            }
+        if let Err(error) = written(&path, &text) {
+            complain!("rulegate init: {}: {error}", path.display());
+            return Outcome::Unusable;
         }
     }
-    let rules = folder.join("rules.yaml");
+    say!();
+    if arguments.all {
+        say!(
+            "These files come before those inside the program from now on, so a new version of rulegate changes"
+        );
+        say!(
+            "nothing in them. Delete those that you don't edit, and the ones inside the program count again."
+        );
+    } else {
+        say!(
+            "Protocols, mappings and the catalogue stay inside the program and follow its upgrades; a file of the same"
+        );
+        say!("name beside the rules comes before them. `rulegate init --all` writes them, too.");
+    }
+    let rules = folder.join(MAIN);
     let rules = rules.display();
     say!("\nEdit {rules}, then:\n  rulegate check {rules}\n  rulegate run --rules {rules}");
     Outcome::Well
+}
+
+/// Prints a schema.
+pub(super) fn schema(arguments: &SchemaArguments) -> Outcome {
+    let file = format!("{}.schema.json", arguments.of.name());
+    match schema::documents().into_iter().find(|document| document.file == file) {
+        Some(document) => {
+            say!("{}", document.text().trim_end());
+            Outcome::Well
+        }
+        None => Outcome::Unusable,
+    }
+}
+
+/// The text of a built-in file with its schema in a folder beside the rules, instead of beside their folder.
+fn beside_schemas(text: &str) -> String {
+    text.replacen(&format!("{}../", builtin::SCHEMA), builtin::SCHEMA, 1)
+}
+
+/// Writes a file unless it is there, and says which of the two.
+fn written(path: &Path, text: &str) -> io::Result<()> {
+    let style = Style::stdout();
+    let is_new = write_new(path, text)?;
+    let what = if is_new { style.good("written") } else { style.faint("is there already") };
+    say!("{what} {}", path.display());
+    Ok(())
 }
 
 /// Writes a file unless there is one: true if it was written.

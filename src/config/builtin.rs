@@ -6,6 +6,9 @@ pub const PREFIX: &str = "builtin:";
 /// The main file inside the program.
 pub const MAIN: &str = "builtin:rules.yaml";
 
+/// What the line of a file has that tells editors where its schema is.
+pub const SCHEMA: &str = "yaml-language-server: $schema=";
+
 /// All files by name, sorted; names have `/` between folders and no prefix.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/builtin_rules.rs"));
 
@@ -14,9 +17,13 @@ pub fn text(name: &str) -> Option<&'static str> {
     FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// Is there a file inside the program that holds this very text?
+/// Whether a file inside the program holds this very text, but for the line that tells an editor where the schema is.
 pub fn holds(text: &str) -> bool {
-    FILES.iter().any(|(_, known)| *known == text)
+    FILES.iter().any(|(_, known)| below_schema(known) == below_schema(text))
+}
+
+fn below_schema(text: &str) -> &str {
+    text.split_once('\n').filter(|(line, _)| line.contains(SCHEMA)).map_or(text, |(_, rest)| rest)
 }
 
 /// The text of a file inside the program without its tests, which stand last in it.

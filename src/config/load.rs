@@ -23,6 +23,7 @@ mod includes;
 mod named;
 mod open;
 mod secrets;
+mod shipped;
 mod shown;
 mod uses;
 
@@ -88,6 +89,7 @@ fn read(
         main: Place::of(path),
         catalog: Vec::new(),
         unfinished: Vec::new(),
+        said_again: Vec::new(),
     };
     let rules = loader.all(Place::of(path));
     loader.finish(rules)
@@ -123,6 +125,8 @@ struct Loader<'l> {
     catalog: Vec<uses::Known>,
     /// Providers that use what is not there: much is missing in them, and nobody need be told.
     unfinished: Vec<Span>,
+    /// What a file says itself of what the shipped rules that it includes have, too: in which part, and the name.
+    said_again: Vec<(&'static str, String)>,
 }
 
 impl Loader<'_> {
@@ -234,6 +238,8 @@ impl Loader<'_> {
         if protocol || mapping {
             self.fill_in(&mut node);
         } else {
+            self.over_shipped(place, &mut node);
+            self.without_said_again(place, &mut node);
             self.secrets(place, &node);
             self.uses(place, &mut node);
             self.keys(&node);
@@ -256,14 +262,16 @@ impl Loader<'_> {
     /// Reads what the last of `parts.rules`, which stands at `place`, includes; and what that includes.
     fn includes(&mut self, place: &Place, start: Span, parts: &mut Parts) {
         let mut patterns = parts.rules.last().map(|rules| rules.include.clone()).unwrap_or_default();
-        if patterns.is_empty() && parts.rules.len() == 1 {
-            // Whoever names no files means the protocols and mappings that the program brings along.
+        let own = patterns.len();
+        if parts.rules.len() == 1 {
+            // The protocols and mappings that the program brings along are there for all rules; what is read before
+            // them comes before them.
             let standard = ["builtin:protocols/*.yaml", "builtin:mappings/*.yaml"];
             patterns.extend(standard.map(|path| Spanned { value: path.to_string(), span: start }));
         }
-        for pattern in &patterns {
+        for (number, pattern) in patterns.iter().enumerate() {
             let mut found = self.find(place, pattern);
-            found.retain(|found| !self.seen.contains(found));
+            found.retain(|found| !self.seen.contains(found) && (number < own || !self.is_replaced(found)));
             if self.seen.len() + found.len() > MOST_FILES {
                 self.incomplete = true;
                 let message = format!("the rules include more than {MOST_FILES} files");

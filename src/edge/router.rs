@@ -31,6 +31,7 @@ use crate::engine::plan::{Incoming, sign};
 use crate::engine::{Engine, Ms, build_for_providers};
 
 mod admission;
+mod home;
 
 use admission::{Entry, ForStranger, admit};
 pub(super) use admission::{options, stranger};
@@ -160,6 +161,9 @@ impl Router {
         let engine = &ready.engine;
         match admit(ready, caller, &mut parts) {
             Entry::Come => {}
+            Entry::Hollow if home::is_asked(&parts) => {
+                return home::answer(&parts, self.bound, ready.tls.is_some());
+            }
             Entry::Hollow => return self.answer(engine, caller, parts, id, Bytes::new(), None).await,
             Entry::Options(allow) => return options(&allow),
             Entry::Denied(denied) => {

@@ -1,5 +1,7 @@
 //! Which requests the router takes, and who may answer them.
 
+mod nearby;
+
 use super::Engine;
 use super::decision::LeftOut;
 use super::judge::when::Test;

@@ -44,6 +44,11 @@ impl Loader<'_> {
         found
     }
 
+    /// Whether a file inside the program has one of the same name beside the rules that was read in its place.
+    pub(super) fn is_replaced(&self, place: &Place) -> bool {
+        matches!(place, Place::Builtin(name) if self.seen.contains(&self.main.beside(name)))
+    }
+
     pub(super) fn include(
         &mut self,
         place: &Place,

@@ -105,6 +105,51 @@ fn what_is_not_on_disk_may_be_inside_the_program_and_what_is_there_wins() {
 }
 
 #[test]
+fn the_protocols_inside_the_program_are_there_beside_those_of_a_folder() {
+    let names = |loaded: &Loaded| -> Vec<String> {
+        loaded.rules.as_ref().unwrap().protocols.iter().map(|it| it.protocol.value.clone()).collect()
+    };
+    let (inside, _) = load_in(&[("c/rules.yaml", "timeouts: {}")], &no_env);
+    let own = "protocol: p\nsend: { path: /x }\n";
+    let files = [("c/rules.yaml", "include: [protocols/*.yaml]"), ("c/protocols/p.yaml", own)];
+    let (loaded, said) = load_in(&files, &no_env);
+    assert_eq!(said, "");
+    let mut expected = vec!["p".to_owned()];
+    expected.extend(names(&inside));
+    assert_eq!(names(&loaded), expected);
+    assert_eq!(loaded.rules.unwrap().mappings.len(), inside.rules.unwrap().mappings.len());
+    // One that has the name of a file inside the program comes in its place, whatever is in it.
+    let (name, _) = builtin::FILES.iter().find(|(name, _)| name.starts_with("protocols/")).unwrap();
+    let files = [("c/rules.yaml", "include: [protocols/*.yaml]"), (&format!("c/{name}"), own)];
+    let (loaded, said) = load_in(&files, &no_env);
+    assert_eq!(said, "");
+    assert_eq!(names(&loaded).len(), expected.len() - 1);
+}
+
+#[test]
+fn what_a_file_says_of_a_shipped_provider_comes_before_what_the_shipped_rules_say() {
+    let (shipped, _) = load_in(&[("c/rules.yaml", "include: ['builtin:rules.yaml']")], &no_env);
+    let shipped = shipped.rules.unwrap();
+    let (last, was) = shipped.providers.iter().last().unwrap();
+    let (first, _) = shipped.providers.iter().next().unwrap();
+    let own = format!(
+        "include: ['builtin:rules.yaml']\nproviders:\n  mine: {{ speaks: p, url: http://m }}\n  {}: {{ url: http://elsewhere }}\n\
+         repairs: {{ fix: {{ patch: [ {{ remove: [ $.x ] }} ] }} }}\n",
+        last.text
+    );
+    let (loaded, said) = load_in(&[("c/rules.yaml", &own)], &no_env);
+    assert_eq!(said, "");
+    let rules = loaded.rules.unwrap();
+    let names: Vec<_> = rules.providers.names().map(|key| key.text.as_str()).collect();
+    assert_eq!(names[..3], ["mine", last.text.as_str(), first.text.as_str()]);
+    assert_eq!(names.len(), shipped.providers.names().count() + 1);
+    let now = rules.providers.get(&last.text).unwrap();
+    assert_eq!(now.url.value, "http://elsewhere");
+    assert_eq!(format!("{:?}", now.key.value), format!("{:?}", was.key.value));
+    assert_eq!(now.failover.len(), was.failover.len());
+}
+
+#[test]
 fn a_protocol_or_a_mapping_can_be_looked_at_on_its_own() {
     let (loaded, said) =
         load_in(&[("c/rules.yaml", "mapping: { from: p, to: q }\nrequest: 1\nresponse: 1\n")], &no_env);

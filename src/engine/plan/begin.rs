@@ -36,7 +36,7 @@ impl Plan {
                 return Err(answer);
             }
             RouteMatch::NotFound { protocol } => {
-                let message = format!("there is no {} here", incoming.path);
+                let message = engine.no_such_path(&incoming.path);
                 return Err(engine.word(protocol, StatusCode::NOT_FOUND, &message, id));
             }
         };
