@@ -26,6 +26,8 @@ const POLL: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(200);
 /// The longest wait for quiet, for folders in which something is always going on.
 const RESTLESS: Duration = Duration::from_secs(2);
+/// The longest wait for files whose content goes on changing: a slow copy, a file that is appended to.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// Watches a set of files.
 pub struct FileWatch {
@@ -100,8 +102,24 @@ impl FileWatch {
                 () = sleep(self.poll) => {}
             }
             if self.has_changed().await {
+                self.settled().await;
                 return;
             }
+        }
+    }
+
+    /// Waits until the files' content is the same in two looks: what is still being written, by an editor or a copy, may be
+    /// rules that nobody meant.
+    async fn settled(&self) {
+        let latest = Instant::now() + SETTLING;
+        let mut before = self.look().await;
+        while Instant::now() < latest {
+            sleep(QUIET).await;
+            let now = self.look().await;
+            if now == before {
+                return;
+            }
+            before = now;
         }
     }
 

@@ -103,6 +103,27 @@ async fn the_poll_notices_what_no_event_tells() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_still_being_written_is_waited_for() {
+    let folder = Folder::new("half");
+    let file = folder.write("rules.yaml", "one");
+    let mut watch = following(std::slice::from_ref(&file)).await;
+    let writing = async {
+        // A slow copy: longer than a restless folder is waited for.
+        for count in 0..40 {
+            folder.write("rules.yaml", &"two ".repeat(count));
+            sleep(Duration::from_millis(75)).await;
+        }
+        folder.write("rules.yaml", "whole");
+    };
+    let noticed = async {
+        timeout(SOON, watch.changed()).await.expect("the change was not noticed");
+        fs::read_to_string(&file).unwrap()
+    };
+    let ((), text) = tokio::join!(writing, noticed);
+    assert_eq!(text, "whole");
+}
+
+#[tokio::test]
 async fn the_same_content_is_no_change() {
     let folder = Folder::new("same");
     let watch = following(&[folder.write("rules.yaml", "one")]).await;
