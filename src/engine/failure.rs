@@ -103,6 +103,8 @@ pub struct Failure {
     pub said: Option<Box<Said>>,
     /// How far the attempt had come.
     pub phase: Phase,
+    /// Whether a rule did not take a good answer for one.
+    pub is_refused: bool,
 }
 
 /// A provider's own words about an error: on one line, of bounded length. They may quote what was asked.
@@ -175,6 +177,7 @@ impl Failure {
             message: if message.is_empty() { kind.doc().to_owned() } else { message },
             said: None,
             phase: Phase::FirstByte,
+            is_refused: false,
         }
     }
 
@@ -209,6 +212,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
+            Some(status) if self.is_refused => write!(out, "refused by a rule (status {status})")?,
             Some(status) if self.kind == FailureKind::Status => write!(out, "status {status}")?,
             Some(status) => write!(out, "{} (status {status})", self.kind.name())?,
             None => write!(out, "{}", self.kind.name())?,

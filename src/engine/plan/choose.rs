@@ -232,8 +232,8 @@ impl Plan {
         {
             return self.answered(self.made(template));
         }
-        let free: Vec<Option<Ms>> = order.iter().map(|way| health.opens_at(&self.lane(*way), now)).collect();
-        let earliest = if free.iter().any(Option::is_none) { None } else { free.into_iter().flatten().min() };
+        // Of a provider that has failed and is not cooling down nobody knows when it is well; of the others it is known.
+        let earliest = order.iter().filter_map(|way| health.opens_at(&self.lane(*way), now)).min();
         let retry_after = earliest.filter(|at| *at < Ms::MAX).map(|at| ((at - now + 999) / 1000).max(1));
         let mut others = Vec::new();
         let left: Vec<usize> = order.iter().copied().filter(|way| !self.was_tried(*way)).collect();

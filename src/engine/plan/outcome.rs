@@ -163,6 +163,7 @@ impl Plan {
             phase: Phase::Content,
             headers: headers.clone(),
             body: Bytes::copy_from_slice(body),
+            is_refused: true,
             ..Failure::new(FailureKind::Malformed, "a rule does not take this for an answer")
         };
         self.hide_keys(way, &mut failure);

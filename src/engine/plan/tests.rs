@@ -276,6 +276,45 @@ failover:
 }
 
 #[test]
+fn an_answer_that_a_rule_refuses_is_told_as_that() {
+    let mut world = World::new(engine(
+        r#"
+providers:
+  one: { speaks: alpha.chat, url: "http://one.test", key: k }
+routes: [ { path: /alpha, protocol: alpha.chat } ]
+failover: [ { name: notice, when: { status: 2xx, text: "limit of today" }, do: next, cool_down: 1m } ]
+"#,
+    ));
+    world.replies("one", [Reply::ok(r#"{"answer":"limit of today"}"#)]);
+    world.send(ASK);
+    let told: Vec<String> = world.events.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|line| line.contains("refused by a rule (status 200)")), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("malformed")), "{told:?}");
+}
+
+#[test]
+fn the_last_answer_states_the_soonest_time_that_is_known() {
+    let mut world = World::new(engine(
+        r#"
+providers:
+  one: { speaks: alpha.chat, url: "http://one.test", key: k }
+  two: { speaks: alpha.chat, url: "http://two.test", key: k }
+  three: { speaks: alpha.chat, url: "http://three.test", key: k }
+routes: [ { path: /alpha, protocol: alpha.chat } ]
+failover:
+  - { name: limited, when: { status: 429 }, do: next, cool_down: { until: [ $header.retry-after ], else: 1m } }
+  - { name: broken, when: { status: 500 }, do: next }
+"#,
+    ));
+    let limited = |seconds: &str| Reply::status(429, "slow").with("retry-after", seconds);
+    world.replies("one", [Reply::status(500, "oh")]);
+    world.replies("two", [limited("600")]);
+    world.replies("three", [limited("90")]);
+    let seen = world.send(ASK);
+    assert_eq!((seen.status, seen.header("retry-after")), (500, "90"));
+}
+
+#[test]
 fn what_the_mapping_refuses_is_told_in_its_words() {
     let mut world = world(RULES);
     for name in ["one", "two"] {
