@@ -104,8 +104,8 @@ struct RunArguments {
 
 #[derive(Args, Debug)]
 struct ClearArguments {
-    /// The provider
-    name: String,
+    /// The provider [default: say which there are]
+    name: Option<String>,
     /// The same as --url
     #[arg(value_name = "ADDR", hide = true, conflicts_with = "url")]
     address: Option<Place>,
@@ -118,8 +118,8 @@ struct ClearArguments {
 
 #[derive(Args, Debug)]
 struct SwitchArguments {
-    /// The provider, or `auto`
-    name: String,
+    /// The provider, or `auto` [default: say which there are]
+    name: Option<String>,
     /// For how long: 30m, 2h, 1d [default: until it is switched again]
     #[arg(long = "for", value_name = "TIME")]
     time: Option<String>,

@@ -105,6 +105,56 @@ async fn a_reload_says_where_the_state_is_kept_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_switch_that_was_answered_survives_being_killed_at_once() {
+    let (_first, _second, rules) = providers().await;
+    let folder = Folder::new();
+    folder.write("rules.yaml", &rules);
+    let mut router = Router::inside(folder, Settings::rules(rules.as_str())).await;
+    for turn in 0..20 {
+        let name = ["second", "first"][turn % 2];
+        let switched = router.client().post("/v1/switch-provider", json!({ "provider": name })).await;
+        assert_eq!((switched.status, &switched.json()["saved"]), (200, &json!(true)), "{}", switched.text());
+        let folder = router.killed();
+        router = Router::inside(folder, Settings::rules(rules.as_str())).await;
+        assert_eq!(health(&router).await["manual"], name, "lost in turn {turn}");
+    }
+}
+
+#[tokio::test]
+async fn a_clear_that_was_answered_survives_being_killed_at_once() {
+    let (_first, _second, rules) = providers().await;
+    let router = Router::start(rules.as_str()).await;
+    assert_eq!(who_answers(&router).await, "second");
+    let cleared = router.client().post("/-/providers/first/clear", "").await;
+    assert_eq!((&cleared.json()["was"]["rule"], &cleared.json()["saved"]), (&json!("limited"), &json!(true)));
+    let router = Router::inside(router.killed(), Settings::rules(rules.as_str())).await;
+    assert_ne!(health(&router).await["providers"]["first"], "cooling");
+}
+
+#[tokio::test]
+async fn a_switch_acts_and_warns_where_it_cannot_be_saved() {
+    let (_first, _second, rules) = providers().await;
+    let router = Router::start(format!("{rules}\nstate: /nowhere/at/all.json\n")).await;
+    let switched = router.client().post("/v1/switch-provider", json!({ "provider": "second" })).await;
+    let page = switched.json();
+    assert_eq!(
+        (switched.status, &page["current_provider"], &page["saved"]),
+        (200, &json!("second"), &json!(false))
+    );
+    assert!(page["warning"].as_str().unwrap().contains("/nowhere/at/all.json"), "{page}");
+    assert_eq!(who_answers(&router).await, "second");
+    router.logged(&["WARN", "not saved yet", "/nowhere/at/all.json"]).await;
+    let mut command = program(router.folder.path());
+    let said = command.args(["switch", "first", "--url", &router.url()]).output().unwrap();
+    assert_eq!(said.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("not saved yet"), "{said:?}");
+
+    let router = Router::start(format!("{rules}\nstate: off\n")).await;
+    let page = router.client().post("/v1/switch-provider", json!({ "provider": "second" })).await.json();
+    assert_eq!((&page["saved"], &page["warning"]), (&json!(false), &Value::Null), "{page}");
+}
+
+#[tokio::test]
 async fn a_provider_is_cleared_by_a_request_and_by_the_command_line() {
     let (first, _second, rules) = providers().await;
     let router = Router::start(rules).await;

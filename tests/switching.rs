@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::rules::{BASE, FAILOVER, ask, completion, message, two};
-use crate::support::{Gate, Reply, Router, Upstream, refusing};
+use crate::support::{Gate, Reply, Router, Upstream, program, refusing};
 
 async fn answering() -> (Upstream, Upstream, Router) {
     let first = Upstream::always(message("from first")).await;
@@ -42,6 +42,69 @@ async fn a_provider_that_cools_down_is_usable_at_once_when_chosen() {
     router.client().post("/v1/switch-provider", json!({ "provider": "first" })).await;
     assert_eq!(router.client().get("/v1/health").await.json()["providers"]["first"], "available");
     assert_eq!(who_answers(&router).await, "from first");
+}
+
+#[tokio::test]
+async fn a_switch_says_that_it_ends_a_cool_down_and_when_nothing_changes() {
+    let first = Upstream::always(message("from first")).await;
+    first.then(Reply::json(429, "{}").header("retry-after", 3600));
+    let second = Upstream::always(completion("from second")).await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
+    assert_eq!(who_answers(&router).await, "from second");
+    let switch = async |name: &str| {
+        router.client().post("/v1/switch-provider", json!({ "provider": name })).await.json()
+    };
+    let page = switch("first").await;
+    assert_eq!(
+        (&page["previous_provider"], &page["ended"]["rule"]),
+        (&json!("second"), &json!("limited")),
+        "{page}"
+    );
+    router.logged(&["switched from second to first: by hand; it no longer cools down by rule limited"]).await;
+    let page = switch("first").await;
+    assert_eq!((&page["previous_provider"], &page["ended"]), (&json!("first"), &json!(null)), "{page}");
+    router.logged(&["first stays the first choice: by hand"]).await;
+    switch("auto").await;
+    router.logged(&["first stays the first choice: the choice is the rules' again"]).await;
+    assert_eq!(router.times_logged("from first to first"), 0, "{}", router.log());
+}
+
+#[tokio::test]
+async fn who_names_no_provider_is_told_the_names() {
+    let (_first, _second, router) = answering().await;
+    for (command, more) in [("switch", ", auto (the rules choose)"), ("clear", "")] {
+        let said = program(router.folder.path()).args([command, "--url", &router.url()]).output().unwrap();
+        let told = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("There are first (unknown), second (unknown){more}")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn health_and_status_say_that_the_rules_in_the_files_are_refused() {
+    let (_first, _second, router) = answering().await;
+    let health = async || router.client().get("/v1/health").await.json();
+    let before = health().await;
+    assert!(before["rules_since"].is_string() && before["rules_refused"].is_null(), "{before}");
+    let good = router.folder.read("rules.yaml");
+    router.folder.write("rules.yaml", &good.replacen("providers:", "provdiers:", 1));
+    for _ in 0..2 {
+        assert_eq!(router.client().post("/-/reload", "").await.status, 422);
+    }
+    let page = health().await;
+    let error = page["rules_refused"]["error"].as_str().unwrap_or_default();
+    assert!(error.starts_with("rules.yaml:") && error.contains("provdiers"), "{page}");
+    assert_eq!(page["rules_since"], before["rules_since"]);
+    let status = |more: &[&str]| {
+        let out =
+            program(router.folder.path()).arg("status").args(more).args(["--url", &router.url()]).output();
+        String::from_utf8(out.unwrap().stdout).unwrap()
+    };
+    assert!(status(&[]).contains("the rules in the files are refused since"), "{}", status(&[]));
+    assert!(status(&["--json"]).contains("rules_refused"), "{}", status(&["--json"]));
+    router.folder.write("rules.yaml", &good);
+    router.client().post("/-/reload", "").await;
+    assert!(health().await["rules_refused"].is_null());
 }
 
 #[tokio::test]

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::ask::NoAnswer;
+use super::ask::{NoAnswer, RouterArguments};
 use super::{ClearArguments, Outcome, ReloadArguments, SwitchArguments};
 
 /// Lets a provider be used again.
 pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
-    let name = &arguments.name;
+    let router = arguments.router.or_at(arguments.address.as_ref());
+    let Some(name) = &arguments.name else { return ask_whom("clear", &router) };
     if !is_name(name) {
         complain!("rulegate clear: {name:?} cannot be the name of a provider");
         return Outcome::Unusable;
     }
-    let router = arguments.router.or_at(arguments.address.as_ref());
     done("clear", arguments.json, router.ask(&format!("POST /-/providers/{name}/clear"), ""), |page| {
         match page["was"]["rule"].as_str() {
             Some(rule) => format!("{name} may be asked again; it was cooling down by rule {rule}"),
@@ -23,7 +23,7 @@ pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
 
 /// Makes a provider the first choice, or gives the choice back to the rules.
 pub(super) fn switch(arguments: &SwitchArguments) -> Outcome {
-    let name = &arguments.name;
+    let Some(name) = &arguments.name else { return ask_whom("switch", &arguments.router) };
     if !is_name(name) {
         complain!("rulegate switch: {name:?} cannot be the name of a provider");
         return Outcome::Unusable;
@@ -35,12 +35,34 @@ pub(super) fn switch(arguments: &SwitchArguments) -> Outcome {
     let answer = arguments.router.ask("POST /v1/switch-provider", &wish.to_string());
     done("switch", arguments.json, answer, |page| {
         let current = page["current_provider"].as_str().unwrap_or("nobody");
+        let over =
+            page["ended"]["rule"].as_str().map(|rule| format!("; it no longer cools down by rule {rule}"));
+        let over = over.unwrap_or_default();
         match (page["manual"].as_str(), page["manual_until"].as_str()) {
-            (Some(_), Some(until)) => format!("{current} is asked first until {until}"),
-            (Some(_), None) => format!("{current} is asked first, until `rulegate switch auto`"),
+            (Some(_), Some(until)) => format!("{current} is asked first until {until}{over}"),
+            (Some(_), None) => format!("{current} is asked first, until `rulegate switch auto`{over}"),
             (None, _) => format!("the rules choose again: {current} is asked first"),
         }
     })
+}
+
+/// Says which providers there are, to whoever names none.
+fn ask_whom(command: &str, router: &RouterArguments) -> Outcome {
+    let body = match router.ask("GET /v1/health", "") {
+        Ok(body) => body,
+        Err(wrong) => {
+            complain!("rulegate {command}: which provider? {}", wrong.told);
+            return Outcome::Wrong;
+        }
+    };
+    let page: Value = serde_json::from_str(&body).unwrap_or_default();
+    let providers = page["providers"].as_object().into_iter().flatten();
+    let mut names: Vec<String> = providers.map(|(name, is)| format!("{name} ({})", text(is))).collect();
+    if command == "switch" {
+        names.push("auto (the rules choose)".to_owned());
+    }
+    complain!("rulegate {command}: which provider? There are {}", names.join(", "));
+    Outcome::Unusable
 }
 
 /// Has the rules read again.
@@ -91,7 +113,13 @@ fn done(
 ) -> Outcome {
     match answer {
         Ok(body) if as_json => say!("{}", body.trim_end()),
-        Ok(body) => say!("{}", in_words(&serde_json::from_str(&body).unwrap_or_default())),
+        Ok(body) => {
+            let page = serde_json::from_str(&body).unwrap_or_default();
+            say!("{}", in_words(&page));
+            if let Some(warning) = page["warning"].as_str() {
+                complain!("rulegate {command}: {warning}");
+            }
+        }
         Err(wrong) => {
             complain!("rulegate {command}: {}", wrong.told);
             return Outcome::Wrong;

@@ -1,5 +1,6 @@
 //! `rulegate status`: who answers, who is cooling down until when and why, and which rules fired.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::thread::sleep;
 use std::time::Duration;
@@ -86,6 +87,13 @@ fn table(health: &Value, rules: &Value, now: i64, style: Style) -> String {
         first.push(format!("rules {version}"));
     }
     let mut out = format!("{}\n", first.join(", "));
+    if let Some(since) = health["rules_refused"]["since"].as_str() {
+        let told = style.bad("the rules in the files are refused");
+        let error = plain(&health["rules_refused"]["error"]);
+        let runs = plain(&health["rules_since"]);
+        let _ = writeln!(out, "{told} since {} ({}): {error}", shown(since), ago(since, now));
+        let _ = writeln!(out, "those of {runs} run on; `rulegate reload` shows all that is wrong");
+    }
     let Some(details) = health["details"].as_object() else {
         out.push_str("for more the admin key is wanted: set RULEGATE_ADMIN_KEY\n");
         return out;
@@ -283,6 +291,24 @@ two       available  -       0/9     key work big cools down until 2026-03-03T10
 RULE         FIRED  LAST    AND THEN
 usage-limit  3      3m ago  2 answered by the next, 1 the next failed too
 "
+        );
+    }
+
+    #[test]
+    fn rules_that_were_refused_are_told_on_top() {
+        let health = json!({
+            "status": "healthy", "rules_version": "45fe27bc31f1", "details": {},
+            "rules_since": "2026-03-01T08:00:00Z",
+            "rules_refused": { "since": "2026-03-01T09:58:00Z", "error": "rules.yaml:3: unknown key `spaeks`" },
+        });
+        let told = table(&health, &Value::Null, NOW, Style::none());
+        assert!(
+            told.starts_with(
+                "healthy, rules 45fe27bc31f1\n\
+                 the rules in the files are refused since 2026-03-01T09:58:00Z (2m ago): rules.yaml:3: unknown key `spaeks`\n\
+                 those of 2026-03-01T08:00:00Z run on; `rulegate reload` shows all that is wrong\n"
+            ),
+            "{told}"
         );
     }
 

@@ -18,6 +18,7 @@ use super::reload::rules::Ready;
 use super::router::{Router, options, stranger};
 use super::telemetry::{FromAddress, OneLine};
 use crate::engine::{Engine, KeySource};
+use crate::text::units::instant_text;
 use crate::text::visible::visible_json;
 
 /// What there is under `/-/`.
@@ -112,7 +113,7 @@ pub async fn answer(
             }
         }
         Path::Switch => by_hand::switch(router, ready, request).await,
-        Path::Clear => by_hand::clear(router, ready, request.uri().path()),
+        Path::Clear => by_hand::clear(router, ready, request.uri().path()).await,
         Path::Reload => reload(router).await,
         Path::Config => json_answer(StatusCode::OK, &config(router, ready)),
         Path::Decisions => pages::decisions(router, request.uri()),
@@ -133,7 +134,25 @@ fn refuse(caller: &Caller, request: &Request<Incoming>, denied: Denied) -> Respo
 /// Who is well. Never waits for anybody.
 fn health(router: &Router, ready: &Ready) -> Value {
     let world = router.world();
-    world.stores.health().snapshot(&ready.engine, world.clock.now())
+    let mut page = world.stores.health().snapshot(&ready.engine, world.clock.now());
+    let last = router.last_reload();
+    page["rules_since"] = json!(instant_text(last.in_force_since));
+    if let Some(since) = last.refused_since {
+        page["rules_refused"] =
+            json!({ "since": instant_text(since), "error": first_error(&last.diagnostics) });
+    }
+    page
+}
+
+/// The first mistake of those that were found, in one line.
+fn first_error(found: &Value) -> String {
+    let mut errors = found.as_array().into_iter().flatten().filter(|it| it["severity"] == "error");
+    let Some(error) = errors.next() else { return String::new() };
+    let place = match (error["file"].as_str(), error["line"].as_u64()) {
+        (Some(file), Some(line)) => format!("{file}:{line}: "),
+        _ => String::new(),
+    };
+    OneLine(format!("{place}{}", error["message"].as_str().unwrap_or_default())).to_string()
 }
 
 async fn reload(router: &Router) -> Response<ReplyBody> {

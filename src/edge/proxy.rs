@@ -274,6 +274,9 @@ impl Life {
     fn tell(&mut self) {
         let (events, now) = (self.plan.events(), self.now());
         events.iter().for_each(|event| self.decision.note(event, now));
+        if events.iter().any(|event| event.is_lasting(now)) {
+            self.world.unsaved.notify_one();
+        }
         telemetry::tell(&self.id, &events);
     }
 

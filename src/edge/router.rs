@@ -1,7 +1,7 @@
 //! What a path means: the router's own paths, and everything else by the rules.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -61,6 +61,10 @@ pub struct LastReload {
     pub at: Ms,
     /// What was found.
     pub diagnostics: Value,
+    /// When the rules in force came into force.
+    pub in_force_since: Ms,
+    /// Since when what the files hold is refused, if it is.
+    pub refused_since: Option<Ms>,
 }
 
 impl Router {
@@ -74,7 +78,9 @@ impl Router {
         found: Value,
     ) -> Self {
         world.stores.health().adopt(&first.engine);
-        let last = LastReload { ok: true, at: world.clock.now(), diagnostics: found };
+        let now = world.clock.now();
+        let last =
+            LastReload { ok: true, at: now, diagnostics: found, in_force_since: now, refused_since: None };
         Self {
             rules: ArcSwap::from_pointee(first),
             world,
@@ -112,6 +118,7 @@ impl Router {
         let links = ready.engine.providers.iter().map(|it| (it.url.as_str(), it.link.as_ref()));
         self.world.upstream.keep_only(links);
         self.rules.store(Arc::new(ready));
+        self.last().in_force_since = self.world.clock.now();
         self.changes.send_replace(());
     }
 
@@ -136,13 +143,18 @@ impl Router {
 
     /// Notes how a reading of the rules went.
     pub fn remember(&self, ok: bool, diagnostics: Value) {
-        let last = LastReload { ok, at: self.world.clock.now(), diagnostics };
-        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        let (now, mut last) = (self.world.clock.now(), self.last());
+        let refused_since = (!ok).then_some(last.refused_since.unwrap_or(now));
+        *last = LastReload { ok, at: now, diagnostics, refused_since, ..last.clone() };
     }
 
     /// How the latest reading of the rules went.
     pub fn last_reload(&self) -> LastReload {
-        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last().clone()
+    }
+
+    fn last(&self) -> MutexGuard<'_, LastReload> {
+        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells when the rules have changed.

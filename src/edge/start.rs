@@ -145,7 +145,8 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
         );
     }
     let (clock, stores) = (options.clock, Stores::with(known));
-    let world = Arc::new(World { clock, stores, log: options.log, ..World::default() });
+    let world =
+        Arc::new(World { clock, stores, keeper: Some(state.clone()), log: options.log, ..World::default() });
     let (handle, wishes) = reload::channel();
     let limits = allowed(options.limits, options.descriptors);
     let router = Arc::new(Router::new(ready, world, bound, limits, handle, first.diagnostics.clone()));

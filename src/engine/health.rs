@@ -411,27 +411,29 @@ impl Health {
     /// Makes `target` the first choice and usable at once, or gives the choice back with [`AUTO`].
     /// Returns the provider that is current afterwards.
     pub fn switch(&mut self, engine: &Engine, target: &str, now: Ms) -> Result<String, UnknownProvider> {
-        self.switch_until(engine, target, None, now)
+        self.switch_until(engine, target, None, now).map(|(current, _)| current)
     }
 
-    /// The same for some time: at `until` the choice ends by itself.
+    /// The same for some time: at `until` the choice ends by itself. Also returns the cool-down of the chosen provider that
+    /// this ended, if there was one.
     pub fn switch_until(
         &mut self,
         engine: &Engine,
         target: &str,
         until: Option<Ms>,
         now: Ms,
-    ) -> Result<String, UnknownProvider> {
+    ) -> Result<(String, Option<Pause>), UnknownProvider> {
+        let mut ended = None;
         if target == AUTO {
             self.switch = None;
         } else if engine.provider(target).is_some() {
-            self.recovered(target, now);
+            ended = self.recovered(target, now);
             self.switch = Some(Switch { provider: target.to_owned(), since: now, until });
         } else {
             let names = engine.providers.iter().map(|provider| provider.name.clone());
             return Err(UnknownProvider { names: names.chain([AUTO.to_owned()]).collect() });
         }
-        Ok(self.current(engine, now).unwrap_or_default().to_owned())
+        Ok((self.current(engine, now).unwrap_or_default().to_owned(), ended))
     }
 
     /// The provider that a request would go to: the chosen one, else the first one that is usable, else the

@@ -15,8 +15,10 @@ use crate::edge::pace::Pace;
 use crate::edge::reload::rules::Ready;
 use crate::edge::request_body::{self, BodyError};
 use crate::edge::router::Router;
+use crate::edge::state;
+use crate::edge::telemetry::OneLine;
 use crate::engine::Ms;
-use crate::engine::health::AUTO;
+use crate::engine::health::{AUTO, Pause};
 use crate::text::units::{duration, instant_text};
 
 /// What the body of a switch is.
@@ -30,7 +32,7 @@ pub(super) fn cleared(path: &str) -> Option<&str> {
 }
 
 /// Forgets why a provider is put aside, its keys and models too.
-pub(super) fn clear(router: &Arc<Router>, ready: &Ready, path: &str) -> Response<ReplyBody> {
+pub(super) async fn clear(router: &Arc<Router>, ready: &Ready, path: &str) -> Response<ReplyBody> {
     let name = cleared(path).unwrap_or_default();
     let engine = &ready.engine;
     if engine.provider(name).is_none() {
@@ -39,18 +41,35 @@ pub(super) fn clear(router: &Arc<Router>, ready: &Ready, path: &str) -> Response
     }
     let world = router.world();
     let now = world.clock.now();
-    let mut health = world.stores.health();
-    let ended = health.recovered(name, now);
-    let current = health.current(engine, now).map(str::to_owned);
-    drop(health);
+    let (ended, current) = {
+        let mut health = world.stores.health();
+        (health.recovered(name, now), health.current(engine, now).map(str::to_owned))
+    };
     let rule = ended.as_ref().map(|pause| pause.rule.as_str());
     if let Some(rule) = rule {
-        tracing::warn!("{name} is in use again: by hand (it was put aside by rule {rule})");
+        tracing::warn!("{name} is in use again: by hand (it was cooling down by rule {rule})");
     }
-    let until = ended.as_ref().and_then(|pause| pause.until).map(instant_text);
-    let was = ended.as_ref().map(|_| json!({ "rule": rule, "until": until }));
-    let page = json!({ "status": "ok", "provider": name, "was": was, "current_provider": current });
+    let was = ended.as_ref().map(cooling);
+    let mut page = json!({ "status": "ok", "provider": name, "was": was, "current_provider": current });
+    save(router, &mut page).await;
     json_answer(StatusCode::OK, &page)
+}
+
+/// A cool-down that was ended.
+fn cooling(pause: &Pause) -> Value {
+    json!({ "rule": pause.rule, "until": pause.until.map(instant_text) })
+}
+
+/// Sees to it that what was decided survives a sudden end of the router, and says in the answer whether it does.
+async fn save(router: &Arc<Router>, page: &mut Value) {
+    match state::save(router).await {
+        Ok(saved) => page["saved"] = json!(saved),
+        Err(reason) => {
+            tracing::warn!("this is in force, but not saved yet: {}", OneLine(&reason));
+            page["saved"] = json!(false);
+            page["warning"] = json!(format!("in force, but not saved yet: {reason}"));
+        }
+    }
 }
 
 /// Makes a provider the first choice, for some time if that is said, or gives the choice back to the rules.
@@ -76,33 +95,38 @@ pub(super) async fn switch(
     let world = router.world();
     let now = world.clock.now();
     let until = time.map(|time| now.saturating_add(Ms::try_from(time.as_millis()).unwrap_or(Ms::MAX)));
-    let mut health = world.stores.health();
-    let before = health.current(engine, now).unwrap_or_default().to_owned();
-    let switched = health.switch_until(engine, &wanted, until, now);
-    let chosen = health.chosen(now).map(|choice| choice.provider.clone());
-    drop(health);
+    let (before, switched, chosen) = {
+        let mut health = world.stores.health();
+        let before = health.current(engine, now).unwrap_or_default().to_owned();
+        let switched = health.switch_until(engine, &wanted, until, now);
+        (before, switched, health.chosen(now).map(|choice| choice.provider.clone()))
+    };
     match switched {
-        Ok(current) => {
-            match (&chosen, until) {
-                (Some(_), Some(until)) => {
-                    tracing::warn!(
-                        "switched from {before} to {current}: by hand, until {}",
-                        instant_text(until)
-                    );
-                }
-                (Some(_), None) => tracing::warn!("switched from {before} to {current}: by hand"),
-                (None, _) => {
-                    tracing::warn!("switched from {before} to {current}: the choice is the rules' again");
-                }
-            }
+        Ok((current, ended)) => {
             let until = chosen.as_ref().and(until).map(instant_text);
-            let page = json!({
+            let whose = match (&chosen, &until) {
+                (Some(_), Some(until)) => format!("by hand, until {until}"),
+                (Some(_), None) => "by hand".to_owned(),
+                (None, _) => "the choice is the rules' again".to_owned(),
+            };
+            let over =
+                ended.as_ref().map(|pause| format!("; it no longer cools down by rule {}", pause.rule));
+            let over = over.unwrap_or_default();
+            if before == current {
+                tracing::warn!("{current} stays the first choice: {whose}{over}");
+            } else {
+                tracing::warn!("switched from {before} to {current}: {whose}{over}");
+            }
+            let mut page = json!({
                 "status": "ok",
                 "provider": wanted,
                 "current_provider": current,
+                "previous_provider": before,
                 "manual": chosen,
                 "manual_until": until,
+                "ended": ended.as_ref().map(cooling),
             });
+            save(router, &mut page).await;
             json_answer(StatusCode::OK, &page)
         }
         Err(missing) => unknown(&wanted, &missing.names),

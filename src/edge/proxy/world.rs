@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::edge::budget::Budget;
 use crate::edge::clock::{self, Clock};
 use crate::edge::decisions::Decisions;
 use crate::edge::log_writer::LogWriter;
 use crate::edge::metrics::Metrics;
+use crate::edge::state::Keeper;
 use crate::edge::stopping::Stopping;
 use crate::edge::stores::Stores;
 use crate::edge::upstream::Upstream;
@@ -17,6 +20,10 @@ use crate::edge::work::Work;
 pub struct World {
     /// What is known about providers.
     pub stores: Stores,
+    /// What writes that to disk.
+    pub keeper: Option<Arc<Keeper>>,
+    /// Told when something has come that a sudden end must not lose.
+    pub unsaved: Notify,
     /// The latest decisions.
     pub decisions: Decisions,
     /// What was counted.

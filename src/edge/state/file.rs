@@ -113,11 +113,18 @@ impl StateFile {
     }
 
     /// Writes what is known now, if that is something new. The file is never seen half written.
-    pub fn write(&self, stores: &Stores) {
-        let text = format!("{:#}\n", stores.health().to_state());
+    ///
+    /// # Errors
+    /// Why it is not on disk.
+    pub fn write(&self, stores: &Stores) -> Result<(), String> {
         let mut written = self.lock();
-        if (written.text == text && !written.told_taken) || !self.holds(&mut written) {
-            return;
+        // What two write at once is written in the order in which it was read.
+        let text = format!("{:#}\n", stores.health().to_state());
+        if written.text == text && !written.told_taken {
+            return Ok(());
+        }
+        if !self.holds(&mut written) {
+            return Err(format!("another router keeps its state in {}", self.path.display()));
         }
         match replace(&self.path, &text) {
             Ok(()) => {
@@ -125,6 +132,7 @@ impl StateFile {
                     tracing::info!("{} can be written again", self.path.display());
                 }
                 (written.text, written.told_failing) = (text, false);
+                Ok(())
             }
             Err(error) => {
                 if !written.told_failing {
@@ -134,6 +142,7 @@ impl StateFile {
                     );
                 }
                 written.told_failing = true;
+                Err(format!("{} cannot be written: {error}", self.path.display()))
             }
         }
     }

@@ -238,6 +238,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns whether it is about what should survive a sudden end of the router: a choice, or a cool-down of a minute
+    /// or more.
+    pub fn is_lasting(&self, now: Ms) -> bool {
+        const LONG: Ms = 60_000;
+        match self {
+            Event::Switched { .. } => true,
+            Event::CoolDown { until, .. } => until.is_none_or(|until| until >= now.saturating_add(LONG)),
+            _ => false,
+        }
+    }
+
     /// The failure of an [`Event::Outcome`] that is nobody's: the client left.
     pub const CLIENT_LEFT: &'static str = "client_left";
 

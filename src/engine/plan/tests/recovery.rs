@@ -109,7 +109,7 @@ fn a_choice_by_hand_ends_by_itself() {
     let mut world = World::new(engine(TWO));
     let engine = world.engine.clone();
     let until = Some(START + 7_200_000);
-    assert_eq!(world.health.switch_until(&engine, "two", until, START), Ok("two".to_owned()));
+    assert_eq!(world.health.switch_until(&engine, "two", until, START), Ok(("two".to_owned(), None)));
     assert_eq!(asks_next(&mut world), "two");
     world.now += 7_199_999;
     assert_eq!(asks_next(&mut world), "two");
