@@ -136,6 +136,9 @@ fn undecodable(body: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let mut good = packed(&[Kind::Gzip], body);
     *good.last_mut().unwrap() ^= 1;
     all.push(("gzip", good, "malformed"));
+    for junk in [&b"junk"[..], b"\0junk", b"\x1fjunk"] {
+        all.push(("gzip", [&packed(&[Kind::Gzip], body)[..], junk].concat(), "malformed"));
+    }
     all
 }
 

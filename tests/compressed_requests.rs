@@ -34,6 +34,12 @@ async fn compressed_requests_are_decoded() {
             assert_eq!(asked.header("content-length"), plain.header("content-length"), "{path} {lines:?}");
             assert_eq!(asked.header("content-encoding"), None, "{path} {lines:?}");
         }
+        for padding in [1, 511, 100_000] {
+            let padded = [packed(&[Kind::Gzip], &body), vec![0; padding]].concat();
+            let answer = coding(&router.client(), &["gzip"]).send("POST", path, &padded).await;
+            assert_eq!(answer.status, 200, "{path} {padding}: {}", answer.text());
+            assert_eq!(first.received().pop().unwrap().body, plain.body, "{path} {padding}");
+        }
     }
 }
 
@@ -52,7 +58,12 @@ async fn requests_that_cannot_be_decoded_are_refused_in_the_clients_protocol() {
         (&["gzip"], body.clone().into(), 400, "not valid gzip"),
         (&["gzip"], changed, 400, "not valid gzip"),
         (&["br, gzip"], zipped.clone(), 400, "not valid br"),
-        (&["gzip"], [&zipped[..], b"junk"].concat(), 400, "not valid gzip"),
+        (&["gzip"], [&zipped[..], b"junk"].concat(), 400, "not valid gzip: more bytes follow its end"),
+        (&["gzip"], [&zipped[..], b"\x1fjunk"].concat(), 400, "more bytes follow its end"),
+        (&["gzip"], [&zipped[..], b"\0\0junk"].concat(), 400, "more bytes follow its end"),
+        (&["gzip"], [&zipped[..], b"\0", &zipped].concat(), 400, "more bytes follow its end"),
+        (&["gzip"], [&zipped[..], &zipped[..9]].concat(), 400, "ends in the middle"),
+        (&["zstd"], [&packed(&[Kind::Zstd], &body)[..], b"junk"].concat(), 400, "more bytes follow its end"),
         (&["deflate"], [&packed(&[Kind::Zlib], &body)[..], b"junk"].concat(), 400, "follow"),
         (&["zstd"], WIDE_ZSTD.to_vec(), 400, "not valid zstd"),
         (&["br"], WIDE_BROTLI.to_vec(), 400, "not valid br"),

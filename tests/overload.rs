@@ -73,6 +73,60 @@ async fn requests_in_flight_are_counted_until_they_end_or_their_client_leaves() 
     answered(&client, ask()).await;
 }
 
+/// A request with a list of so many digits: two bytes of text each, and twenty of the tape.
+fn digits(count: usize) -> Value {
+    let mut ask = ask();
+    ask["metadata"] = json!({ "x": vec![1; count] });
+    ask
+}
+
+#[tokio::test]
+async fn the_tape_of_a_request_counts_for_what_is_in_flight_while_it_is_there() {
+    let gate = Gate::new();
+    let first = Upstream::always(message("later")).await;
+    first.then(message("early").after(&gate));
+    let (rules, _port) = limited(&first.url(), "in_flight: 2MiB");
+    let router = Router::start(rules).await;
+    let client = router.client();
+    // Too short to be worth reading twice: its tape waits with it.
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.post("/v1/messages", digits(60_000)).await }
+    });
+    first.request(1).await;
+    for (path, count) in
+        [("/v1/messages", 60_000), ("/v1/chat/completions", 60_000), ("/v1/messages", 400_000)]
+    {
+        let refused = client.post(path, digits(count)).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{}", refused.text());
+        assert!(refused.text().contains("in_flight"), "{}", refused.text());
+    }
+    assert_eq!(client.get("/v1/health").await.status, 200);
+    assert_eq!(client.post("/v1/messages", long(150_000)).await.status, 200, "there is room for a plain one");
+    gate.open();
+    assert_eq!(waiting.await.unwrap().status, 200);
+    answered(&client, digits(60_000)).await;
+}
+
+#[tokio::test]
+async fn the_tape_of_a_long_request_does_not_wait_with_it() {
+    let gate = Gate::new();
+    let first = Upstream::always(message("later").after(&gate)).await;
+    let (rules, _port) = limited(&first.url(), "in_flight: 8MiB");
+    let router = Router::start(rules).await;
+    let client = router.client();
+    let ask = |client: Client| async move { client.post("/v1/messages", digits(200_000)).await.status };
+    let mut waiting = Vec::new();
+    for count in 1..=4 {
+        waiting.push(tokio::spawn(ask(client.clone())));
+        first.request(count).await;
+    }
+    gate.open();
+    for waiting in waiting {
+        assert_eq!(waiting.await.unwrap(), 200);
+    }
+}
+
 #[tokio::test]
 async fn names_of_models_are_bounded_where_they_are_kept() {
     let limit = json!({ "type": "error", "error": { "type": "rate_limit_error", "message": "slow down" } });

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs}
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -14,12 +14,16 @@ use serde_json::Value;
 
 use crate::text::visible::visible;
 
-/// How long to wait for the connection.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long to wait for the answer: rules that are read again are tested first.
+/// How long to wait for a router that says nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for one that is known to be there and has much to do: rules that are read again are tested first.
+const PATIENCE_FOR_WORK: Duration = Duration::from_secs(60);
+/// How long an answer may take that has begun.
 const PATIENCE_TO_READ: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes.
-const LONGEST: u64 = 64 << 20;
+/// The longest answer that is read, in bytes: the decisions of a router may be many.
+const LONGEST: usize = 64 << 20;
+/// The longest head of one.
+const LONGEST_HEAD: usize = 64 << 10;
 
 /// How a router is to be asked that speaks TLS.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -62,9 +66,21 @@ impl RouterArguments {
     /// # Errors
     /// What to tell people if there is no answer, or none of status 200; the status, if there is one, and its body.
     pub(super) fn ask(&self, line: &str, body: &str) -> Result<String, NoAnswer> {
+        self.ask_within(line, body, PATIENCE)
+    }
+
+    /// The same for what may take a router some time, if it is there and answers at all.
+    pub(super) fn ask_for_work(&self, line: &str, body: &str) -> Result<String, NoAnswer> {
+        match self.ask("GET /v1/health", "") {
+            Err(wrong) if wrong.status.is_none() => Err(wrong),
+            _ => self.ask_within(line, body, PATIENCE_FOR_WORK),
+        }
+    }
+
+    fn ask_within(&self, line: &str, body: &str, patience: Duration) -> Result<String, NoAnswer> {
         let place = self.place();
         let key = std::env::var("RULEGATE_ADMIN_KEY").ok().filter(|key| !key.is_empty());
-        match ask(&place, &self.tls, line, body, key.as_deref()) {
+        match ask(&place, &self.tls, line, body, key.as_deref(), patience) {
             Ok((200, answer)) => Ok(answer),
             Ok((status, body)) => {
                 let page = serde_json::from_str::<Value>(&body).unwrap_or_default();
@@ -73,7 +89,7 @@ impl RouterArguments {
                 Err(NoAnswer { status: Some(status), told, body })
             }
             Err(error) => {
-                let told = format!("no answer from {place}: {error}; is a router running there?");
+                let told = format!("no answer from {place} to {line}: {error}; is a router running there?");
                 Err(NoAnswer { status: None, told, body: String::new() })
             }
         }
@@ -147,7 +163,7 @@ fn reachable(listen: IpAddr) -> IpAddr {
 }
 
 /// Status and body of what a router answers. `line`: method and path; `body`: JSON, or nothing; `admin_key` is sent if
-/// there is one.
+/// there is one; `patience`: how long the router may be silent.
 ///
 /// # Errors
 /// If there is no answer.
@@ -157,6 +173,7 @@ fn ask(
     line: &str,
     body: &str,
     admin_key: Option<&str>,
+    patience: Duration,
 ) -> io::Result<(u16, String)> {
     let key = admin_key.filter(|key| !key.contains(['\r', '\n']));
     let key = key.map(|key| format!("x-admin-key: {key}\r\n")).unwrap_or_default();
@@ -164,26 +181,26 @@ fn ask(
     let length = body.len();
     let head = format!("{line} HTTP/1.0\r\nhost: {place}\r\n{key}content-type: application/json\r\n");
     let request = format!("{head}content-length: {length}\r\n\r\n{body}");
-    let connection = connect(place)?;
+    let connection = connect(place, patience)?;
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let ca = tls.ca.clone().or_else(|| variable("RULEGATE_CA").map(PathBuf::from));
     if !place.tls && ca.is_none() {
-        return exchange(connection, &request);
+        return exchange(connection, &request, patience);
     }
     let name = tls.tls_name.clone().or_else(|| variable("RULEGATE_TLS_NAME"));
     let name = ServerName::try_from(name.unwrap_or_else(|| place.host.clone())).map_err(io::Error::other)?;
     let config = trusting(ca.as_deref())?;
     let session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    exchange(StreamOwned::new(session, connection), &request)
+    exchange(StreamOwned::new(session, connection), &request, patience)
 }
 
-fn connect(place: &Place) -> io::Result<TcpStream> {
+fn connect(place: &Place, patience: Duration) -> io::Result<TcpStream> {
     let mut last = io::Error::other("it has no address");
     for address in (place.host.as_str(), place.port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(connection) => {
-                connection.set_read_timeout(Some(PATIENCE_TO_READ))?;
-                connection.set_write_timeout(Some(PATIENCE))?;
+                connection.set_read_timeout(Some(patience))?;
+                connection.set_write_timeout(Some(patience))?;
                 return Ok(connection);
             }
             Err(error) => last = error,
@@ -215,17 +232,76 @@ fn trusting(ca: Option<&Path>) -> io::Result<ClientConfig> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn exchange(mut connection: impl Read + Write, request: &str) -> io::Result<(u16, String)> {
+fn exchange(
+    mut connection: impl Read + Write,
+    request: &str,
+    patience: Duration,
+) -> io::Result<(u16, String)> {
     // In one piece, so that a server that answers at the first bytes does not break the rest.
-    connection.write_all(request.as_bytes())?;
-    connection.flush()?;
-    let mut answer = String::new();
-    connection.take(LONGEST).read_to_string(&mut answer)?;
+    connection.write_all(request.as_bytes()).and_then(|()| connection.flush()).map_err(|error| {
+        in_time(error, "it did not take the request in time; what listens there may not speak HTTP, or hangs")
+    })?;
+    let answer = read(connection, patience + PATIENCE_TO_READ)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status =
+        head.split(' ').nth(1).filter(|_| head.starts_with("HTTP/")).and_then(|code| code.parse().ok());
     status
         .map(|status| (status, visible(body).into_owned()))
         .ok_or_else(|| io::Error::other("that is no HTTP answer"))
+}
+
+/// Reads an answer to its end: where its head says that it is, or else where the connection ends. Gives up after `limit`.
+fn read(mut connection: impl Read, limit: Duration) -> io::Result<String> {
+    let begun = Instant::now();
+    let (mut answer, mut piece) = (Vec::new(), vec![0; 64 << 10]);
+    let mut end = None;
+    while end.is_none_or(|end| answer.len() < end) {
+        let silent = if answer.is_empty() {
+            "it took the request and said nothing in time"
+        } else {
+            "its answer stopped before its end"
+        };
+        let count = connection.read(&mut piece).map_err(|error| in_time(error, silent))?;
+        if count == 0 {
+            break;
+        }
+        let head_began = answer.len().saturating_sub(3);
+        answer.extend_from_slice(piece.get(..count).unwrap_or_default());
+        if end.is_none() {
+            let found = memchr::memmem::find(answer.get(head_began..).unwrap_or_default(), b"\r\n\r\n");
+            let head = found.map(|at| head_began + at + 4);
+            if head.is_none() && answer.len() > LONGEST_HEAD {
+                return Err(io::Error::other("that is no HTTP answer"));
+            }
+            end = head.map(|head| head.saturating_add(length(answer.get(..head).unwrap_or_default())));
+        }
+        if answer.len() > LONGEST {
+            return Err(io::Error::other(format!("its answer has more than {} MiB", LONGEST >> 20)));
+        }
+        if begun.elapsed() > limit {
+            return Err(io::Error::other("its answer comes too slowly"));
+        }
+    }
+    answer.truncate(end.unwrap_or(usize::MAX));
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// What a head says of the length of its body, in bytes; without that the body ends with the connection.
+fn length(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head);
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let said = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    said.and_then(|(_, length)| length.trim().parse().ok()).unwrap_or(usize::MAX)
+}
+
+/// Says `silent` of what did not happen in time.
+fn in_time(error: io::Error, silent: &str) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::new(io::ErrorKind::TimedOut, silent)
+        }
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -247,21 +323,57 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_answer_is_read_to_its_end() {
+    /// Asks a peer that takes a request, says this, and keeps the connection open until it was asked.
+    fn asked(said: &'static [u8], patience: Duration) -> (io::Result<(u16, String)>, String) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
         let server = std::thread::spawn(move || {
             let (mut connection, _) = listener.accept().unwrap();
             let mut request = [0; 512];
             let count = connection.read(&mut request).unwrap();
-            connection.write_all(b"HTTP/1.0 200 OK\r\n\r\n{\"status\":\"ok\"}").unwrap();
+            let _ = connection.write_all(said);
+            let _ = wait.recv();
             String::from_utf8_lossy(&request[..count]).into_owned()
         });
-        let answer = ask(&place, &TlsArguments::default(), "GET /v1/health", "", Some("k")).unwrap();
-        assert_eq!(answer, (200, "{\"status\":\"ok\"}".to_owned()));
-        let request = server.join().unwrap();
+        let answer = ask(&place, &TlsArguments::default(), "GET /v1/health", "", Some("k"), patience);
+        drop(done);
+        (answer, server.join().unwrap())
+    }
+
+    #[test]
+    fn the_answer_is_read_to_its_end_and_no_further() {
+        let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}and more";
+        let (answer, request) = asked(answer, PATIENCE_FOR_WORK);
+        assert_eq!(answer.unwrap(), (200, "{\"status\":\"ok\"}".to_owned()));
         assert!(request.starts_with("GET /v1/health HTTP/1.0\r\n"));
         assert!(request.contains("\r\nx-admin-key: k\r\n") && request.ends_with("\r\n\r\n"), "{request}");
+    }
+
+    #[test]
+    fn a_peer_that_goes_silent_is_given_up_with_what_was_awaited() {
+        for (said, text) in [
+            (&b""[..], "said nothing"),
+            (b"HTTP/1.0 200", "stopped before its end"),
+            (b"HTTP/1.0 200 OK\r\ncontent-length: 9\r\n\r\n{", "stopped before its end"),
+            (b"HTTP/1.0 200 OK\r\n\r\n{", "stopped before its end"),
+        ] {
+            let error = asked(said, Duration::from_millis(50)).0.unwrap_err();
+            assert!(error.to_string().contains(text), "{said:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_of_an_answer_is_bounded() {
+        let read = |answer: &mut dyn Read| super::read(answer, PATIENCE_FOR_WORK);
+        let endless = read(&mut std::io::repeat(b'x')).unwrap_err();
+        assert!(endless.to_string().contains("no HTTP answer"), "{endless}");
+        let begun = &b"HTTP/1.0 200 OK\r\n\r\n"[..];
+        let endless = read(&mut begun.chain(std::io::repeat(b'x'))).unwrap_err();
+        assert!(endless.to_string().contains("more than 64 MiB"), "{endless}");
+        let without_length = read(&mut begun.chain(&b"{}"[..])).unwrap();
+        let late = super::read(begun, Duration::ZERO).unwrap_err();
+        assert!(late.to_string().contains("too slowly"), "{late}");
+        assert!(without_length.ends_with("\r\n\r\n{}"), "{without_length}");
     }
 }

@@ -67,7 +67,7 @@ fn ask_whom(command: &str, router: &RouterArguments) -> Outcome {
 
 /// Has the rules read again.
 pub(super) fn reload(arguments: &ReloadArguments) -> Outcome {
-    let answer = arguments.router.ask("POST /-/reload", "");
+    let answer = arguments.router.ask_for_work("POST /-/reload", "");
     if let Err(NoAnswer { status: Some(422), body, .. }) = &answer {
         let page: Value = serde_json::from_str(body).unwrap_or_default();
         if arguments.json {

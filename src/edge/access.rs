@@ -37,7 +37,7 @@ const DIGEST_PREFIX: &str = "sha256:";
 /// A refusal: what the client is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// 401 or 403.
+    /// 400, 401 or 403.
     pub status: u16,
     /// Why, and what to do about it.
     pub message: &'static str,
@@ -148,6 +148,7 @@ impl Access {
     /// # Errors
     /// What a client that may not is told.
     pub fn client(&self, caller: &Caller, headers: &mut HeaderMap) -> Result<(), Denied> {
+        one_host(caller)?;
         match self.who {
             Who::Everybody => self.not_a_foreign_page(caller),
             Who::Unsaid if !self.loopback => Err(NO_CLIENT_KEYS),
@@ -172,6 +173,7 @@ impl Access {
     /// # Errors
     /// What a caller that may not is told.
     pub fn admin(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Denied> {
+        one_host(caller)?;
         if caller.page == Page::Foreign {
             return Err(WEB_PAGE);
         }
@@ -191,6 +193,7 @@ impl Access {
     /// # Errors
     /// What a web page is told that may not see anything.
     pub fn health(&self, caller: &Caller, headers: &HeaderMap) -> Result<bool, Denied> {
+        one_host(caller)?;
         let by_key = self.who == Who::Keys && self.client(caller, &mut headers.clone()).is_ok();
         let is_known = by_key
             || self.admin(caller, headers).is_ok()
@@ -245,6 +248,15 @@ impl Access {
     }
 }
 
+/// Whoever it is, a request is for one host (RFC 9112, 3.2).
+fn one_host(caller: &Caller) -> Result<(), Denied> {
+    if caller.host == AskedFor::Several { Err(SEVERAL_HOSTS) } else { Ok(()) }
+}
+
+const SEVERAL_HOSTS: Denied = Denied {
+    status: 400,
+    message: "this request names its host more than once, or another one in its address than in `host`; one is wanted",
+};
 const NO_CLIENT_KEYS: Denied = Denied {
     status: 403,
     message: "this router is reachable from other machines but has no client keys; set `access: { keys: [...] }` in its rules",

@@ -73,6 +73,20 @@ impl Share {
         Ok(())
     }
 
+    /// Takes so many bytes in all: more or less than before.
+    ///
+    /// # Errors
+    /// It would be more, and together with the others more than may be.
+    pub fn resize(&mut self, bytes: usize) -> Result<(), Overload> {
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => self.take(more),
+            None => {
+                self.give_back(self.bytes - bytes);
+                Ok(())
+            }
+        }
+    }
+
     /// Takes so many bytes more, be it too many: for what comes of a request that was let in.
     pub fn hold(&mut self, bytes: usize) {
         self.bytes += bytes;

@@ -34,6 +34,10 @@ const TAKING: usize = 8;
 const STEPPING: usize = 512;
 /// What lies between two codings may be no longer than twice what came out of it all, and this, in bytes.
 const BETWEEN: u64 = 1 << 20;
+/// What every gzip begins with (RFC 1952, 2.3.1).
+const GZIP_SIGN: [u8; 2] = [0x1f, 0x8b];
+/// What is wrong with bytes after a whole body.
+const FOLLOWED: &str = "more bytes follow its end";
 /// As much of an unknown coding's name is shown, in characters.
 const SHOWN: usize = 40;
 
@@ -188,6 +192,12 @@ impl Decoder {
         }
     }
 
+    /// How much memory it takes now, in bytes.
+    pub fn memory(&self) -> usize {
+        let taken = |layer: &Layer| layer.codec.as_ref().map_or(0, Codec::memory) + layer.input.len();
+        self.room.len() + self.layers.iter().map(taken).sum::<usize>()
+    }
+
     /// No more bytes come; only when it is hungry.
     ///
     /// # Errors
@@ -207,6 +217,10 @@ struct Layer {
     /// Whether the last step filled its room: there may be more without more input.
     is_full: bool,
     ended: bool,
+    /// Whether an end has come, and how many bytes of what follows it: a further body of the same coding.
+    further: Option<u8>,
+    /// Whether zeros follow the end.
+    is_padding: bool,
     /// How many bytes it has given.
     made: u64,
 }
@@ -219,7 +233,16 @@ enum Pulled {
 
 impl Layer {
     fn of(coding: Coding) -> Layer {
-        Layer { coding, codec: None, input: Bytes::new(), is_full: false, ended: false, made: 0 }
+        Layer {
+            coding,
+            codec: None,
+            input: Bytes::new(),
+            is_full: false,
+            ended: false,
+            further: None,
+            is_padding: false,
+            made: 0,
+        }
     }
 
     fn is_hungry(&self) -> bool {
@@ -228,23 +251,45 @@ impl Layer {
 
     fn step(&mut self, room: &mut [u8]) -> Result<Step, Undecodable> {
         let broken = |why: &str| Undecodable::Broken(self.coding, why.to_owned());
-        let bite = self.input.get(..BITE.min(self.input.len())).unwrap_or_default();
+        let mut bite = self.input.get(..BITE.min(self.input.len())).unwrap_or_default();
         let first = bite.first().copied().unwrap_or_default();
         if self.ended && !Codec::may_follow(self.coding) {
-            return Err(broken("more bytes follow its end"));
+            return Err(broken(FOLLOWED));
+        }
+        if let (Coding::Gzip, Some(seen)) = (self.coding, self.further)
+            && let Some(sign) = GZIP_SIGN.get(usize::from(seen))
+        {
+            // Zeros fill a tape's last block, and nothing comes after them.
+            self.is_padding |= seen == 0 && first == 0;
+            let zeros = bite.iter().take_while(|byte| **byte == 0).count();
+            if self.is_padding && zeros == bite.len() {
+                self.input.advance(zeros);
+                return Ok(Step { took: zeros, made: 0, ended: true });
+            }
+            if self.is_padding || first != *sign {
+                return Err(broken(FOLLOWED));
+            }
+            self.further = Some(seen + 1);
+            bite = bite.get(..1).unwrap_or_default();
         }
         let codec = match &mut self.codec {
             // What follows a whole gzip is another one, and both together are the body.
             Some(codec) if !self.ended || self.coding != Coding::Gzip => codec,
             codec => codec.insert(Codec::new(self.coding, first).map_err(broken)?),
         };
-        let step = codec.step(bite, room).map_err(|why| broken(&why))?;
+        let step = codec.step(bite, room).map_err(|why| match self.further {
+            Some(_) if why == codec::NO_ZSTD => broken(FOLLOWED),
+            _ => broken(&why),
+        })?;
         if step.took + step.made == 0 && !self.input.is_empty() {
             return Err(broken(""));
         }
         self.input.advance(step.took);
         self.is_full = step.made == room.len();
         self.ended = step.ended;
+        if step.ended {
+            self.further = Some(0);
+        }
         self.made += step.made as u64;
         Ok(step)
     }

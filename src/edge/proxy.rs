@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, HeaderName};
-use http::{HeaderValue, Response, StatusCode};
+use http::Response;
 
 use super::attempt::{self, Means, Rest};
 use super::body::{Chunks, ReplyBody};
 use super::budget::Share;
 use super::clock;
+use super::request_body::BodyError;
 use super::stopping;
 use super::telemetry::{self, FromAddress, OneLine};
 use crate::engine::decision::{Decision, Keeping};
@@ -23,12 +23,15 @@ use crate::engine::{Engine, Ms};
 
 mod live;
 mod refused;
+mod respond;
 mod waiting;
 mod world;
 
 use live::Live;
 pub use refused::refuse;
 use refused::unplanned;
+pub use respond::respond;
+use respond::{last_words, respond_with};
 use waiting::Waiting;
 pub use world::World;
 
@@ -45,8 +48,25 @@ pub async fn answer(
 ) -> Response<ReplyBody> {
     let (id, size) = (incoming.id.clone(), incoming.body.len());
     let (method, path, now) = (incoming.method.clone(), incoming.path.clone(), incoming.now);
-    match world.work.on(size, || Plan::begin(engine.clone(), incoming)).await {
-        Err(answer) => {
+    // Both in one turn, so that the tape of a long request is not held while others have theirs.
+    let begun = world.work.on(size, || -> Result<(Life, Step), Option<Box<Answer>>> {
+        let plan = Plan::begin(engine.clone(), incoming).map_err(|answer| Some(Box::new(answer)))?;
+        let (mut share, tape) = (share, plan.tape_size());
+        if share.as_mut().is_some_and(|share| share.take(tape).is_err()) {
+            return Err(None);
+        }
+        let mut life = Life::new(world.clone(), &engine, id.clone(), plan);
+        life.decision.client = client.map(|address| address.to_string());
+        (life.share, life.tape, life.size) = (share, tape, size);
+        let first = life.next();
+        Ok((life, first))
+    });
+    match begun.await {
+        Err(None) => {
+            let (status, why) = BodyError::Overload.told();
+            refuse(&world, &engine, client, &method, &path, status, why)
+        }
+        Err(Some(answer)) => {
             let decision = unplanned(&engine, &id, client, (&method, &path), &answer, now);
             let why = decision.refused.as_deref().unwrap_or("nobody was asked");
             let asked = format!("{method} {path}");
@@ -54,20 +74,15 @@ pub async fn answer(
             tracing::info!("[{id}] {}{from}: {}: {}", answer.status, OneLine(why), OneLine(asked));
             world.metrics.answered(&decision);
             world.decisions.push(decision, engine.keeping);
-            respond(&id, answer)
+            respond(&id, *answer)
         }
-        Ok(plan) => {
-            let mut life = Life::new(world, &engine, id, plan);
-            life.decision.client = client.map(|address| address.to_string());
-            (life.share, life.size) = (share, size);
-            match life.plan.patience() {
-                Some(sign) => waiting::answer(life, engine, sign).await,
-                None => {
-                    let (answer, rest) = life.run(&engine, None).await;
-                    life.answered(engine, answer, rest)
-                }
+        Ok((mut life, first)) => match life.plan.patience() {
+            Some(sign) => waiting::answer(life, engine, first, sign).await,
+            None => {
+                let (answer, rest) = life.run(&engine, Some(first), None).await;
+                life.answered(engine, answer, rest)
             }
-        }
+        },
     }
 }
 
@@ -79,7 +94,7 @@ pub async fn probe(world: Arc<World>, engine: Arc<Engine>, probe: &Probe) {
         Ok(plan) => {
             let mut life = Life::new(world, &engine, id, plan);
             // Of a stream the beginning is enough: dropping the rest closes the call.
-            let (answer, _) = life.run(&engine, probe.timeout).await;
+            let (answer, _) = life.run(&engine, None, probe.timeout).await;
             life.given(&answer);
             life.over();
         }
@@ -100,6 +115,8 @@ struct Life {
     moved: Ms,
     /// What it takes of the memory that all requests share.
     share: Option<Share>,
+    /// How much of that is for the tape of its body, in bytes.
+    tape: usize,
     /// How long its body is, in bytes.
     size: usize,
 }
@@ -113,17 +130,36 @@ impl Life {
             plan.trace();
         }
         let moved = world.clock.moved();
-        let (kept, over, share, size) = (None, false, None, 0);
-        Self { world, id, plan, decision, keeping, kept, over, moved, share, size }
+        let (kept, over, share, tape, size) = (None, false, None, 0, 0);
+        Self { world, id, plan, decision, keeping, kept, over, moved, share, tape, size }
     }
 
-    /// Does what the plan says until there is an answer. `limit` is for each attempt as a whole, if it is
-    /// to be shorter than what the provider may take otherwise.
-    async fn run(&mut self, engine: &Engine, limit: Option<Duration>) -> (Answer, Option<Rest>) {
+    /// Counts the tape, which comes and goes, be it too much: the request was let in.
+    fn weigh(&mut self) {
+        let tape = self.plan.tape_size();
+        let before = std::mem::replace(&mut self.tape, tape);
+        if let Some(share) = self.share.as_mut().filter(|_| before != tape) {
+            share.hold(tape);
+            share.give_back(before);
+        }
+    }
+
+    /// Does what the plan says, beginning with `first` if that was asked before, until there is an answer. `limit` is for
+    /// each attempt as a whole, if it is to be shorter than what the provider may take otherwise.
+    async fn run(
+        &mut self,
+        engine: &Engine,
+        mut first: Option<Step>,
+        limit: Option<Duration>,
+    ) -> (Answer, Option<Rest>) {
         let (world, size) = (self.world.clone(), self.size);
         let mut rest = None;
         loop {
-            match world.work.on(size, || self.next()).await {
+            let step = match first.take() {
+                Some(step) => step,
+                None => world.work.on(size, || self.next()).await,
+            };
+            match step {
                 Step::Send(mut attempt) => {
                     let provider = engine.providers.get(attempt.provider);
                     let link = provider.map(|provider| provider.link.clone()).unwrap_or_default();
@@ -162,12 +198,14 @@ impl Life {
     fn next(&mut self) -> Step {
         let now = self.now();
         let step = self.plan.next(&mut &self.world.stores, now);
+        self.weigh();
         self.tell();
         step
     }
 
     fn observe(&mut self, outcome: Outcome) {
         self.with_health(|plan, health, now| plan.observe(outcome, health, now));
+        self.weigh();
         self.tell();
     }
 
@@ -306,35 +344,4 @@ impl Drop for Life {
         self.world.metrics.ends();
         self.with_health(|plan, health, _| plan.release(health));
     }
-}
-
-/// Gives out an answer of the router itself.
-pub fn respond(id: &str, mut answer: Answer) -> Response<ReplyBody> {
-    let body = match std::mem::replace(&mut answer.body, AnswerBody::Whole(Bytes::new())) {
-        AnswerBody::Whole(bytes) => ReplyBody::whole(bytes),
-        AnswerBody::Stream(_) => ReplyBody::Empty,
-    };
-    respond_with(id, answer, body)
-}
-
-/// Words the error that a stream ends with if the router itself breaks it.
-fn last_words(engine: Arc<Engine>, path: String, id: String) -> impl FnOnce() -> Bytes + Send + 'static {
-    move || engine.error_event(&path, StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR, &id)
-}
-
-fn respond_with(id: &str, answer: Answer, body: ReplyBody) -> Response<ReplyBody> {
-    let streaming = matches!(body, ReplyBody::Stream(..));
-    let mut response = Response::new(body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static("x-rulegate-request"), id);
-    }
-    if streaming {
-        // Without these, proxies in front collect a stream before they pass it on.
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    }
-    response
 }

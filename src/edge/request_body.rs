@@ -19,7 +19,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The same where the router has no room: its answer does not wait long.
 const BRIEF_DRAIN: Duration = Duration::from_millis(250);
 /// Room made in advance at most, so that a lie in `content-length` costs nothing.
-const RESERVE: u64 = 1 << 20;
+const RESERVE: usize = 1 << 20;
 
 /// How long a body may take.
 #[derive(Clone, Copy, Debug)]
@@ -82,13 +82,13 @@ fn too_large(limit: u64) -> String {
 }
 
 /// Reads a whole body, and takes off what its `content-encoding` says, to at most `limit` bytes; gives up when it does
-/// not come in `time`, and when `take` finds no room for so many bytes more.
+/// not come in `time`, and when `fits` finds no room for so many bytes: all that it takes now, and is going to take.
 pub async fn read<B>(
     headers: &HeaderMap,
     body: B,
     limit: u64,
     time: Time,
-    take: impl FnMut(usize) -> bool,
+    fits: impl FnMut(usize) -> bool,
 ) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -104,8 +104,8 @@ where
         discard(headers, body).await;
         return Err(refused);
     }
-    let reserve = announced.unwrap_or(0).min(RESERVE) as usize;
-    let gathered = Gathered { first: Bytes::new(), all: BytesMut::new(), reserve, limit, take };
+    let announced = announced.filter(|_| decoder.is_none()).map(|length| length as usize);
+    let gathered = Gathered { first: Bytes::new(), all: BytesMut::new(), announced, limit, decoder: 0, fits };
     collect(body, decoder, gathered, time).await
 }
 
@@ -155,7 +155,11 @@ where
             return Err(error);
         }
     }
-    decoder.map_or(Ok(()), |decoder| decoder.finish()).map_err(BodyError::Undecodable)?;
+    if let Some(decoder) = decoder {
+        decoder.finish().map_err(BodyError::Undecodable)?;
+        gathered.decoder = 0;
+        gathered.count(0)?;
+    }
     Ok(gathered.whole())
 }
 
@@ -163,38 +167,58 @@ where
 struct Gathered<F> {
     first: Bytes,
     all: BytesMut,
-    /// Room made in advance, in bytes.
-    reserve: usize,
+    /// Its length, if the client said it.
+    announced: Option<usize>,
     limit: u64,
-    take: F,
+    /// What its decoder takes, in bytes.
+    decoder: usize,
+    fits: F,
 }
 
 impl<F: FnMut(usize) -> bool> Gathered<F> {
     fn add(&mut self, data: Bytes) -> Result<(), BodyError> {
-        let Gathered { first, all, reserve, limit, take } = self;
-        if (first.len() + all.len() + data.len()) as u64 > *limit {
-            return Err(BodyError::TooLarge { limit: *limit });
+        let length = self.first.len() + self.all.len() + data.len();
+        if length as u64 > self.limit {
+            return Err(BodyError::TooLarge { limit: self.limit });
         }
-        if !take(data.len()) {
-            return Err(BodyError::Overload);
-        }
+        self.count(data.len())?;
         // A body that comes in one piece is not copied.
-        if all.is_empty() && first.is_empty() {
-            *first = data;
+        if length == data.len() {
+            self.first = data;
             return Ok(());
         }
-        if all.is_empty() {
-            all.reserve((*reserve).max(first.len() + data.len()));
-            all.extend_from_slice(&std::mem::take(first));
+        if length > self.all.capacity() {
+            // No more than as much again as there is, so that a lie in `content-length` costs nothing.
+            let most = self.announced.unwrap_or(usize::MAX).saturating_sub(self.all.len());
+            let usual = self.announced.map_or(length, |_| RESERVE);
+            let room = most.min(usual.max(self.all.len()));
+            let mut larger = BytesMut::with_capacity((self.all.len() + room).max(length));
+            larger.extend_from_slice(&self.all);
+            self.all = larger;
         }
-        all.extend_from_slice(&data);
+        if !self.first.is_empty() {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&data);
         Ok(())
+    }
+
+    /// Finds room for so many bytes more. The body counts twice, since it is made into another one for a provider.
+    fn count(&mut self, more: usize) -> Result<(), BodyError> {
+        let length = self.first.len() + self.all.len() + more;
+        let held = length.max(self.all.capacity());
+        if (self.fits)(held + length + self.decoder) { Ok(()) } else { Err(BodyError::Overload) }
     }
 
     async fn add_decoded(&mut self, decoder: &mut Decoder, data: Bytes) -> Result<(), BodyError> {
         decoder.push(data);
         loop {
-            match decoder.decode().map_err(BodyError::Undecodable)? {
+            let next = decoder.decode().map_err(BodyError::Undecodable)?;
+            let memory = decoder.memory();
+            if std::mem::replace(&mut self.decoder, memory) != memory {
+                self.count(0)?;
+            }
+            match next {
                 Next::Piece(piece) => self.add(piece)?,
                 Next::Later => yield_now().await,
                 Next::Hungry => return Ok(()),
@@ -300,5 +324,37 @@ mod tests {
             read(&HeaderMap::new(), body, 3, time(), |_| true).await,
             Err(BodyError::TooLarge { limit: 3 })
         );
+    }
+
+    #[tokio::test]
+    async fn what_takes_the_compression_off_counts_while_it_works() {
+        let plain = vec![b'x'; 1 << 20];
+        let coded = zstd::encode_all(&plain[..], 3).unwrap();
+        let headers = HeaderMap::from_iter([(http::header::CONTENT_ENCODING, "zstd".parse().unwrap())]);
+        let mut held = Vec::new();
+        let fits = |bytes| {
+            held.push(bytes);
+            true
+        };
+        let body = read(&headers, Full::new(Bytes::from(coded)), 1 << 30, time(), fits).await.unwrap();
+        assert_eq!(body, plain);
+        let (most, last) = (held.iter().copied().max().unwrap(), held.pop().unwrap());
+        assert!(last >= 2 * plain.len() && most >= last + (1 << 20), "{most} at most, {last} at last");
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_no_more_room_than_it_announces() {
+        const PIECE: &str = "0123456789abcdef";
+        let pieces = std::iter::repeat_n(PIECE, 200_000);
+        let frames = pieces.map(|piece| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(piece))));
+        let body = StreamBody::new(stream::iter(frames));
+        let mut most = 0;
+        let fits = |bytes| {
+            most = most.max(bytes);
+            true
+        };
+        let length = PIECE.len() * 200_000;
+        let read = read(&announcing(&length.to_string()), body, 1 << 30, time(), fits).await.unwrap();
+        assert_eq!((read.len(), most), (length, 2 * length));
     }
 }

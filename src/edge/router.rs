@@ -240,9 +240,8 @@ impl Router {
         let limit = engine.limits.body as u64;
         let pace = Pace::new(BODY_PAUSE, engine.limits.min_rate);
         let time = request_body::Time { pace, total: engine.limits.body_time };
-        // Twice: what came, and what is made of it for a provider.
-        let take = |bytes: usize| share.take(2 * bytes).is_ok();
-        let read = request_body::read(headers, body, limit, time, take).await;
+        let fits = |bytes: usize| share.resize(bytes).is_ok();
+        let read = request_body::read(headers, body, limit, time, fits).await;
         read.map(|body| (body, share)).map_err(|error| error.told())
     }
 

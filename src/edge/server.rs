@@ -8,6 +8,7 @@
 mod connection;
 mod crowd;
 mod episode;
+mod heads;
 mod sent;
 
 use std::future::Future;
@@ -69,10 +70,10 @@ pub trait Handler: Send + Sync + 'static {
 /// How patient the server is, and how many clients it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// For a new connection's first request to arrive.
+    /// For a request's head to arrive, from its first byte, and for a new connection's first byte.
     pub head: Duration,
-    /// For each further one. Longer, because people think between two requests, and a client that finds its
-    /// connection closed at the moment of asking reports an error.
+    /// For the first byte of each further one, from the end of the last answer. Longer, because people think between
+    /// two requests, and a client that finds its connection closed at the moment of asking reports an error.
     pub idle: Duration,
     /// For a client to take bytes that wait for it.
     pub write: Duration,
@@ -201,7 +202,7 @@ async fn serve<H: Handler>(
         return connection::serve(stream, peer, handler, limits, closing).await;
     };
     let shaken = tokio::select! {
-        shaken = tls::accept(stream, config) => shaken,
+        shaken = tls::accept(stream, config, limits.head) => shaken,
         _ = closing.wait_for(|closing| *closing) => return,
     };
     match shaken {

@@ -16,7 +16,7 @@ use crate::config::model::Rules;
 use crate::config::tls::identity;
 use crate::text::diagnostic::Diagnostics;
 
-/// How long a handshake may take, with all that the client has to send for it.
+/// How long a handshake may take at most, with all that the client has to send for it.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take to read that it should speak TLS.
 const TELLING: Duration = Duration::from_secs(1);
@@ -40,11 +40,16 @@ pub fn config(rules: &Rules, diags: &mut Diagnostics) -> Option<Arc<ServerConfig
     Some(Arc::new(config))
 }
 
-/// Shakes hands. A client that speaks plain HTTP is told so.
+/// Shakes hands, in at most `limit`, or less if that is more than a handshake needs. A client that speaks plain HTTP is
+/// told so.
 ///
 /// # Errors
 /// If that fails, takes too long, or is not wanted by the client.
-pub async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
+pub async fn accept(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    limit: Duration,
+) -> io::Result<TlsStream<TcpStream>> {
     let shake = async {
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first != [HANDSHAKE_RECORD] {
@@ -53,7 +58,7 @@ pub async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<
         }
         TlsAcceptor::from(config).accept(stream).await
     };
-    timeout(HANDSHAKE, shake).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout(limit.min(HANDSHAKE), shake).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn tell(mut stream: TcpStream) -> io::Result<()> {
@@ -85,13 +90,15 @@ mod tests {
         let config = config.unwrap().with_no_client_auth();
         let config = Arc::new(config.with_single_cert(vec![own.cert.der().clone()], key).unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        for begun in [&[][..], &[HANDSHAKE_RECORD, 3, 1]] {
-            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            client.write_all(begun).await.unwrap();
-            let (stream, _) = listener.accept().await.unwrap();
-            let asked = tokio::time::Instant::now();
-            let error = accept(stream, config.clone()).await.unwrap_err();
-            assert_eq!((error.kind(), asked.elapsed()), (io::ErrorKind::TimedOut, HANDSHAKE), "{begun:?}");
+        for (limit, time) in [(HANDSHAKE * 3, HANDSHAKE), (HANDSHAKE / 2, HANDSHAKE / 2)] {
+            for begun in [&[][..], &[HANDSHAKE_RECORD, 3, 1]] {
+                let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+                client.write_all(begun).await.unwrap();
+                let (stream, _) = listener.accept().await.unwrap();
+                let asked = tokio::time::Instant::now();
+                let error = accept(stream, config.clone(), limit).await.unwrap_err();
+                assert_eq!((error.kind(), asked.elapsed()), (io::ErrorKind::TimedOut, time), "{begun:?}");
+            }
         }
     }
 }

@@ -326,6 +326,12 @@ impl Plan {
         }
     }
 
+    /// How much memory the tape of the request's body takes now, in bytes: it comes when somebody looks, and goes while
+    /// a provider works.
+    pub fn tape_size(&self) -> usize {
+        self.doc.tape_size()
+    }
+
     /// Nobody waits for this request any more: it burdens no provider from now on. To be called when the plan is
     /// dropped, whatever became of it.
     pub fn release(&mut self, health: &mut Health) {

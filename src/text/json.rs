@@ -165,6 +165,11 @@ impl Doc {
         Doc { inner: Arc::new(Inner { text, nodes: OnceLock::new(), traces }) }
     }
 
+    /// How much memory its tape takes now, in bytes.
+    pub fn tape_size(&self) -> usize {
+        self.inner.nodes.get().map_or(0, |nodes| size_of_val(nodes.as_slice()))
+    }
+
     /// The whole value.
     #[inline]
     pub fn root(&self) -> Json<'_> {

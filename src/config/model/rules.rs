@@ -93,7 +93,8 @@ record! {
         /// Grace period at shutdown: how long requests under way, streams too, may go on when the router has been
         /// told to stop. What still runs then ends with an error in its protocol.
         shutdown: Duration = Duration::from_secs(30),
-        /// How long the head of a connection's first request may take.
+        /// How long the head of a request may take, from its first byte, and how long a new connection may say nothing.
+        /// What is slower is closed; on HTTP/1.1 a head that has begun is answered with 408 before.
         head_time: Duration = Duration::from_secs(30),
         /// How long the whole body of a request may take; in between, a client may be silent for 30s.
         body_time: Duration = Duration::from_secs(600),
@@ -105,9 +106,10 @@ record! {
         connections: Option<Spanned<u32>>,
         /// Client connections from one address (for IPv6 from one /64 network). Default: half of `connections`.
         connections_per_address: Option<Spanned<u32>>,
-        /// What all requests in flight may take in memory together; each counts twice its body, and what of its answer
-        /// is held whole. More are answered with 503 at once. Default: a quarter of the machine's memory, or of the
-        /// container's.
+        /// What all requests in flight may take in memory together. Each counts twice its body, decompressed (as it came
+        /// and as it goes to a provider); the decoder's window while the body comes; 20 bytes for each of its JSON values
+        /// while they are looked at; and what of its answer is held whole. More are answered with 503 at once. Default:
+        /// a quarter of the machine's memory, or of the container's.
         in_flight: Option<Spanned<ByteSize>>,
         /// Requests in flight at once; more are answered with 503 at once. Default: one for each 64KiB of `in_flight`,
         /// at most 10000.

@@ -2,6 +2,7 @@
 //!
 //! Nothing of it is proof that a caller may come in; it is proof that one is *not* a program on this machine.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HOST, HeaderName, HeaderValue, ORIGIN, USER_AGENT};
@@ -43,8 +44,10 @@ pub(super) enum AskedFor {
     Ours,
     /// Another address, to which nobody's name server can point a name.
     Address,
-    /// Any other name, no proper one, or several.
+    /// Any other name, or no proper one.
     Foreign,
+    /// Several are named, or one twice: what stands between client and router might see another one.
+    Several,
     /// No host is named.
     Nothing,
 }
@@ -91,18 +94,23 @@ impl Surroundings {
         }
     }
 
-    /// HTTP/2 has the host in the address, HTTP/1 in a header, or in both: all that is said must be the same.
+    /// HTTP/2 has the host in the address, HTTP/1 in a header. It may stand in both, and must be the same.
     fn asked_for(
         &self,
         authority: Option<&str>,
         headers: &HeaderMap,
     ) -> (AskedFor, Option<(Host, Option<u16>)>) {
-        let written = headers.get_all(HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
-        let mut hosts = authority.into_iter().chain(written).map(Host::with_port);
-        let Some(first) = hosts.next() else { return (AskedFor::Nothing, None) };
-        let Some(at) = first.clone().filter(|_| hosts.all(|other| other == first)) else {
-            return (AskedFor::Foreign, None);
+        let mut written = headers.get_all(HOST).into_iter().map(|host| host.to_str().unwrap_or_default());
+        let (header, second) = (written.next(), written.next());
+        let host = match (authority.map(Host::with_port), header.map(Host::with_port)) {
+            _ if second.is_some() => return (AskedFor::Several, None),
+            (Some(in_address), Some(in_header)) if in_address != in_header => {
+                return (AskedFor::Several, None);
+            }
+            (Some(host), _) | (None, Some(host)) => host,
+            (None, None) => return (AskedFor::Nothing, None),
         };
+        let Some(at) = host else { return (AskedFor::Foreign, None) };
         let kind = match &at.0 {
             host if host.is_this_machine() || self.hosts.contains(host) => AskedFor::Ours,
             Host::Address(_) => AskedFor::Address,
@@ -171,7 +179,8 @@ fn address(text: &str) -> Option<IpAddr> {
 
 /// Whether some proxy has left its mark. A program on this machine has no reason to.
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    headers.keys().map(HeaderName::as_str).any(|name| {
+    headers.keys().any(|name| {
+        let name = &*plain(name.as_str());
         name.starts_with("x-forwarded")
             || name.starts_with("x-original-")
             || name.starts_with("cf-")
@@ -200,6 +209,16 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
                     | "x-host"
             )
     })
+}
+
+/// A header's name as most servers and gateways read it: to CGI, and to what came after, all signs that are neither
+/// letters nor digits are the same.
+fn plain(name: &str) -> Cow<'_, str> {
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || sign == '-';
+    match name.chars().all(is_plain) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.chars().map(|sign| if is_plain(sign) { sign } else { '-' }).collect()),
+    }
 }
 
 #[cfg(test)]

@@ -151,11 +151,18 @@ fn the_host_may_stand_in_the_address_and_must_be_the_same_everywhere() {
     assert_eq!(ask("http://localhost:8000/-/reload", &[]), Ok(()));
     assert_eq!(ask("http://localhost:8000/-/reload", &[("host", "localhost:8000")]), Ok(()));
     assert_eq!(ask("http://evil.example/-/reload", &[]), Err(FOREIGN_HOST));
-    assert_eq!(ask("http://evil.example/-/reload", &[("host", "localhost")]), Err(FOREIGN_HOST));
-    assert_eq!(ask("http://localhost/-/reload", &[("host", "evil.example")]), Err(FOREIGN_HOST));
-    let mut two = request("/-/reload", &[("host", "localhost")]);
-    two.headers_mut().append("host", http::HeaderValue::from_static("evil.example"));
-    assert_eq!(access.admin(&access.caller(&two), two.headers()), Err(FOREIGN_HOST));
+    assert_eq!(ask("http://evil.example/-/reload", &[("host", "localhost")]), Err(SEVERAL_HOSTS));
+    assert_eq!(ask("http://localhost/-/reload", &[("host", "evil.example")]), Err(SEVERAL_HOSTS));
+    for second in ["evil.example", "localhost", ""] {
+        let mut two = request("/-/reload", &[("host", "localhost")]);
+        two.headers_mut().append("host", http::HeaderValue::from_static(second));
+        assert_eq!(access.admin(&access.caller(&two), two.headers()), Err(SEVERAL_HOSTS));
+        let keys = super::tests::access(LOCAL, Some(&["k"]), None);
+        two.headers_mut().append("x-api-key", http::HeaderValue::from_static("k"));
+        let caller = keys.caller(&two);
+        assert_eq!(keys.client(&caller, &mut two.headers().clone()), Err(SEVERAL_HOSTS));
+        assert_eq!(keys.health(&caller, two.headers()), Err(SEVERAL_HOSTS));
+    }
 }
 
 #[test]
@@ -178,6 +185,11 @@ fn without_keys_only_programs_on_this_machine_may_ask() {
         ("true-client-ip", "1.2.3.4"),
         ("x-client-ip", "1.2.3.4"),
         ("via", "1.1 proxy"),
+        ("x_forwarded_for", "127.0.0.1"),
+        ("x-forwarded_for", "127.0.0.1"),
+        ("x.forwarded.proto", "https"),
+        ("x_real_ip", "1.2.3.4"),
+        ("cf_connecting_ip", "1.2.3.4"),
     ] {
         assert_eq!(ask(&access, &[(name, value)]), Err(FORWARDED), "{name}");
         assert_eq!(admin(&access, &[("host", "localhost"), (name, value)]), Err(FORWARDED_ADMIN), "{name}");

@@ -1,6 +1,6 @@
 //! The libraries behind the codings, under one method: take some bytes, give some.
 
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, SliceWrapper, StandardAlloc};
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, get_error_name};
 
@@ -10,6 +10,9 @@ use super::Coding;
 const ZSTD_WINDOW: u32 = 23;
 /// The largest window of gzip and deflate, likewise.
 const DEFLATE_WINDOW: u8 = 15;
+
+/// What libzstd says of bytes that do not begin like its frames.
+pub(super) const NO_ZSTD: &str = "Unknown frame descriptor";
 
 /// The state of one coding.
 pub(super) enum Codec {
@@ -53,6 +56,15 @@ impl Codec {
     /// Whether more of the same may follow a coding's end.
     pub fn may_follow(coding: Coding) -> bool {
         matches!(coding, Coding::Gzip | Coding::Zstd)
+    }
+
+    /// How much memory it takes now, in bytes, as far as that depends on the body: its window above all.
+    pub fn memory(&self) -> usize {
+        match self {
+            Codec::Deflate(_) => 2 << DEFLATE_WINDOW,
+            Codec::Brotli(state) => state.ringbuffer.slice().len(),
+            Codec::Zstd(context) => context.sizeof(),
+        }
     }
 
     /// Goes as far as input and room allow.

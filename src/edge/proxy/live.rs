@@ -114,6 +114,7 @@ impl Live {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.unread += bytes.len();
                 work::at_once(self.unread, || self.exchange.feed(&bytes));
+                self.life.weigh();
                 rest.timers.read(self.exchange.awaits(), self.exchange.grace());
                 return Poll::Ready(None);
             }

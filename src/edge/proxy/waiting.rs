@@ -18,15 +18,20 @@ use crate::edge::attempt::Rest;
 use crate::edge::body::ReplyBody;
 use crate::engine::Engine;
 use crate::engine::exchange::Exchange;
-use crate::engine::plan::{Answer, AnswerBody, SignOfLife};
+use crate::engine::plan::{Answer, AnswerBody, SignOfLife, Step};
 
 /// The request on its way, and whose it is when it has come to an end.
 type Asking = Pin<Box<dyn Future<Output = (Life, Answer, Option<Rest>)> + Send>>;
 
-/// Answers as soon as there is an answer, or with the first sign of life if that comes first.
-pub(super) async fn answer(life: Life, engine: Arc<Engine>, sign: SignOfLife) -> Response<ReplyBody> {
+/// Answers as soon as there is an answer, beginning with the step `first`, or with the first sign of life if that comes first.
+pub(super) async fn answer(
+    life: Life,
+    engine: Arc<Engine>,
+    first: Step,
+    sign: SignOfLife,
+) -> Response<ReplyBody> {
     let (id, path, opened) = (life.id.clone(), life.decision.path.clone(), life.plan.opened());
-    let mut asking = ask(life, engine.clone());
+    let mut asking = ask(life, engine.clone(), Some(first));
     tokio::select! {
         biased;
         (life, answer, rest) = &mut asking => return life.answered(engine, answer, rest),
@@ -38,9 +43,9 @@ pub(super) async fn answer(life: Life, engine: Arc<Engine>, sign: SignOfLife) ->
     respond_with(&id, opened, ReplyBody::stream(stream, last_words))
 }
 
-fn ask(mut life: Life, engine: Arc<Engine>) -> Asking {
+fn ask(mut life: Life, engine: Arc<Engine>, first: Option<Step>) -> Asking {
     Box::pin(async move {
-        let (answer, rest) = life.run(&engine, None).await;
+        let (answer, rest) = life.run(&engine, first, None).await;
         (life, answer, rest)
     })
 }
@@ -127,7 +132,7 @@ impl Waiting {
         if let Some(sign) = &self.sign {
             self.sleep.as_mut().reset(Instant::now() + sign.every);
         }
-        self.state = State::Asking(ask(life, self.engine.clone()), Some(exchange));
+        self.state = State::Asking(ask(life, self.engine.clone(), None), Some(exchange));
     }
 
     /// Nobody goes on: what the stream still holds tells the client what broke it.

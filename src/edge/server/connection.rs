@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::heads::HeadGuard;
 use super::sent::Sent;
 use super::{Handler, MAX_HEADER_BYTES, MAX_HEADERS, MAX_STREAMS, Panicked, ServerLimits, caught};
 use crate::edge::access::Peer;
@@ -24,17 +25,21 @@ use crate::edge::telemetry::OneLine;
 
 /// How long a connection may take to close that was idle.
 const GOODBYE: Duration = Duration::from_secs(10);
+/// The same where no request has come at all.
+const BRIEF_GOODBYE: Duration = Duration::from_millis(500);
 /// So many requests may be given up by their client before they are answered, if no more are answered.
 const GIVEN_UP: usize = 200;
 
 /// What is known of one connection's requests.
 #[derive(Default)]
-struct Requests {
+pub(super) struct Requests {
     open: AtomicUsize,
     spoke: AtomicBool,
+    /// The head of a request has begun to come.
+    head: AtomicBool,
     answered: AtomicUsize,
     given_up: AtomicUsize,
-    /// A request has come, or has ended.
+    /// A request has come, or has ended; or a head has come that was no request.
     changed: Notify,
     /// The client does little but give its requests up again: each of them costs the router and a provider more than
     /// it costs the client.
@@ -51,6 +56,7 @@ impl Open {
     fn begin(requests: &Arc<Requests>) -> Self {
         requests.open.fetch_add(1, Ordering::Relaxed);
         requests.spoke.store(true, Ordering::Relaxed);
+        requests.head.store(false, Ordering::Relaxed);
         requests.changed.notify_one();
         Self { requests: requests.clone(), answered: false }
     }
@@ -75,21 +81,44 @@ impl Drop for Open {
 }
 
 impl Requests {
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.open.load(Ordering::Relaxed) == 0
     }
 
-    /// Resolves when no request has been under way for too long. hyper's own timer is for HTTP/1 only, and whoever
-    /// sends half of the HTTP/2 preface, or half of a head, would otherwise stay for ever.
+    /// Whether a head is on its way.
+    pub(super) fn has_head(&self) -> bool {
+        self.head.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether a head is on its way. Returns whether it has just begun.
+    pub(super) fn head_comes(&self, is_head: bool) -> bool {
+        let before = self.head.swap(is_head, Ordering::Relaxed);
+        if before && !is_head {
+            self.changed.notify_one();
+        }
+        is_head && !before
+    }
+
+    /// Resolves when no request has been under way for too long, and none is on its way.
     async fn silence(&self, limits: &ServerLimits) {
         loop {
-            let limit = if self.spoke.load(Ordering::Relaxed) { limits.idle } else { limits.head };
+            let limit = if self.has_spoken() { limits.idle } else { limits.head };
             let end = Instant::now() + limit;
             tokio::select! {
                 () = self.changed.notified() => {}
-                () = sleep_until(end), if self.is_idle() => return,
+                () = sleep_until(end), if self.is_idle() => {
+                    if !self.has_head() {
+                        return;
+                    }
+                    // It has a limit of its own, and becomes a request, or tells when it does not.
+                    self.changed.notified().await;
+                }
             }
         }
+    }
+
+    fn has_spoken(&self) -> bool {
+        self.spoke.load(Ordering::Relaxed)
     }
 }
 
@@ -110,8 +139,9 @@ pub(super) async fn serve<H: Handler>(
             guarded(handler.clone(), request, Open::begin(&requests), pace)
         }
     });
+    let stream = HeadGuard::new(stream, requests.clone(), limits.head);
     let io = StallGuard::new(TokioIo::new(stream), pace);
-    let builder = builder(&limits);
+    let builder = builder();
     let mut connection = pin!(builder.serve_connection(io, service));
     tokio::select! {
         ended = connection.as_mut() => return told(ended),
@@ -120,11 +150,12 @@ pub(super) async fn serve<H: Handler>(
         () = requests.abused.notified() => return abandoned(),
     }
     connection.as_mut().graceful_shutdown();
+    let goodbye = if requests.has_spoken() { GOODBYE } else { BRIEF_GOODBYE };
     let idle = async {
         loop {
             if requests.is_idle() {
                 tokio::select! {
-                    () = sleep(GOODBYE) => return,
+                    () = sleep(goodbye) => return,
                     () = requests.changed.notified() => {}
                 }
             } else {
@@ -149,12 +180,12 @@ fn told<E: std::fmt::Display>(ended: Result<(), E>) {
     }
 }
 
-fn builder(limits: &ServerLimits) -> Builder<TokioExecutor> {
+fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle)
+        // What waits for heads is here, for both versions.
+        .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
     builder

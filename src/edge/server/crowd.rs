@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::ServerLimits;
 
 /// How many connections over the limit are told so at a time; further ones are closed without a word.
-const TOLD_AT_ONCE: usize = 64;
+pub(super) const TOLD_AT_ONCE: usize = 64;
 /// How long one of them may take to read it.
 const TELLING: Duration = Duration::from_secs(1);
 /// What they are told, whatever they wanted: nothing of theirs is read before.

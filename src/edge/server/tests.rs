@@ -6,8 +6,10 @@ use futures_util::stream;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, oneshot};
+
+mod heads;
 
 /// Answers by path, so that each test can ask for the trouble it wants.
 #[derive(Default)]
@@ -136,7 +138,7 @@ impl Running {
 }
 
 /// Reads until the text has come.
-async fn until(stream: &mut TcpStream, text: &str) -> String {
+async fn until(stream: &mut (impl AsyncRead + Unpin), text: &str) -> String {
     let mut seen = Vec::new();
     loop {
         let so_far = String::from_utf8_lossy(&seen).into_owned();
@@ -147,7 +149,7 @@ async fn until(stream: &mut TcpStream, text: &str) -> String {
     }
 }
 
-async fn rest(stream: &mut TcpStream) -> String {
+async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut seen = Vec::new();
     let _ = stream.read_to_end(&mut seen).await;
     String::from_utf8_lossy(&seen).into_owned()
@@ -213,6 +215,27 @@ async fn connections_over_the_limit_are_told_so_and_there_is_room_again() {
 }
 
 #[tokio::test]
+async fn beyond_the_limit_nobody_hangs_however_many_refused_connections_stay_open() {
+    let server = start_with(ServerLimits { connections: 1, ..ServerLimits::default() }).await;
+    let mut kept = server.send(GET).await;
+    until(&mut kept, "hello").await;
+    let mut refused = Vec::new();
+    for _ in 0..2 * crowd::TOLD_AT_ONCE {
+        refused.push(server.connect().await);
+    }
+    let told = rest(&mut server.connect().await).await;
+    assert!(told.is_empty() || told.starts_with("HTTP/1.1 503"), "{told}");
+    let mut told = 0;
+    for stream in &mut refused {
+        told += usize::from(rest(stream).await.starts_with("HTTP/1.1 503"));
+    }
+    assert!(told >= crowd::TOLD_AT_ONCE, "{told}");
+    drop(refused);
+    kept.write_all(GET.as_bytes()).await.unwrap();
+    until(&mut kept, "hello").await;
+}
+
+#[tokio::test]
 async fn a_client_that_stops_taking_one_answer_of_many_loses_that_one() {
     let server =
         start_with(ServerLimits { write: Duration::from_millis(300), ..ServerLimits::default() }).await;
@@ -263,23 +286,6 @@ async fn an_http2_connection_without_requests_is_closed_in_the_end() {
     let begun = tokio::time::Instant::now();
     let _ = connection.await.unwrap();
     assert!(begun.elapsed() >= ServerLimits::default().idle, "{:?}", begun.elapsed());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_head_that_trickles_is_not_waited_for() {
-    let server = start().await;
-    let mut stream = server.connect().await;
-    let head = "GET / HTTP/1.1\r\nhost: x\r\nlong: header\r\n\r\n";
-    let mut sent = 0;
-    for byte in head.bytes() {
-        if stream.write_all(&[byte]).await.is_err() {
-            break;
-        }
-        sent += 1;
-        sleep(Duration::from_secs(10)).await;
-    }
-    assert!(sent < head.len(), "all of it was taken");
-    assert_eq!(rest(&mut stream).await, "");
 }
 
 #[tokio::test]

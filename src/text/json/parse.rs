@@ -10,6 +10,9 @@ pub const MAX_DEPTH: usize = 128;
 /// text. Two million are far beyond any request that is meant.
 pub const MOST_VALUES: usize = 2 << 20;
 
+/// Of a longer text, in bytes, the room for its values is counted.
+const LONG: usize = 64 << 10;
+
 /// One value on the tape. Children follow their parent; `next` is the entry after the whole subtree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
@@ -57,7 +60,7 @@ pub(super) fn tape(text: &str, mut nodes: Vec<Node>) -> Result<(Vec<Node>, Trace
         return Err(JsonError::new(bytes, 0, "the text is longer than 4 GiB"));
     }
     nodes.clear();
-    nodes.reserve(room(bytes.len()));
+    nodes.reserve(room(bytes));
     let flaw = Flaw(0, "");
     let mut parser = Parser { bytes, at: 0, nodes, traces: Traces::default(), flaw };
     match parser.run() {
@@ -66,10 +69,18 @@ pub(super) fn tape(text: &str, mut nodes: Vec<Node>) -> Result<(Vec<Node>, Trace
     }
 }
 
-/// Room for the values of a text of that length. Short texts, which are many, have a value for every ten bytes or so
-/// and should not need a second allocation; in long ones strings are long, and memory counts.
-fn room(length: usize) -> usize {
-    (length / 24).max((length / 8).min(256)) + 4
+/// Room for the values of a text. Short texts, which are many, have a value for every ten bytes or so and should not
+/// need a second allocation. In long ones memory counts: all that can begin a value is counted, so that the tape never
+/// grows, which would take up to three times its memory. What is not used of the room is never touched.
+fn room(text: &[u8]) -> usize {
+    let length = text.len();
+    if length <= LONG {
+        return (length / 24).max((length / 8).min(256)) + 4;
+    }
+    // In pieces whose count fits a byte: so it is done for many bytes at a time.
+    let begins = |byte: &u8| u8::from(matches!(byte, b',' | b':' | b'[' | b'{'));
+    let count = |piece: &[u8]| usize::from(piece.iter().map(begins).sum::<u8>());
+    (text.chunks(255).map(count).sum::<usize>() + 1).min(MOST_VALUES + 2 * MAX_DEPTH)
 }
 
 /// An array or object whose end has not been seen. Until then its entry's `len` is how many values it had when
