@@ -71,6 +71,39 @@ fn it_says_which_rule_fires_why_the_earlier_ones_do_not_and_what_follows() {
 }
 
 #[test]
+fn rules_that_do_not_apply_are_one_line_unless_all_are_wanted() {
+    let folder = folder();
+    let text = told(&folder, "--provider second --status 500", "");
+    let line = "4 rules do not apply: mine, usage-limit, overloaded, limited (--all says why)";
+    assert!(text.contains(line) && !text.contains("passes") && text.contains("fires  broken"), "{text}");
+    let text = told(&folder, "--provider second --status 500 --all", "");
+    assert_eq!(text.matches("passes").count(), 4, "{text}");
+    let text = told(&folder, "--provider second --status 418", "");
+    assert!(text.contains(", broken, no-connection and 3 more (--all says why)"), "{text}");
+}
+
+#[test]
+fn a_compressed_body_is_decoded_as_a_router_does() {
+    use crate::support::coding::{Kind, packed};
+    let folder = folder();
+    std::fs::write(folder.file("body.gz"), packed(&[Kind::Gzip], "your quota is used up")).unwrap();
+    let page =
+        json_of(&folder, "--provider second --status 429 --header content-encoding:gzip --body body.gz", "");
+    assert_eq!(page["attempt"]["rule"], "mine", "{page:#}");
+    for (body, coding, why) in [("body.gz", "lzma", "lzma"), ("plain.txt", "gzip", "gzip")] {
+        folder.write("plain.txt", "your quota is used up");
+        let arguments =
+            format!("--provider second --status 429 --header content-encoding:{coding} --body {body}");
+        let output = run(&folder, &arguments, "");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(2) && said.contains("--body: the answer") && said.contains(why),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn failures_retries_streams_and_good_answers_are_explained_too() {
     let folder = folder();
     let silent = json_of(&folder, "--provider first --failure first_byte_timeout", "");
@@ -189,6 +222,33 @@ async fn a_running_router_is_asked_how_an_answer_came_about() {
     assert_eq!(unknown.status.code(), Some(1));
     let locked = Router::start(format!("admin_key: root-key\n{}", two(&first.url(), &second.url()))).await;
     assert_eq!(run(&folder, &format!("last --url {}", locked.url()), "").status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn the_latest_failures_are_listed_and_status_names_the_decision_that_began_a_cool_down() {
+    let first = Upstream::always(crate::support::rules::message("from first")).await;
+    let second = Upstream::always(crate::support::rules::completion("from second")).await;
+    let router = Router::start(two(&first.url(), &second.url())).await;
+    let folder = Folder::new();
+    let list = format!("--list --url {}", router.url());
+    assert_eq!(told(&folder, &list, ""), "nothing has failed as far as records are kept\n");
+    router.client().post("/v1/messages", ask()).await;
+    first.then(Reply::json(429, r#"{"error":{"message":"slow down"}}"#).header("retry-after", 3600));
+    let answer = router.client().post("/v1/messages", ask()).await;
+    let id = answer.header("x-rulegate-request").unwrap().to_owned();
+    router.client().post("/v1/messages", ask()).await;
+    let text = told(&folder, &list, "");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(
+        text.contains(&format!("{id} POST /v1/messages -> 200 from second\n  first: status 429")),
+        "{text}"
+    );
+    assert_eq!(json_of(&folder, &list, "")["decisions"][0]["id"], id.as_str());
+    let health = router.client().get("/v1/health").await.json();
+    assert_eq!(health["details"]["first"]["request"], id.as_str(), "{health}");
+    let output = program(router.folder.path()).args(["status", "--url", &router.url()]).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains(&format!("by rule limited (explain {id})")), "{table}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::ask::RouterArguments;
@@ -14,6 +15,7 @@ use super::examine::{examine, several, usual};
 use super::input;
 use super::style::Style;
 use super::{Outcome, now};
+use crate::edge::compression::{Decoder, Next};
 use crate::engine::failure::FailureKind;
 use crate::proof::explain::{Question, explain as ask, order};
 use crate::text::diagnostic::did_you_mean;
@@ -27,6 +29,7 @@ Examples:
   rulegate explain --provider first --status 529 --attempt 3   the third such answer in a row
   rulegate explain --provider second --streaming --body broken.sse --failure reset
   rulegate explain --order                   all rules in the order in which they are asked
+  rulegate explain --list                    the latest decisions in which something failed
   rulegate explain                           the latest decision of the router on this machine
   rulegate explain ke4n5w7x2m --url http://127.0.0.1:9000   one decision, by the answer's x-rulegate-request
 
@@ -87,6 +90,12 @@ pub(super) struct ExplainArguments {
     /// The rules [default: ./rules/rules.yaml, else ./rules.yaml, else the built-in rules]
     #[arg(long, short, value_name = "FILE")]
     rules: Option<PathBuf>,
+    /// The latest decisions of a running router in which something failed, a line each
+    #[arg(long, conflicts_with_all = ["id", "decision", "order", "provider"])]
+    list: bool,
+    /// Also say of each rule that does not apply why not
+    #[arg(long)]
+    all: bool,
     /// JSON instead of text
     #[arg(long)]
     json: bool,
@@ -115,6 +124,7 @@ enum Problem {
 /// Explains.
 pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
     let done = match (&arguments.id, &arguments.decision) {
+        _ if arguments.list => list(arguments),
         (Some(id), _) => record::fetch(&arguments.router, id).and_then(|text| past(arguments, &text)),
         (_, Some(file)) => {
             file_or_stdin(file).and_then(|text| past(arguments, &String::from_utf8_lossy(&text)))
@@ -132,13 +142,24 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Outcome {
     }
 }
 
+/// The latest decisions in which something failed.
+fn list(arguments: &ExplainArguments) -> Result<(), Problem> {
+    let page = record::fetch_failed(&arguments.router)?;
+    if arguments.json {
+        say!("{page:#}");
+    } else {
+        say_as_is!("{}", show::list(&page, Style::stdout()));
+    }
+    Ok(())
+}
+
 /// A decision of the past.
 fn past(arguments: &ExplainArguments, text: &str) -> Result<(), Problem> {
     let page = record::read(text).map_err(|text| Problem::Say(Outcome::Unusable, text))?;
     if arguments.json {
         say!("{page:#}");
     } else {
-        say_as_is!("{}", show::record(&page, Style::stdout()));
+        say_as_is!("{}", show::record(&page, arguments.all, Style::stdout()));
     }
     Ok(())
 }
@@ -179,7 +200,7 @@ fn by_rules(arguments: &ExplainArguments) -> Result<(), Problem> {
     if arguments.json {
         say!("{:#}", show::explained_json(&explained, sources));
     } else {
-        say_as_is!("{}", show::explained(&question, &explained, sources, style));
+        say_as_is!("{}", show::explained(&question, &explained, arguments.all, sources, style));
     }
     Ok(())
 }
@@ -194,12 +215,14 @@ fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Questio
         return Err(Problem::Say(Outcome::Unusable, text));
     }
     let file = |path: &Option<PathBuf>| path.as_deref().map(file_or_stdin).transpose();
+    let headers = HeaderMap::from_iter(arguments.header.iter().cloned());
+    let (headers, body) = decoded(headers, file(&arguments.body)?.unwrap_or_default())?;
     let named = arguments.model.as_deref().or(model).unwrap_or("some-model");
     Ok(Question {
         provider: arguments.provider.clone().unwrap_or_default(),
         status: arguments.status,
-        headers: HeaderMap::from_iter(arguments.header.iter().cloned()),
-        body: file(&arguments.body)?.unwrap_or_default(),
+        headers,
+        body,
         failure: arguments.failure,
         path: arguments.route.clone(),
         model: named.to_owned(),
@@ -208,6 +231,37 @@ fn question(arguments: &ExplainArguments, model: Option<&str>) -> Result<Questio
         attempt: arguments.attempt,
         at: arguments.at.unwrap_or_else(now),
     })
+}
+
+/// The answer as the rules see it: decoded, if its headers say that it is compressed.
+fn decoded(mut headers: HeaderMap, body: Bytes) -> Result<(HeaderMap, Bytes), Problem> {
+    /// As a router does, where the rules say nothing else.
+    const LARGEST: usize = 64 << 20;
+    let Some(mut decoder) = Decoder::of(&headers).filter(|_| !body.is_empty()) else {
+        return Ok((headers, body));
+    };
+    let wrong = |why: String| {
+        let text = format!(
+            "--body: the answer {why}; give it as the provider sends it, or leave out content-encoding"
+        );
+        Problem::Say(Outcome::Unusable, text)
+    };
+    let mut out = Vec::new();
+    decoder.push(body);
+    loop {
+        match decoder.decode().map_err(|error| wrong(error.to_string()))? {
+            Next::Piece(piece) => out.extend_from_slice(&piece),
+            Next::Later => {}
+            Next::Hungry => break,
+        }
+        if out.len() > LARGEST {
+            return Err(wrong(format!("is longer than {LARGEST} bytes")));
+        }
+    }
+    decoder.finish().map_err(|error| wrong(error.to_string()))?;
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_LENGTH);
+    Ok((headers, out.into()))
 }
 
 /// The bytes of an input file, or of the standard input.

@@ -136,7 +136,11 @@ fn table(health: &Value, rules: &Value, now: i64, style: Style) -> String {
 /// Why a provider is as it is, a line each: its cool downs, what counts towards one, its latest error.
 fn reasons(detail: &Value, now: i64) -> Vec<String> {
     let mut why = Vec::new();
-    let by_rule = |it: &Value| it["rule"].as_str().map(|rule| format!("by rule {rule}")).unwrap_or_default();
+    let by_rule = |it: &Value| {
+        let request =
+            it["request"].as_str().map(|id| format!(" (explain {})", shown(id))).unwrap_or_default();
+        it["rule"].as_str().map(|rule| format!("by rule {rule}{request}")).unwrap_or_default()
+    };
     let part = |it: &Value| {
         let key = it["key"].as_str().map(|key| format!("key {key} ")).unwrap_or_default();
         let model = it["model"].as_str().map(|model| format!("{} ", shown(model))).unwrap_or_default();
@@ -261,7 +265,7 @@ mod tests {
             "details": {
                 "one": {
                     "status": "cooling", "since": "2026-03-01T09:57:00Z", "until": "2026-03-01T10:42:30Z", "rule": "usage-limit",
-                    "attempts": 12, "failures": 3,
+                    "request": "ymq3piycf56hy8yykrrtkh6n", "attempts": 12, "failures": 3,
                     "last_error": { "at": "2026-03-01T09:57:00Z", "status": 429, "message": "\"limit\u{1b}[31m\" (rate_limit_error)" },
                 },
                 "two": {
@@ -283,7 +287,7 @@ mod tests {
 healthy, two is asked first, rules 45fe27bc31f1
 
 PROVIDER  STATUS     SINCE   FAILED  WHY
-one       cooling    3m ago  3/12    until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit
+one       cooling    3m ago  3/12    until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit (explain ymq3piycf56hy8yykrrtkh6n)
                                      last error 3m ago: 429 \"limit [31m\" (rate_limit_error)
 two       available  -       0/9     key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens
                                      2 of 3 failures within 30s, by rule broken

@@ -255,6 +255,18 @@ impl Health {
         self.pauses.begin(aside, wanted, now)
     }
 
+    /// Notes which request's failure began a pause: of something, or, if that is `None`, of a provider that is down.
+    pub fn caused_by(&mut self, provider: &str, aside: Option<&Aside>, request: &str) {
+        match aside {
+            Some(aside) => self.pauses.caused_by(aside, request),
+            None => {
+                if let Some(down) = self.providers.get_mut(provider).and_then(|known| known.down.as_mut()) {
+                    down.request.get_or_insert_with(|| request.to_owned());
+                }
+            }
+        }
+    }
+
     /// A failure that a rule wants to have seen several times before it puts something aside. Whatever has been put
     /// aside already and was not found well since then needs no second proof.
     pub fn count(&mut self, lane: &Lane<'_>, aside: &Aside, rule: &str, after: After, now: Ms) -> Counting {

@@ -17,6 +17,17 @@ pub(super) fn fetch(router: &RouterArguments, id: &str) -> Result<String, Proble
     router.ask(&format!("GET {path}"), "").map_err(|wrong| Problem::Say(Outcome::Wrong, wrong.told))
 }
 
+/// Asks a router for its latest records in which something failed.
+pub(super) fn fetch_failed(router: &RouterArguments) -> Result<Value, Problem> {
+    let body = router
+        .ask("GET /-/decisions?failed=true&last=20", "")
+        .map_err(|wrong| Problem::Say(Outcome::Wrong, wrong.told))?;
+    let page = serde_json::from_str(&body).map_err(|error| {
+        Problem::Say(Outcome::Wrong, format!("the router's answer is no list of decisions: {error}"))
+    })?;
+    Ok(shown(page))
+}
+
 /// Reads a record, or the first one of a list.
 pub(super) fn read(text: &str) -> Result<Value, String> {
     let mut page: Value =

@@ -13,6 +13,7 @@ use crate::text::units::instant_text;
 pub(super) fn explained(
     question: &Question,
     explained: &Explained,
+    all: bool,
     sources: &Sources,
     style: Style,
 ) -> String {
@@ -22,7 +23,7 @@ pub(super) fn explained(
     let _ = writeln!(out, "{} on {} {model}", style.strong(&question.provider), text(&page["request"]));
     let attempt = &page["attempts"][0];
     let _ = writeln!(out, "  {}", outcome(attempt, style));
-    rules(&mut out, attempt, &explained.places, sources, style);
+    rules(&mut out, attempt, all, &explained.places, sources, style);
     done(&mut out, attempt, style);
     let next = match &explained.next {
         Next::Asks { provider, at } => {
@@ -91,8 +92,37 @@ pub(super) fn order_json(all: &[Order], sources: &Sources) -> Value {
     Value::Array(orders.collect())
 }
 
+/// Records of decisions, a line each: when, what for `explain` is its name, what was asked, what failed, what the client got.
+pub(super) fn list(page: &Value, style: Style) -> String {
+    let decisions = list_of(&page["decisions"]);
+    if decisions.is_empty() {
+        return "nothing has failed as far as records are kept\n".to_owned();
+    }
+    let mut out = String::new();
+    for decision in decisions {
+        let failed = list_of(&decision["attempts"])
+            .iter()
+            .filter(|attempt| attempt["outcome"].as_str().is_some_and(|outcome| outcome != "answered"));
+        let failed: Vec<String> =
+            failed.map(|it| format!("{}: {}", text(&it["provider"]), text(&it["what"]))).collect();
+        let refused = decision["refused"].as_str().map(str::to_owned);
+        let what = refused.unwrap_or_else(|| failed.join("; "));
+        let got = match (decision["answer"]["status"].as_u64(), decision["answer"]["provider"].as_str()) {
+            (Some(status), Some(provider)) => format!("{status} from {provider}"),
+            (Some(status), None) => status.to_string(),
+            (None, _) => "no answer".to_owned(),
+        };
+        let (at, id, request) = (text(&decision["at"]), text(&decision["id"]), text(&decision["request"]));
+        let _ = writeln!(out, "{} {} {request} -> {got}", style.faint(at), style.strong(id));
+        if !what.is_empty() {
+            let _ = writeln!(out, "  {what}");
+        }
+    }
+    out
+}
+
 /// A record of a decision.
-pub(super) fn record(page: &Value, style: Style) -> String {
+pub(super) fn record(page: &Value, all: bool, style: Style) -> String {
     let mut out = String::new();
     let _ =
         writeln!(out, "{} {} {}", style.strong(text(&page["id"])), text(&page["at"]), text(&page["request"]));
@@ -101,14 +131,14 @@ pub(super) fn record(page: &Value, style: Style) -> String {
     let model = if model.is_empty() { String::new() } else { format!("model {model}, ") };
     let said = format!("  {model}{kind}, rules {}", text(&page["rules_version"]));
     let _ = writeln!(out, "{}", style.faint(&said));
-    for candidate in list(&page["candidates"]) {
-        for why in list(&candidate["why_not"]) {
+    for candidate in list_of(&page["candidates"]) {
+        for why in list_of(&candidate["why_not"]) {
             let until = why["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
             let name = text(&candidate["provider"]);
             let _ = writeln!(out, "  {name} was passed over: {}{until}", text(&why["reason"]));
         }
     }
-    for attempt in list(&page["attempts"]) {
+    for attempt in list_of(&page["attempts"]) {
         let name = style.strong(text(&attempt["provider"]));
         let key = attempt["key"].as_str().map(|key| format!(" (key {key})")).unwrap_or_default();
         let model = attempt["model"].as_str().map(|model| format!(" for {model}")).unwrap_or_default();
@@ -117,7 +147,7 @@ pub(super) fn record(page: &Value, style: Style) -> String {
         let when = style.faint(&format!("(after {when}{})", took.unwrap_or_default()));
         let _ = writeln!(out, "{} {name}{key}{model} {when}", text_of_number(&attempt["number"]));
         let _ = writeln!(out, "  {}", outcome(attempt, style));
-        rules(&mut out, attempt, &[], &Sources::default(), style);
+        rules(&mut out, attempt, all, &[], &Sources::default(), style);
         done(&mut out, attempt, style);
     }
     let answer = &page["answer"];
@@ -150,14 +180,36 @@ fn outcome(attempt: &Value, style: Style) -> String {
     }
 }
 
-/// What each rule said.
-fn rules(out: &mut String, attempt: &Value, places: &[Span], sources: &Sources, style: Style) {
-    let said = list(&attempt["rules"]);
-    if let Some(unsaid) = attempt["rules_left_out"].as_u64().filter(|unsaid| *unsaid > 0) {
+/// What each rule said; those that do not apply together, if there are many and not `all` are wanted one by one.
+fn rules(out: &mut String, attempt: &Value, all: bool, places: &[Span], sources: &Sources, style: Style) {
+    /// As many are shown with their reasons, or by their names.
+    const FEW: usize = 3;
+    const NAMED: usize = 6;
+    let said = list_of(&attempt["rules"]);
+    let unsaid = attempt["rules_left_out"].as_u64().unwrap_or_default();
+    let passed: Vec<&str> = said
+        .iter()
+        .filter(|verdict| verdict["fired"] != true)
+        .map(|verdict| text(&verdict["rule"]))
+        .collect();
+    let is_folded = !all && passed.len() > FEW;
+    if is_folded {
+        let count = passed.len() as u64 + unsaid;
+        let more = match count.saturating_sub(NAMED as u64) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let names = passed.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let line = format!("{count} rules do not apply: {names}{more} (--all says why)");
+        let _ = writeln!(out, "    {}", style.faint(&line));
+    } else if unsaid > 0 {
         let _ = writeln!(out, "    {}", style.faint(&format!("{unsaid} rules before these do not fire")));
     }
-    let width = said.iter().map(|verdict| text(&verdict["rule"]).chars().count()).max().unwrap_or_default();
-    for (count, verdict) in said.iter().enumerate() {
+    let shown = |verdict: &Value| !is_folded || verdict["fired"] == true;
+    let names =
+        said.iter().filter(|verdict| shown(verdict)).map(|verdict| text(&verdict["rule"]).chars().count());
+    let width = names.max().unwrap_or_default();
+    for (count, verdict) in said.iter().enumerate().filter(|(_, verdict)| shown(verdict)) {
         let (name, why) = (text(&verdict["rule"]), text(&verdict["why"]));
         let at = places.get(count).map(|at| style.faint(&format!("  {}", place(*at, sources))));
         let at = at.unwrap_or_default();
@@ -168,7 +220,7 @@ fn rules(out: &mut String, attempt: &Value, places: &[Span], sources: &Sources, 
             writeln!(out, "    {} {name}  {}{at}", style.faint("passes"), style.faint(why))
         };
     }
-    for shadow in list(&attempt["shadow"]) {
+    for shadow in list_of(&attempt["shadow"]) {
         let (name, would) = (text(&shadow["rule"]), text(&shadow["would"]));
         let _ =
             writeln!(out, "    {}", style.faint(&format!("{name} is only tried out; it would do {would}")));
@@ -185,7 +237,7 @@ fn done(out: &mut String, attempt: &Value, style: Style) {
         let rule = attempt["rule"].as_str().map(|rule| format!(" (rule {rule})")).unwrap_or_default();
         let _ = writeln!(out, "  {} {}{repair}{rule}", style.strong("->"), style.strong(action));
     }
-    for cool_down in list(&attempt["cool_downs"]) {
+    for cool_down in list_of(&attempt["cool_downs"]) {
         let until = cool_down["until"].as_str().unwrap_or("a probe finds it well");
         let key = cool_down["key"].as_str().map(|key| format!(" (key {key})")).unwrap_or_default();
         let model = cool_down["model"].as_str().map(|model| format!(" for {model}")).unwrap_or_default();
@@ -223,7 +275,7 @@ fn text_of_number(value: &Value) -> String {
     value.as_u64().map(|number| number.to_string()).unwrap_or_default()
 }
 
-fn list(value: &Value) -> &[Value] {
+fn list_of(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 

@@ -81,6 +81,8 @@ pub struct Pause {
     pub stated: Option<Ms>,
     /// Does it end at a moment of the calendar that the answer named, and not after some time?
     pub is_moment: bool,
+    /// The id of the request whose failure began it, if that is known.
+    pub request: Option<String>,
     /// When the trials under way are given up for lost.
     pub(super) under_way: Vec<Ms>,
 }
@@ -115,6 +117,7 @@ impl Pause {
             is_guess: false,
             stated: None,
             is_moment: false,
+            request: None,
             under_way,
         }
     }
@@ -158,7 +161,9 @@ impl Pauses {
         self.make_room(now);
         let Wanted { until, rule, trials, is_guess, is_moment, .. } = wanted;
         let (until, rule, under_way) = (Some(until), rule.to_owned(), Vec::new());
-        let pause = Pause { since, until, rule, trials, repeats, is_guess, stated, is_moment, under_way };
+        let request = None;
+        let pause =
+            Pause { since, until, rule, trials, repeats, is_guess, stated, is_moment, request, under_way };
         self.all.insert(aside, pause);
         wanted.until
     }
@@ -249,6 +254,13 @@ impl Pauses {
     /// Puts a pause back as it was.
     pub fn put(&mut self, aside: Aside, pause: Pause) {
         self.all.insert(aside, pause);
+    }
+
+    /// Notes which request's failure began a pause, if that is not known.
+    pub fn caused_by(&mut self, aside: &Aside, request: &str) {
+        if let Some(pause) = self.all.get_mut(aside) {
+            pause.request.get_or_insert_with(|| request.to_owned());
+        }
     }
 
     /// The pauses in force.

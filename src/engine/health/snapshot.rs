@@ -56,6 +56,7 @@ impl Health {
             "since": pause.map(|pause| pause.since).or(known.and_then(|known| known.since)).map(instant_text),
             "until": pause.and_then(|pause| pause.until).map(instant_text),
             "rule": pause.map(|pause| &pause.rule),
+            "request": pause.and_then(|pause| pause.request.as_ref()),
             "attempts": known.map_or(0, |known| known.attempts),
             "failures": known.map_or(0, |known| known.failures),
             "last_success": known.and_then(|known| known.last_success).map(instant_text),
@@ -127,5 +128,6 @@ fn part(provider: &Provider, aside: &Aside, pause: &Pause) -> Option<Value> {
     shown.insert("since".to_owned(), json!(instant_text(pause.since)));
     shown.insert("until".to_owned(), json!(pause.until.map(instant_text)));
     shown.insert("rule".to_owned(), json!(pause.rule));
+    shown.insert("request".to_owned(), json!(pause.request));
     Some(shown.into())
 }

@@ -140,6 +140,7 @@ fn paused(aside: &Aside, pause: &Pause) -> Value {
         "guess": pause.is_guess,
         "stated": pause.stated,
         "moment": pause.is_moment,
+        "request": pause.request,
     })
 }
 
@@ -154,6 +155,7 @@ fn read_pause(item: &Value) -> Result<(Aside, Pause), String> {
         is_guess: item["guess"].as_bool().unwrap_or_default(),
         stated: item["stated"].as_i64(),
         is_moment: item["moment"].as_bool().unwrap_or_default(),
+        request: item["request"].as_str().map(str::to_owned),
         ..Pause::down(&text(item, "rule")?, 0)
     };
     Ok((aside, pause))

@@ -237,6 +237,7 @@ impl Plan {
         }
         if rule.down && !self.is_spared(provider.name.as_str(), rule, case.now, health) {
             health.down(&provider.name, &rule.name, case.now);
+            health.caused_by(&provider.name, None, &self.incoming.id);
             let (provider, rule) = (provider.name.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule });
         }
@@ -306,7 +307,8 @@ impl Plan {
             }
         }
         let model = aside.model.clone();
-        let until = health.put_aside(aside, wanted, case.now);
+        let until = health.put_aside(aside.clone(), wanted, case.now);
+        health.caused_by(&name, Some(&aside), &self.incoming.id);
         for (provider, key) in concerned {
             let (model, rule) = (model.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });
