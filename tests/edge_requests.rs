@@ -240,7 +240,7 @@ async fn errors_of_the_router_speak_the_protocol_of_the_path() {
         assert_eq!(answer.status, status, "{method} {target}: {}", answer.text());
         assert_eq!(answer.json()["type"], "error", "{method} {target}");
     }
-    let root = client.get("/").await;
+    let root = client.post("/", "{}").await;
     assert_eq!((root.status, kind(&root).is_some()), (404, true));
     let wrong = client.get("/v1/messages").await;
     assert_eq!(wrong.header("allow").map(|allow| allow.contains("POST")), Some(true));

@@ -59,40 +59,71 @@ fn codes() -> Vec<String> {
     codes
 }
 
-/// What is said in `tests/bad/`: severity and message of the first finding of each code.
-fn said() -> BTreeMap<String, (String, String)> {
+/// What is said in `tests/bad/`: the first finding of each code, as it is shown.
+fn said() -> BTreeMap<String, Finding> {
     let mut corpus = Vec::new();
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad"), "txt", &mut corpus);
     let title = Regex::new(r"(?m)^(error|warning)\[([a-z-]+)\]: (.*)$").unwrap();
     let mut said = BTreeMap::new();
     for path in corpus {
-        let text = std::fs::read_to_string(&path).unwrap();
-        for found in title.captures_iter(&text) {
-            let line = (found[1].to_owned(), found[3].to_owned());
-            said.entry(found[2].to_owned()).or_insert(line);
+        let text = std::fs::read_to_string(path).unwrap();
+        let starts: Vec<usize> = title.find_iter(&text).map(|found| found.start()).collect();
+        for (number, found) in title.captures_iter(&text).enumerate() {
+            let end = starts.get(number + 1).copied().unwrap_or(text.len());
+            let finding = Finding {
+                severity: found[1].to_owned(),
+                message: found[3].to_owned(),
+                shown: text[starts[number]..end].trim_end().to_owned(),
+            };
+            said.entry(found[2].to_owned()).or_insert(finding);
         }
+    }
+    for (code, severity, message) in NOT_IN_A_FILE {
+        said.entry(code.to_owned()).or_insert(Finding {
+            severity: severity.to_owned(),
+            message: message.to_owned(),
+            shown: format!("{severity}[{code}]: {message}"),
+        });
     }
     said
 }
 
+struct Finding {
+    severity: String,
+    message: String,
+    /// With its place and its help.
+    shown: String,
+}
+
 #[test]
-fn every_code_has_its_line() {
+fn every_code_has_its_cause_and_cure_and_an_example() {
     let said = said();
+    let page = Document::open("docs/errors.md");
     let mut table = String::from("\n| code | | for example |\n| --- | --- | --- |\n");
-    let mut without = Vec::new();
+    let (mut without, mut untold, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     let codes: BTreeSet<String> = codes().into_iter().chain(said.keys().cloned()).collect();
     assert!(codes.len() > 80);
     for code in codes {
-        let other = NOT_IN_A_FILE.iter().find(|(known, ..)| *known == code);
-        let other = other.map(|(_, severity, message)| ((*severity).to_owned(), (*message).to_owned()));
-        match said.get(&code).cloned().or(other) {
-            Some((severity, message)) => {
-                table.push_str(&format!("| `{code}` | {severity} | {} |\n", message.replace('|', "\\|")));
-            }
-            None => without.push(code),
+        let Some(finding) = said.get(&code) else {
+            without.push(code);
+            continue;
+        };
+        let message = finding.message.replace('|', "\\|");
+        table.push_str(&format!("| [`{code}`](#{code}) | {} | {message} |\n", finding.severity));
+        // Between its heading and its example stands what nobody but a person can say.
+        let told = page.text.split_once(&format!("\n### {code}\n"));
+        let told = told.and_then(|(_, rest)| rest.split_once("<!-- begin")).map(|(told, _)| told.trim());
+        if told.is_none_or(|told| told.len() < 40 || told.contains("###")) {
+            untold.push(code);
+            continue;
         }
+        parts.push((page.part(&code), format!("\n```text\n{}\n```\n\n", finding.shown)));
     }
     assert!(without.is_empty(), "without a mistake in tests/bad: {without:?}");
-    let page = Document::open("docs/errors.md");
-    page.expect(vec![(page.part("codes"), format!("{table}\n"))]);
+    assert!(
+        untold.is_empty(),
+        "in docs/errors.md these have no `### CODE`, cause, cure, `<!-- begin CODE -->` and `<!-- end -->`: {untold:?}"
+    );
+    parts.push((page.part("codes"), format!("{table}\n")));
+    page.expect(parts);
 }
