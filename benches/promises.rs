@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rulegate::engine::failure::Phase;
+use rulegate::engine::judge::counts::Counts;
 use rulegate::engine::judge::{Facts, RouteFacts};
 use rulegate::proof::rule_tests;
 use rulegate::text::json::Doc;
@@ -90,7 +91,7 @@ fn verdicts(criterion: &mut Criterion) {
     let provider = engine.provider("claude_pro").expect("a provider");
     let protocol = engine.protocol("anthropic.messages").expect("a protocol");
     let request = Doc::parse(small_request(false)).expect("JSON");
-    let null = Doc::null();
+    let (null, counts) = (Doc::null(), Counts::default());
     let mut group = criterion.benchmark_group("verdict");
     let cases = [
         ("of the last rule", 400, "the-callers-own-mistake", world::TOO_LONG, &[][..]),
@@ -110,6 +111,7 @@ fn verdicts(criterion: &mut Criterion) {
             read: &read,
             answer: None,
             request: &request,
+            counts: &counts,
             model: MODEL,
             provider_doc: &null,
             provider: "claude_pro",
@@ -148,6 +150,7 @@ fn verdicts(criterion: &mut Criterion) {
             read: &read,
             answer: None,
             request: &request,
+            counts: &counts,
             model: MODEL,
             provider_doc: &null,
             provider: "one",

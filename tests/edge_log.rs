@@ -224,3 +224,66 @@ async fn a_refused_request_and_a_refused_reload_say_why() {
     router.client().post("/v1/switch-provider", r#"{"provider":"second"}"#).await;
     assert!(log.lines("WARN").join("\n").contains("switched from first to second: by hand"));
 }
+
+#[tokio::test]
+async fn a_refusal_reaches_the_wire_with_its_own_status_and_log_and_record_say_who_refused() {
+    let (log, _listening) = Log::listen();
+    let first = Upstream::always(talkative(429)).await;
+    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let own = "failover:\n  - { name: own-words, when: { status: 429 }, do: { refuse: { status: 403, message: \"Not {$model}.\" } } }\n";
+    let closed = "routes:\n  - { path: /v1/messages, protocol: anthropic.messages, name: closed, when: { model: old-* }, \
+                  refuse: { status: 410, message: Gone., retry_after: 1m } }\n";
+    let text = rules(&first.url(), &second.url()).replace("failover:\n", own).replace("routes:\n", closed);
+    let router = Serving::start(&text).await;
+    let client = router.client().with("x-api-key", "client-secret-key");
+    for (stream, model, status, message, rule) in [
+        (false, "m", 403, "Not m.", Some("own-words")),
+        (true, "m", 403, "Not m.", Some("own-words")),
+        (false, "old-1", 410, "Gone.", None),
+        (true, "old-1", 410, "Gone.", None),
+    ] {
+        let body = json!({ "model": model, "stream": stream, "max_tokens": 9, "messages": [{ "role": "user", "content": "hi" }] });
+        let answer = client.post("/v1/messages", body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")));
+        assert_eq!(
+            (&answer.json()["type"], &answer.json()["error"]["message"]),
+            (&json!("error"), &json!(message))
+        );
+        assert_eq!(answer.header("retry-after"), (status == 410).then_some("60"));
+        let path = format!("/-/decisions/{}", answer.header("x-rulegate-request").unwrap());
+        let record = client.get(&path).await.json();
+        assert_eq!(record["answer"]["rule"], json!(rule));
+        let by = rule.map_or("the route closed".to_owned(), |rule| format!("the rule {rule}"));
+        assert_eq!(record["refused"], format!("refused by {by}: {message}"));
+    }
+    assert_eq!((first.count(), second.count()), (2, 0));
+    let lines = log.lines("INFO").join("\n");
+    assert!(lines.contains("status=403") && lines.contains("rule=\"own-words\""), "{lines}");
+    assert!(lines.contains("status=410") && lines.contains("route=\"POST closed\""), "{lines}");
+}
+
+#[tokio::test]
+async fn what_a_query_holds_is_sent_and_never_logged() {
+    let (log, _listening) = Log::listen();
+    let quoted =
+        "no such code first/secret-word== at ?code=first%2Fsecret-word%3D%3D and x-org org-secret-word";
+    let refusal = json!({ "type": "error", "error": { "type": "rate_limit_error", "message": quoted } });
+    let first = Upstream::always(Reply::json(429, refusal)).await;
+    let second = Upstream::always(Reply::json(200, MESSAGE)).await;
+    let query = "query: { api-version: \"2024-10-21\", code: \"${SOME_CODE}\", key: \"{$key}\" }, headers: { x-org: \"${SOME_ORG}\" }, ";
+    let text = rules(&first.url(), &second.url())
+        .replace("key: first-secret-key", &format!("{query}key: first-secret-key"));
+    let keys = "SOME_CODE=first/secret-word==\nSOME_ORG=org-secret-word\n";
+    let text = format!("secrets: [ tokens.txt ]\n{text}");
+    let router = Serving::with(&text, |options| {
+        std::fs::write(options.rules.with_file_name("tokens.txt"), keys).unwrap();
+    });
+    let router = router.await.unwrap_or_else(|error| panic!("{error}"));
+    let client = router.client().with("x-api-key", "client-secret-key");
+    assert_eq!(client.post("/v1/messages?beta=true&code=mine", request()).await.status, 200);
+    let sent =
+        "/v1/messages?beta=true&api-version=2024-10-21&code=first%2Fsecret-word%3D%3D&key=first-secret-key";
+    assert_eq!(first.only().target, sent);
+    assert!(log.text().contains("no such code [key] at ?code=[key] and x-org [key]"), "{}", log.text());
+    assert!(!log.text().contains("secret-word") && !log.text().contains("secret-key"), "{}", log.text());
+}

@@ -51,6 +51,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         incomplete: false,
         as_shipped: Vec::new(),
         unset: Vec::new(),
+        filled: Vec::new(),
     };
     let (mut listen, mut limits, mut decisions, mut timeouts) = (None, None, None, None::<Timeouts>);
     let mut recovery = None;

@@ -3,6 +3,7 @@
 
 mod access;
 mod addresses;
+mod counts;
 mod evidence;
 mod failover;
 mod health;
@@ -13,10 +14,12 @@ mod names;
 mod parameters;
 mod protocols;
 mod providers;
+mod refusals;
 mod routes;
 mod rule_tests;
 mod tls;
 
+pub(super) use failover::zone;
 pub use links::own as own_tls;
 
 use std::collections::HashMap;
@@ -36,6 +39,8 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     routes::check(rules, &mut found);
     failover::check(rules, &mut found);
     meaning::check(rules, &mut found);
+    counts::check(rules, &mut found);
+    refusals::check(rules, &mut found);
     health::check(rules, &mut found);
     rule_tests::check(rules, diags, &mut found);
     for catalog in rules.catalog.iter().filter(|catalog| !rules.is_shipped_catalog(catalog)) {

@@ -174,6 +174,7 @@ impl Loader<'_> {
         self.unset();
         rules.catalog = self.catalogs();
         rules.unset = self.substitution.incomplete();
+        rules.filled = self.substitution.filled();
         rules.proxy_variables = self.substitution.proxy_variables();
         self.named_files(&mut rules);
         Some(rules)

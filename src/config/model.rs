@@ -3,13 +3,16 @@
 //! Templates, conditions and patches stay YAML nodes here; they are compiled when the engine is built.
 
 mod access;
+mod bounds;
 mod callers;
 mod catalog;
 mod failover;
 mod health;
+mod hours;
 mod mapping;
 mod protocol;
 mod provider;
+mod refusal;
 mod repair;
 mod route;
 mod rule_test;
@@ -20,6 +23,7 @@ mod when;
 
 pub use super::values::{ByteSize, Pattern, Percent, Several, Spanned, Table};
 pub use access::{Access, AccessOrOpen, ClientKey, Key, Listen, Published};
+pub use bounds::Bounds;
 pub use callers::{Host, Network, Origin};
 pub use catalog::{Catalog, ProviderPart};
 pub use failover::{
@@ -30,6 +34,7 @@ pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{Auth, Framing, Protocol, Query, Resumption, Send, StreamShape};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, ProviderTls, Rotate};
+pub use refusal::{Refusal, Refuse};
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{
@@ -38,4 +43,4 @@ pub use rule_test::{
 pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile};
 pub use timeouts::Timeouts;
 pub use tls::{ClientCertificate, ListenTls};
-pub use when::{BodyKind, FACTS, Fact, FailureKind, Phase, When};
+pub use when::{BodyKind, Count, FACTS, Fact, FailureKind, Phase, When};

@@ -6,7 +6,7 @@
 use crate::text::yaml::{Key, Kind, Node};
 
 /// The keys whose values are tables: an entry takes the place of the one with its name, the others stay.
-const TABLES: [&str; 6] = ["with", "paths", "headers", "header_lists", "timeouts", "repairs"];
+const TABLES: [&str; 7] = ["with", "paths", "query", "headers", "header_lists", "timeouts", "repairs"];
 
 /// The provider `own`, completed by `base`. What both say, `own` decides; tables are laid over one another
 /// entry by entry; `models` and `failover`, where the first that fits decides, begin with its own.
@@ -101,6 +101,10 @@ mod tests {
         assert_eq!(
             laid("with: { a: 1, b: null }", "with: { b: 2, c: 3 }"),
             r#"{"with":{"a":1,"b":null,"c":3}}"#
+        );
+        assert_eq!(
+            laid("query: { api-version: 2 }", "query: { api-version: 1, beta: null }"),
+            r#"{"query":{"api-version":2,"beta":null}}"#
         );
     }
 

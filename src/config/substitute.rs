@@ -28,6 +28,8 @@ pub struct Substitution<'e> {
     revocable: Vec<Span>,
     /// Scalars with a variable that is not set and has no default, and the names.
     unset: Vec<(Span, Vec<String>)>,
+    /// Scalars with a variable's value in them.
+    filled: Vec<Span>,
     /// Scalars whose variable cannot be read, or says by itself what is wrong when it is not set.
     complained: Vec<Span>,
     /// Variables of which it has been said that they keep their value.
@@ -48,6 +50,7 @@ impl<'e> Substitution<'e> {
             strict: Vec::new(),
             revocable: Vec::new(),
             unset: Vec::new(),
+            filled: Vec::new(),
             complained: Vec::new(),
             kept: Vec::new(),
         }
@@ -114,6 +117,11 @@ impl<'e> Substitution<'e> {
     /// The places of all scalars that could not be completed.
     pub fn incomplete(&self) -> Vec<Span> {
         self.unset.iter().map(|(span, _)| *span).chain(self.complained.iter().copied()).collect()
+    }
+
+    /// The places of all scalars with a variable's value in them.
+    pub fn filled(&self) -> Vec<Span> {
+        self.filled.clone()
     }
 
     /// The values that were put in.
@@ -234,6 +242,7 @@ impl<'e> Substitution<'e> {
                             return Kind::String(format!("{}${{{}}}", variables::UNSET, variable.name));
                         }
                         out.push_str(&value);
+                        self.filled.push(span);
                     }
                     (None, Unset::Default(default)) => out.push_str(default),
                     (None, Unset::Nothing) => unset.push(variable.name.to_string()),

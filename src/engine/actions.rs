@@ -1,5 +1,7 @@
 //! What a failover rule can do: the table of actions, and their compiled form.
 
+use crate::language::Template;
+use http::StatusCode;
 use std::time::Duration;
 
 /// One action as people know it.
@@ -47,11 +49,29 @@ pub const ACTIONS: &[ActionEntry] = &[
         doc: "The named patch changes the request and the same provider is asked again, once; afterwards `else` holds, or the rules that follow.",
         example: "{ name: signature, when: { status: 400, text: signature }, do: { repair: strip-thinking, then: retry } }",
     },
+    ActionEntry {
+        name: "refuse",
+        companions: &[],
+        doc: "The client gets an error with this status and these words, in its own protocol. No other provider is asked.",
+        example: "{ name: not-here, when: { status: 451 }, do: { refuse: { status: 403, message: \"{$model} is not for this country.\" } } }",
+    },
 ];
 
 /// The action of that name.
 pub fn action(name: &str) -> Option<&'static ActionEntry> {
     ACTIONS.iter().find(|action| action.name == name)
+}
+
+/// An error in words of the rules' own.
+pub struct Refusal {
+    /// Its status.
+    pub status: StatusCode,
+    /// What the client is told.
+    pub message: Template,
+    /// Its type; `None` is what the client's protocol calls the status.
+    pub kind: Option<String>,
+    /// After how many seconds it makes sense to ask again.
+    pub retry_after: Option<i64>,
 }
 
 /// An action in compiled form.
@@ -88,9 +108,16 @@ pub enum Do {
         /// What to do when it has been tried: [`Do::Next`], [`Do::Return`], or what the following rules say.
         otherwise: Option<Box<Do>>,
     },
+    /// Give the client an error in words of the rules' own: its place in the engine's refusals.
+    Refuse(usize),
 }
 
 impl Do {
+    /// Whether the client gets an error at once, the provider's or the rules' own.
+    pub fn answers(&self) -> bool {
+        matches!(self, Do::Return | Do::Refuse(_))
+    }
+
     /// The word that people know it by.
     pub fn name(&self) -> &'static str {
         match self {
@@ -99,6 +126,7 @@ impl Do {
             Do::Retry { .. } => "retry",
             Do::Wait { .. } => "wait",
             Do::Repair { .. } => "repair",
+            Do::Refuse(_) => "refuse",
         }
     }
 }

@@ -4,24 +4,26 @@
 pub(super) mod compile;
 mod mappings;
 mod protocols;
+mod providers;
+mod refusals;
 mod repairs;
 mod rules;
 mod settings;
 
+use super::actions::Refusal;
 use super::decision::Keeping;
-use super::headers::ListEdit;
-use super::judge::{Rule, Rules, texts::Texts};
+use super::judge::texts::Texts;
+use super::judge::when::Test;
 use super::mapping::Mapping;
-use super::names::{self, Names, OUTGOING, ROUTING};
+use super::names::{self, Names, REFUSING, ROUTING};
 use super::protocol::{Headers, Protocol};
-use super::provider::{ModelRule, Provider};
+use super::provider::Provider;
 use super::route::{Route, Way, left_out};
 use super::spread::Spread;
-use super::{Engine, Repair, link::Link, probe};
-use crate::config::check::own_tls;
-use crate::config::{model, proxies};
+use super::{Engine, Repair, probe};
+use crate::config::model;
+use crate::language::Template;
 use crate::language::scope::{Parts, Scope};
-use crate::language::{Patch, Template};
 use crate::text::diagnostic::{Diagnostics, Span};
 use crate::text::yaml::{Kind, Node};
 use http::header::HeaderName;
@@ -54,6 +56,7 @@ fn compiled(
         diags: &mut found,
         texts: Texts::default(),
         repairs: Vec::new(),
+        refusals: Vec::new(),
         parts: first.map(|first| first.parts.clone()).unwrap_or_default(),
     };
     let repairs = build.repairs(&rules.repairs);
@@ -78,7 +81,7 @@ fn compiled(
         build.specialise(&mut routes, &providers, &protocols);
         build.parts.compile_patterns();
     }
-    let Build { mut texts, repairs, parts, .. } = build;
+    let Build { mut texts, repairs, refusals, parts, .. } = build;
     texts.seal();
     if first.is_some() {
         texts.finder();
@@ -118,6 +121,7 @@ fn compiled(
         protocols,
         mappings,
         repairs,
+        refusals,
         texts,
         parts,
         redactor: Arc::default(),
@@ -139,6 +143,7 @@ pub(crate) fn known_mapping(
         diags: &mut diags,
         texts: Texts::default(),
         repairs: Vec::new(),
+        refusals: Vec::new(),
         parts: Parts::default(),
     };
     build.mapping_for(from, &engine.protocols, parameters)
@@ -153,6 +158,7 @@ struct Build<'b> {
     diags: &'b mut Diagnostics,
     texts: Texts,
     repairs: Vec<Repair>,
+    refusals: Vec<Refusal>,
     parts: Parts,
 }
 
@@ -162,89 +168,6 @@ impl Build<'_> {
         let mut scope = names::scope(names);
         scope.share(&self.parts);
         scope
-    }
-
-    fn provider(
-        &mut self,
-        name: &str,
-        from: &model::Provider,
-        protocols: &[Arc<Protocol>],
-        common: &[Arc<Rule>],
-        repairs: &Repairs,
-    ) -> Provider {
-        let own_repairs = self.repairs(&from.repairs);
-        let own = self.failover(&from.failover, &[&own_repairs, repairs]);
-        let rules: Vec<Arc<Rule>> = own.iter().chain(common).cloned().collect();
-        let scope = self.scope(OUTGOING);
-        let auth = from.auth.as_ref().and_then(|auth| self.auth(auth, &scope));
-        let headers = self.headers(&from.headers, &scope);
-        let mut models = Vec::new();
-        for rule in &from.models.0 {
-            let fixed = rule.to.as_str().filter(|name| !name.contains('$')).map(str::to_owned);
-            let name = compile::template(&rule.to, &scope, self.diags);
-            models.extend(name.map(|name| ModelRule { pattern: rule.from.clone(), name, fixed }));
-        }
-        let mut paths = Vec::new();
-        for (protocol, path) in from.paths.iter() {
-            let path = self.text(&path.value, path.span, &scope);
-            paths.extend(path.map(|path| (protocol.text.clone(), path)));
-        }
-        scope.finish(self.diags);
-        let timeouts = match &from.timeouts {
-            Some(own) => own.or(&self.rules.timeouts),
-            None => self.rules.timeouts.clone(),
-        };
-        let with = from.with.iter().map(|(name, node)| (name.text.clone(), json_bytes(node))).collect();
-        // What is wrong with them was found by `check`.
-        let proxy = proxies::to(self.rules, from).ok().flatten();
-        let tls = from.tls.as_ref().and_then(|tls| own_tls(self.rules, tls, &mut Diagnostics::new()));
-        Provider {
-            name: name.to_owned(),
-            url: from.url.value.trim_end_matches('/').to_owned(),
-            speaks: from
-                .speaks
-                .iter()
-                .filter_map(|name| protocols.iter().find(|it| it.name == name.value).cloned())
-                .collect(),
-            keys: settings::keys(name, from),
-            rotate: from.rotate,
-            priority: from.priority,
-            zone: from.zone.as_ref().map(|zone| zone.value.clone()),
-            weight: from.weight.value,
-            timeouts: super::protocol::timeouts(&timeouts),
-            force_stream: from.force_stream.as_ref().is_some_and(|it| it.value),
-            link: Arc::new(Link::new(proxy, tls)),
-            paths,
-            models,
-            with,
-            auth,
-            headers,
-            drop_headers: self.header_list(&from.drop_headers),
-            header_lists: self.list_edits(&from.header_lists),
-            patch: self.patch(from.patch.as_ref()),
-            rules: Rules::new(rules),
-            own_rules: own.len(),
-        }
-    }
-
-    fn patch(&mut self, node: Option<&Node>) -> Option<Patch> {
-        let scope = self.scope(ROUTING);
-        let patch = compile::patch(node?, &scope, self.diags);
-        scope.finish(self.diags);
-        patch
-    }
-
-    fn list_edits(&mut self, table: &model::Table<model::ListEdit>) -> Vec<ListEdit> {
-        let mut edits = Vec::new();
-        for (name, from) in table.iter() {
-            edits.extend(self.header_name(&name.text, name.span).map(|name| ListEdit {
-                name,
-                add: from.add.iter().map(|item| item.value.clone()).collect(),
-                drop: from.drop.clone(),
-                keep: from.keep.clone(),
-            }));
-        }
-        edits
     }
 
     fn route(
@@ -285,12 +208,16 @@ impl Build<'_> {
             None => Arc::from([]),
         };
         let scope = self.scope(ROUTING);
-        let when = from.when.as_ref().and_then(|when| self.when(when, &scope));
+        let when = from.when.as_ref().and_then(|when| self.when(when, &scope)).map(Test::cheapest_first);
         let otherwise = self.template(from.otherwise.as_ref(), &scope);
         let answer = self.template(from.answer.as_ref(), &scope);
+        let refuse = from.refuse.as_ref().and_then(|it| self.refusal(it, &scope));
         let spread = from.spread.as_ref().or(self.rules.spread.as_ref());
         let spread = spread.map(|it| Spread { by: it.by, on: self.template(it.on.as_ref(), &scope) });
         scope.finish(self.diags);
+        let refusing = self.scope(REFUSING);
+        let exhausted = from.exhausted.as_ref().and_then(|it| self.refusal(it, &refusing));
+        refusing.finish(self.diags);
         let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
         let deadline =
             from.deadline.as_ref().or(self.rules.timeouts.deadline.as_ref()).map(|time| time.value);
@@ -310,6 +237,8 @@ impl Build<'_> {
             resumes: from.resumes,
             otherwise,
             answer,
+            refuse,
+            exhausted,
         }
     }
 

@@ -89,8 +89,8 @@ pub struct Decision {
     pub exhausted: bool,
     /// How a streaming answer ended; `None` while it goes on, and where there was none.
     pub stream: Option<StreamEnd>,
-    /// Why no provider could be asked: there is no such path or method, its body is no JSON, the caller may not come
-    /// in, or the body could not be had.
+    /// Why no (further) provider was asked: there is no such path or method, its body is no JSON, the caller may not come
+    /// in, the body could not be had, or a route or a rule refuses it in words of its own.
     pub refused: Option<String>,
     /// When the client left before it was given anything.
     pub client_left: Option<Ms>,

@@ -1,6 +1,7 @@
 //! The one place where outcomes are judged: ordered rules over facts, the first that fires decides.
 
 pub mod cooling;
+pub mod counts;
 mod gate;
 mod index;
 pub mod notices;
@@ -20,7 +21,9 @@ use crate::config::model;
 use crate::language::scope::Env;
 use crate::text::diagnostic::Span;
 use crate::text::json::Doc;
+use crate::text::path::Path;
 use cooling::Cooling;
+use counts::Counts;
 use http::HeaderMap;
 use index::Index;
 use notices::Notices;
@@ -164,6 +167,8 @@ pub struct Facts<'a> {
     pub read: &'a ErrorText,
     /// The client's body.
     pub request: &'a Doc,
+    /// What can be counted in it.
+    pub counts: &'a Counts,
     /// The model that the client asked for.
     pub model: &'a str,
     /// `$provider`.
@@ -197,6 +202,8 @@ pub struct RouteFacts<'a> {
     pub name: Option<&'a str>,
     /// Its path.
     pub path: &'a str,
+    /// Where requests of its protocol have their messages.
+    pub messages: Option<&'a Path>,
 }
 
 impl<'a> Facts<'a> {
@@ -208,6 +215,11 @@ impl<'a> Facts<'a> {
             Phase::FirstByte | Phase::Content => model::Phase::FirstContent,
             Phase::Idle => model::Phase::Stream,
         }
+    }
+
+    /// One number of the request.
+    pub fn count(&self, count: model::Count) -> Option<u64> {
+        self.counts.of(count, self.request, self.route.messages)
     }
 
     /// The facts' values by name.

@@ -76,6 +76,7 @@ pub struct Engine {
     pub(crate) mappings: Vec<Arc<mapping::Mapping>>,
     by_priority: Vec<usize>,
     repairs: Vec<Repair>,
+    refusals: Vec<actions::Refusal>,
     texts: judge::texts::Texts,
     /// What a second build of the same rules need not compile again.
     parts: Parts,
@@ -186,7 +187,8 @@ impl Engine {
         self
     }
 
-    /// Every key that the rules know by its value: those of providers and their proxies, of clients and of the admin.
+    /// Every key that the rules know by its value: those of providers and their proxies, of clients and of the admin, and
+    /// what variables put into headers and queries.
     fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let providers = self.providers.iter().flat_map(|provider| &provider.keys);
         let providers = providers.filter_map(|key| match &key.source {
@@ -203,7 +205,8 @@ impl Engine {
             _ => None,
         });
         let proxies = self.providers.iter().filter_map(|it| it.link.proxy.as_ref()?.login.as_ref());
-        providers.chain(proxies).chain(clients).chain(admin)
+        let hidden = self.providers.iter().flat_map(|provider| &provider.hidden);
+        providers.chain(proxies).chain(clients).chain(admin).chain(hidden)
     }
 
     /// The providers' places, the first choice first.

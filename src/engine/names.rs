@@ -81,6 +81,20 @@ pub const FAILOVER: Names = &[
     Name::Error,
     Name::Now,
 ];
+/// The message of a failover rule that refuses, and of a route where all have failed.
+pub const REFUSING: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Header,
+    Name::Status,
+    Name::Model,
+    Name::Provider,
+    Name::Attempt,
+    Name::Error,
+    Name::Now,
+    Name::Id,
+    Name::Match,
+];
 /// Sources of a cool down's end.
 pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status, Name::Error, Name::Now];
 /// Conditions of routes, patches of requests, and answers that the rules give by themselves.
@@ -144,13 +158,20 @@ const ERROR_VALUES: Names = &[
 
 /// The other places with templates or conditions, and the names that they see.
 pub const PLACES: &[(&str, Names)] = &[
-    ("`path`, `auth` and `headers` of a protocol; `auth`, `headers` and `models` of a provider", OUTGOING),
+    (
+        "`path`, `auth` and `headers` of a protocol; `auth`, `headers`, `paths`, `query` and `models` of a provider",
+        OUTGOING,
+    ),
     ("a protocol's `whole`, `error`, and `content`, `end`, `finish` and `error` of its `stream`", INCOMING),
     ("a protocol's `fold` and `unfold`", STREAM_VALUES),
     ("a protocol's `errors` and `error_headers`, `ping`, `stop` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
+    (
+        "`message` of `refuse` in a failover rule, and of `exhausted` in a route (there without `$match`)",
+        REFUSING,
+    ),
     ("`cool_down.until`", COOLING),
-    ("`when`, `answer` and `otherwise` of a route; a provider's `patch`", ROUTING),
+    ("`when`, `answer`, `otherwise` and `refuse` of a route; a provider's `patch`", ROUTING),
     ("`stream` of a protocol's `continue`", RESUMING),
     ("`when` and `request` of a protocol's `continue`; `$provider` in `request` only", RESUMED),
     ("a repair's `patch`, `headers` and `header_lists`", REPAIRING),

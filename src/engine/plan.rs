@@ -17,6 +17,7 @@ pub mod event;
 mod outcome;
 mod patience;
 mod quoted;
+mod refuse;
 mod repair;
 mod request;
 mod resume;
@@ -35,6 +36,7 @@ use super::exchange::Exchange;
 use super::failure::Failure;
 use super::health::{Health, Lane, Shared};
 use super::judge::cooling::millis;
+use super::judge::counts::Counts;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
@@ -99,7 +101,7 @@ pub struct Attempt {
 pub struct OutRequest {
     /// The HTTP method.
     pub method: Method,
-    /// The whole URL, query included.
+    /// The whole URL, query included, which may hold a key: never log it.
     pub url: String,
     /// All headers but `host` and `content-length`. Holds the key: never log it.
     pub headers: HeaderMap,
@@ -113,7 +115,9 @@ pub struct OutRequest {
 
 impl fmt::Debug for OutRequest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {} ({} bytes)", self.method, self.url, self.body.len())
+        // The query may hold a key.
+        let url = self.url.split('?').next().unwrap_or_default();
+        write!(out, "{} {url} ({} bytes)", self.method, self.body.len())
     }
 }
 
@@ -177,6 +181,8 @@ pub struct Plan {
     incoming: Incoming,
     /// The client's body.
     doc: Doc,
+    /// What can be counted in it.
+    counts: Counts,
     /// The route's place.
     route: usize,
     /// The model that the client asked for; empty if it named none.

@@ -39,7 +39,9 @@ pub struct Protocol {
     pub returned: HeaderList,
     /// Where a request names its model.
     pub model: Option<Path>,
-    /// What clients put behind it that is no part of it.
+    /// Where a request has its messages.
+    pub messages: Option<Path>,
+    /// What clients put behind the model's name that is no part of it.
     pub model_suffixes: Vec<String>,
     /// Where a request asks for a stream.
     pub streaming: Option<Path>,

@@ -40,6 +40,10 @@ pub struct Provider {
     pub link: Arc<Link>,
     /// By protocol, where it is not the protocol's own. Over [`OUTGOING`].
     pub(super) paths: Vec<(String, Template)>,
+    /// What variables put into its headers and its query: struck out wherever it is quoted.
+    pub(super) hidden: Vec<Secret>,
+    /// Parameters for the query of its requests. Over [`OUTGOING`].
+    pub(super) query: Vec<(String, Template)>,
     pub(super) models: Vec<ModelRule>,
     pub(super) with: Vec<(String, Vec<u8>)>,
     pub(super) auth: Option<Auth>,

@@ -3,9 +3,10 @@
 mod nearby;
 
 use super::Engine;
+use super::actions::Refusal;
 use super::decision::LeftOut;
 use super::judge::when::Test;
-use super::judge::{Rule, Rules};
+use super::judge::{RouteFacts, Rule, Rules};
 use super::mapping::Mapping;
 use super::protocol::Protocol;
 use super::provider::Provider;
@@ -48,6 +49,10 @@ pub struct Route {
     pub(super) otherwise: Option<Template>,
     /// The answer without asking anyone.
     pub(super) answer: Option<Template>,
+    /// The error without asking anyone, over [`super::names::ROUTING`].
+    pub(super) refuse: Option<Refusal>,
+    /// The error when all have failed, over [`super::names::REFUSING`].
+    pub(super) exhausted: Option<Refusal>,
 }
 
 /// How streams are held back until their content begins.
@@ -106,6 +111,15 @@ pub(super) fn left_out(providers: &[Provider], order: &[usize], ways: &[Way]) ->
 }
 
 impl Route {
+    /// What rules may ask of it.
+    pub(super) fn facts(&self) -> RouteFacts<'_> {
+        RouteFacts {
+            name: self.name.as_deref(),
+            path: &self.path,
+            messages: self.protocol.as_ref().and_then(|protocol| protocol.messages.as_ref()),
+        }
+    }
+
     /// May this provider be asked on it?
     pub fn asks(&self, provider: usize) -> bool {
         self.ways.iter().any(|way| way.provider == provider)

@@ -27,6 +27,7 @@ headers: { x-alpha-version: { $first: [ $header.x-alpha-version, "1" ] } }
 forward: [ x-alpha-*, user-agent ]
 return: [ x-alpha-*, retry-after ]
 model: $.model
+messages: $.messages
 streaming: $.stream
 stream:
   framing: sse

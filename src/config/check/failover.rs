@@ -93,6 +93,9 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags:
             evidence::check(cool_down, diags);
             captures(rule, cool_down.until.iter(), diags);
         }
+        if let Action::Refuse(action) = &rule.action {
+            captures(rule, std::iter::once(&action.refuse.message), diags);
+        }
         if let Action::Repair(repair) = &rule.action {
             let repairs = || own.iter().chain(rules.repairs.iter());
             let made = repairs().find(|(name, _)| name.text == repair.name.value);

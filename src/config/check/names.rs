@@ -24,6 +24,9 @@ pub fn is_loopback(listen: &str) -> Option<bool> {
     (named && !number).then_some(host.eq_ignore_ascii_case("localhost"))
 }
 
+/// What is wrong with a url that has one.
+const HAS_QUERY: &str = "it has a query";
+
 /// A url of a provider, if it is one; else it is reported.
 pub fn url(text: &Spanned<String>, schemes: &[&str], diags: &mut Diagnostics) -> Option<Uri> {
     let uri = text.parse::<Uri>().ok();
@@ -37,7 +40,7 @@ pub fn url(text: &Spanned<String>, schemes: &[&str], diags: &mut Diagnostics) ->
             "a name and a password have no place in it"
         }
         Some(uri) if uri.host().is_none_or(str::is_empty) => "it names no host",
-        Some(uri) if uri.query().is_some() => "it has a query",
+        Some(uri) if uri.query().is_some() => HAS_QUERY,
         Some(_) if text.contains('#') => "it has a fragment",
         Some(_) => return uri,
         None => "this is no url",
@@ -45,6 +48,9 @@ pub fn url(text: &Spanned<String>, schemes: &[&str], diags: &mut Diagnostics) ->
     let diagnostic = Diagnostic::error("bad-url", "a url is wanted here").at(text.span).label(reason);
     diags.push(match variable {
         Some(name) => diagnostic.help(format!("write `${{{name}}}`")),
+        None if reason == HAS_QUERY => {
+            diagnostic.help("write its parameters beside it: `query: { api-version: \"2024-10-21\" }`")
+        }
         None => diagnostic.help("write for example https://api.example.com"),
     });
     None

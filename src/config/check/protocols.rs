@@ -32,7 +32,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
 
 fn one(protocol: &Protocol, diags: &mut Diagnostics) {
     url_path(&protocol.send.path, diags);
-    for path in protocol.model.iter().chain(&protocol.streaming) {
+    for path in protocol.model.iter().chain(&protocol.messages).chain(&protocol.streaming) {
         single_path(path, diags);
     }
     for (name, _) in protocol.headers.iter().chain(protocol.error_headers.iter()) {

@@ -6,6 +6,7 @@ use super::names::{header, url_path};
 use super::parameters;
 use super::{addresses, links};
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
+use crate::config::record::wrong_type;
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::units::Secret;
@@ -166,7 +167,26 @@ fn folds(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
 fn paths(rules: &Rules, provider: &Provider, diags: &mut Diagnostics) {
     for (protocol, path) in provider.paths.iter() {
         known_protocol(rules, &Spanned { value: protocol.text.clone(), span: protocol.span }, diags);
+        if let Some((path_alone, query)) = path.split_once('?') {
+            let message = format!("`{}` is not a path", path.value);
+            let diagnostic =
+                Diagnostic::error("bad-path", message).at(path.span).label("a path has no query");
+            let (name, value) = query.split_once('=').unwrap_or((query, "..."));
+            diags.push(diagnostic.help(format!(
+                "write `{path_alone}`, and beside `paths`: `query: {{ {name}: \"{value}\" }}`"
+            )));
+            continue;
+        }
         url_path(path, diags);
+    }
+    for (name, value) in provider.query.iter() {
+        if name.text.trim().is_empty() {
+            let diagnostic = Diagnostic::error("bad-name", "a parameter of a query has a name").at(name.span);
+            diags.push(diagnostic.label("this one has none"));
+        }
+        if value.as_map().is_some() || value.as_list().is_some() {
+            wrong_type(value, "a parameter of a query is a text, a number, `true`, `false` or `null`", diags);
+        }
     }
 }
 

@@ -94,20 +94,17 @@ fn who(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
                 Diagnostic::error("no-providers", "this route has no providers").at(route.path.span);
             diags.push(diagnostic.label("nobody answers").help("leave `providers` out to ask all that can"));
         }
-        if route.answer.is_some() {
-            let diagnostic =
-                Diagnostic::error("two-answers", "a route has an `answer` or `providers`, not both");
-            diags.push(diagnostic.at(route.path.span).label("this one has both"));
-        }
     }
+    two_answers(route, diags);
     let Some(protocol) = &route.protocol else {
-        if route.answer.is_none() {
+        if route.answer.is_none() && route.refuse.is_none() {
             let diagnostic = Diagnostic::error("missing-key", "a route needs `protocol`, or an `answer`");
             diags.push(diagnostic.at(route.path.span).label("what is spoken here?"));
         }
         return;
     };
-    if !known_protocol(rules, protocol, diags) || route.answer.is_some() || rules.incomplete {
+    let asks_nobody = route.answer.is_some() || route.refuse.is_some();
+    if !known_protocol(rules, protocol, diags) || asks_nobody || rules.incomplete {
         return;
     }
     let Some(listed) = &route.providers else {
@@ -133,6 +130,29 @@ fn who(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
             }
             diags.push(diagnostic.help("there is no mapping between the two: write one, and include it"));
         }
+    }
+}
+
+/// More than one way to an answer.
+fn two_answers(route: &Route, diags: &mut Diagnostics) {
+    if let Some(refuse) = &route.refuse {
+        let others = [
+            ("`providers`", route.providers.is_some()),
+            ("an `answer`", route.answer.is_some()),
+            ("`otherwise`", route.otherwise.is_some()),
+            ("`exhausted`", route.exhausted.is_some()),
+        ];
+        for (other, _) in others.iter().filter(|(_, is_there)| *is_there) {
+            let message = format!("a route that refuses has no use for {other}");
+            let diagnostic = Diagnostic::error("two-answers", message).at(refuse.span);
+            diags.push(diagnostic.label("this is all that happens here"));
+        }
+    } else if route.answer.is_some() && route.providers.is_some() {
+        let diagnostic = Diagnostic::error("two-answers", "a route has an `answer` or `providers`, not both");
+        diags.push(diagnostic.at(route.path.span).label("this one has both"));
+    } else if let (Some(exhausted), true) = (&route.exhausted, route.otherwise.is_some()) {
+        let diagnostic = Diagnostic::error("two-answers", "a route has `otherwise` or `exhausted`, not both");
+        diags.push(diagnostic.at(exhausted.span).label("`otherwise` would be the answer"));
     }
 }
 
@@ -234,12 +254,14 @@ fn facts(when: &When, diags: &mut Diagnostics) {
             | Fact::Not(_)
             | Fact::Header(_)
             | Fact::Model(_)
+            | Fact::Count(..)
+            | Fact::Hours(_)
             | Fact::Path(_) => return,
         };
         let message = format!("a route cannot look at `{name}`");
         let diagnostic = Diagnostic::error("wrong-fact", message).at(when.span).label("in this condition");
         diags.push(
-            diagnostic.help("it is chosen before anybody is asked; it can look at model, header and paths"),
+            diagnostic.help("it is chosen before anybody is asked; it can look at model, header, size, tokens, messages, time, days and paths"),
         );
     });
 }
@@ -252,7 +274,8 @@ fn unasked(rules: &Rules, diags: &mut Diagnostics) {
     for (name, provider) in rules.providers.iter() {
         let asked = rules.routes.iter().any(|route| {
             let listed = route.providers.as_ref();
-            let there = listed.is_none_or(|listed| listed.iter().any(|it| it.value == name.text));
+            let there = route.refuse.is_none()
+                && listed.is_none_or(|listed| listed.iter().any(|it| it.value == name.text));
             there && route.protocol.as_ref().is_some_and(|it| understands(rules, provider, it))
         });
         let known = provider.speaks.iter().all(|it| rules.protocol(it).is_some());

@@ -119,6 +119,8 @@ fn route(protocol: &Protocol) -> Route {
         resumes: false,
         otherwise: None,
         answer: None,
+        refuse: None,
+        exhausted: None,
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Percent, Several, Spanned, When};
+use super::{Percent, Refuse, Several, Spanned, When};
 use crate::config::record::{FromNode, Schemas, record, word, words, wrong_type};
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::Node;
 
 record! {
@@ -16,7 +16,8 @@ record! {
         name: Spanned<String>,
         /// What it looks at; without it, every answer that is no good.
         when: Option<When>,
-        /// What to do: `next`, `return`, `{ retry: 2 }`, `{ wait: { at_most: 5s } }` or `{ repair: NAME }`.
+        /// What to do: `next`, `return`, `{ retry: 2 }`, `{ wait: { at_most: 5s } }`, `{ repair: NAME }` or
+        /// `{ refuse: { status: 403, message: ... } }`.
         action("do"): Action,
         /// For how long to leave the provider alone.
         cool_down: Option<CoolDown>,
@@ -100,6 +101,8 @@ pub enum Action {
     Wait(Wait),
     /// Change the request by a patch and ask the same provider again, once.
     Repair(Repair),
+    /// Give the client an error in words of the rules' own.
+    Refuse(Refuse),
 }
 
 record! {
@@ -214,10 +217,11 @@ words! {
 
 impl FromNode for Action {
     fn from_node(node: &Node, diags: &mut Diagnostics) -> Option<Self> {
-        if let Some(text @ ("retry" | "repair" | "wait")) = node.as_str() {
+        if let Some(text @ ("retry" | "repair" | "wait" | "refuse")) = node.as_str() {
             let example = match text {
                 "retry" => "{ retry: 2 }",
                 "wait" => "{ wait: { at_most: 5s } }",
+                "refuse" => "{ refuse: { status: 403, message: not here } }",
                 _ => "{ repair: NAME }",
             };
             let diagnostic = Diagnostic::error("unknown-word", format!("`{text}` alone says too little"));
@@ -230,25 +234,28 @@ impl FromNode for Action {
             return word(node, "an action", &words, diags)
                 .map(|returned| if returned { Action::Return } else { Action::Next });
         }
-        if node.get("repair").is_some() {
-            return Repair::from_node(node, diags).map(Action::Repair);
-        }
-        if node.get("wait").is_some() {
-            return Wait::from_node(node, diags).map(Action::Wait);
-        }
-        if node.as_map().is_some() {
-            return Retry::from_node(node, diags).map(Action::Retry);
+        if let Some(entries) = node.as_map() {
+            let known = ["retry", "wait", "repair", "refuse"];
+            let keys = || entries.iter().map(|(key, _)| key.text.as_str());
+            let named = keys().find(|key| known.contains(key));
+            return match named.or_else(|| keys().find_map(|key| did_you_mean(key, known))) {
+                Some("repair") => Repair::from_node(node, diags).map(Action::Repair),
+                Some("wait") => Wait::from_node(node, diags).map(Action::Wait),
+                Some("refuse") => Refuse::from_node(node, diags).map(Action::Refuse),
+                _ => Retry::from_node(node, diags).map(Action::Retry),
+            };
         }
         wrong_type(
             node,
-            "`do` is `next`, `return`, `{ retry: 2 }`, `{ wait: { at_most: 5s } }` or `{ repair: NAME }`",
+            "`do` is `next`, `return`, `{ retry: 2 }`, `{ wait: { at_most: 5s } }`, `{ repair: NAME }` or \
+             `{ refuse: { status: 403, message: not here } }`",
             diags,
         );
         None
     }
 
     fn schema(schemas: &mut Schemas) -> Value {
-        json!({ "anyOf": [{ "enum": ["next", "return"] }, Retry::schema(schemas), Wait::schema(schemas), Repair::schema(schemas)] })
+        json!({ "anyOf": [{ "enum": ["next", "return"] }, Retry::schema(schemas), Wait::schema(schemas), Repair::schema(schemas), Refuse::schema(schemas)] })
     }
 }
 

@@ -27,6 +27,8 @@ record! {
         model: Option<Spanned<String>>,
         /// What clients put behind a model's name that is no part of it: it is cut off before anything looks at the name.
         model_suffixes: Vec<Spanned<String>>,
+        /// Where a request has its messages: a list, or one text. What `messages` of conditions counts.
+        messages: Option<Spanned<String>>,
         /// Where a request says that it wants a stream.
         streaming: Option<Spanned<String>>,
         /// How a stream looks.

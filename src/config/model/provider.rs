@@ -12,7 +12,7 @@ record! {
     /// Somebody who answers requests.
     pub struct Provider: "a provider" {
         /// A catalogue file that knows this provider, as `catalog/NAME`: whatever is not said here, it says.
-        /// Entries of `with`, `headers`, `header_lists`, `timeouts` and `repairs` take the place of its
+        /// Entries of `with`, `paths`, `query`, `headers`, `header_lists`, `timeouts` and `repairs` take the place of its
         /// entries of the same name; in `models` and `failover` its entries come after those that stand here.
         uses: Option<Spanned<String>>,
         /// The protocols that it speaks.
@@ -21,6 +21,10 @@ record! {
         url: Spanned<String>,
         /// The path of its requests, by protocol, where it is not the protocol's own.
         paths: Table<Spanned<String>>,
+        /// Parameters for the query of its requests, by name, such as `api-version`. Each takes the place of the client's
+        /// parameter of that name, if the client's query is passed on; `null` takes that out. Values are escaped; what
+        /// comes from a variable is struck out where a provider quotes it, and no query is ever logged.
+        query: Table<Node>,
         /// Its key, usually `${NAME}`; `client` passes the caller's own credential on; `none` sends none.
         key: Spanned<Key>,
         /// Several keys, instead of `key`: `${NAME}`, or `{ name: work, key: ${NAME} }`. When one is cooling down,

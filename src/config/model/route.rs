@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{ByteSize, FailoverRule, Spanned, When};
+use super::{ByteSize, FailoverRule, Refusal, Spanned, When};
 use crate::config::record::{record, words};
 use crate::text::yaml::Node;
 
 record! {
-    /// A path of the router. It is answered by providers, or by the rules themselves (`answer`).
+    /// A path of the router. It is answered by providers, or by the rules themselves (`answer`, `refuse`).
     pub struct Route: "a route" {
         /// A name, for `route:` in failover rules.
         name: Option<Spanned<String>>,
@@ -35,10 +35,16 @@ record! {
         /// Whether a stream that breaks off in the middle of a text is resumed by the next provider, which gets the
         /// text so far. Only where the client's protocol says how (its `continue`), and never once a tool call has begun.
         resumes("continue"): bool = false,
-        /// The answer when no provider speaks this protocol or has a mapping for it.
+        /// The answer when no provider speaks this protocol or has a mapping for it, and when all have failed.
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.
         answer: Option<Node>,
+        /// The error that every request of this route gets: a status and words of your own. No provider is asked.
+        refuse: Option<Refusal>,
+        /// The error that the client gets when all that could be asked has failed, in the place of what the first choice
+        /// said: `$status` and `$error` are that. `retry-after` stays what is known of when somebody will be free, unless
+        /// it says otherwise.
+        exhausted: Option<Refusal>,
     }
 }
 

@@ -103,6 +103,8 @@ record! {
         cooling_until: Option<Node>,
         /// The length of its cool down.
         cooling_for: Option<Duration>,
+        /// A matcher for the URL that it was asked at last, query included.
+        url: Option<Node>,
         /// A condition on the body that it was sent last.
         request: Option<Node>,
         /// Conditions on the headers that it was sent last.

@@ -235,6 +235,8 @@ pub struct Rules {
     pub as_shipped: Vec<FileId>,
     /// Scalars whose variable is not set (reported, or a key): nothing more is to be said of them.
     pub unset: Vec<Span>,
+    /// Scalars with a variable's value in them, which may be a secret.
+    pub filled: Vec<Span>,
 }
 
 impl Rules {

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Pattern, Several, Spanned, Table};
+use super::{Bounds, Pattern, Several, Spanned, Table, bounds, hours};
 use crate::config::record::{FromNode, Schemas, head_span, words, wrong_type};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::text::units::{Glob, StatusSet};
+use crate::text::units::{Glob, Hours, StatusSet};
 use crate::text::yaml::{Key, Kind, Node};
 
 /// A condition: all facts must hold.
@@ -58,6 +58,10 @@ pub enum Fact {
     Attempt(Node),
     /// The mapping had to drop one of these from the request.
     Dropped(Several<Glob>),
+    /// Something that can be counted in the request is one of these numbers.
+    Count(Count, Bounds),
+    /// It is one of these times: `time`, `days` and `zone`.
+    Hours(Hours),
     /// A path, or one path with its matcher: a condition of the mapping language.
     Path(Node),
 }
@@ -126,9 +130,40 @@ pub const FACTS: &[(&str, &str)] = &[
         "dropped",
         "What the mapping had to drop from the request, by the names of its `losses`; judged before the request is sent.",
     ),
+    (
+        "size",
+        "The size of the client's body in bytes, as the router reads it, decompressed: `{ above: 1MiB }`.",
+    ),
+    (
+        "tokens",
+        "How many tokens the texts in the client's body make, by the same estimate as `$tokens` of mappings: `{ above: 100000 }`. It is made only where a rule asks, once a request.",
+    ),
+    (
+        "messages",
+        "How many messages the client's body has, where the client's protocol says (`messages` in its file): `{ above: 200 }`. A single text is one. Of a protocol that does not say, nothing holds.",
+    ),
+    (
+        "time",
+        "The time of day: `\"22:00-06:00\"`, or a list of such. The first is in it, the second is not. A range over midnight belongs to the day on which it begins.",
+    ),
+    ("days", "The day of the week: `mon-fri`, `sat`, or a list of such; `sat-mon` goes over Sunday."),
+    (
+        "zone",
+        "The time zone of `time` and `days`: a name such as `Europe/Berlin`, or an offset such as `UTC+8`. Default: UTC, whatever `zone` a provider or a cool down has.",
+    ),
 ];
 
 words! {
+    /// What can be counted in a request.
+    pub enum Count: "something to count" {
+        /// The bytes of its body.
+        Size = "size",
+        /// The tokens of its texts, by an estimate.
+        Tokens = "tokens",
+        /// Its messages.
+        Messages = "messages",
+    }
+
     /// What a body really is.
     pub enum BodyKind: "a kind of body" {
         /// A JSON object or list.
@@ -199,10 +234,16 @@ impl FromNode for When {
             Kind::String(text) if text.starts_with('$') => vec![Fact::Path(node.clone())],
             // What is wrong (and reported) never holds: left out, it would make the condition hold too often,
             // and rules that follow would seem to be out of reach.
-            Kind::Map(entries) => entries
-                .iter()
-                .map(|(key, value)| fact(key, value, diags).unwrap_or(Fact::Constant(false)))
-                .collect(),
+            Kind::Map(entries) => {
+                let is_of_hours = |(key, _): &&(Key, Node)| hours::KEYS.contains(&key.text.as_str());
+                let others = entries.iter().filter(|entry| !is_of_hours(entry));
+                let facts = others.map(|(key, value)| fact(key, value, diags));
+                let mut facts: Vec<Option<Fact>> = facts.collect();
+                if entries.iter().any(|entry| is_of_hours(&entry)) {
+                    facts.push(hours::read(entries, diags).map(Fact::Hours));
+                }
+                facts.into_iter().map(|fact| fact.unwrap_or(Fact::Constant(false))).collect()
+            }
             _ => {
                 wrong_type(node, "a condition is a mapping of facts, a path, `true` or `false`", diags);
                 vec![Fact::Constant(false)]
@@ -228,6 +269,8 @@ impl FromNode for When {
                     "header" => Table::<Node>::schema(schemas),
                     "model" | "dropped" | "route" | "key" => Several::<Glob>::schema(schemas),
                     "provider" => Several::<String>::schema(schemas),
+                    "size" | "tokens" | "messages" => bounds::schema(schemas),
+                    "time" | "days" | "zone" => hours::schema(name, schemas),
                     _ => Node::schema(schemas),
                 };
                 if let Value::Object(members) = &mut schema {
@@ -265,6 +308,11 @@ fn fact(key: &Key, value: &Node, diags: &mut Diagnostics) -> Option<Fact> {
         "provider" => Several::from_node(value, diags).map(Fact::Provider),
         "attempt" => Some(Fact::Attempt(value.clone())),
         "dropped" => Several::from_node(value, diags).map(Fact::Dropped),
+        "size" => Bounds::read(value, "size", true, diags).map(|it| Fact::Count(Count::Size, it)),
+        "tokens" => Bounds::read(value, "tokens", false, diags).map(|it| Fact::Count(Count::Tokens, it)),
+        "messages" => {
+            Bounds::read(value, "messages", false, diags).map(|it| Fact::Count(Count::Messages, it))
+        }
         path if path.starts_with('$') => {
             let kind = Kind::Map(vec![(key.clone(), value.clone())].into());
             Some(Fact::Path(Node { span: key.span, kind }))

@@ -9,7 +9,7 @@ use crate::engine::failure::FailureKind;
 use crate::engine::judge::Rule;
 use crate::engine::judge::cooling::{After, Cooling, Counted, Source};
 use crate::engine::judge::when::{Test, Where};
-use crate::engine::names::{COOLING, FAILOVER};
+use crate::engine::names::{COOLING, FAILOVER, REFUSING};
 use crate::engine::plan::Level;
 use crate::language::scope::Scope;
 use crate::text::diagnostic::{Diagnostic, Span};
@@ -22,28 +22,29 @@ impl Build<'_> {
     pub(super) fn failover(&mut self, rules: &[model::FailoverRule], repairs: &[&Repairs]) -> Vec<Arc<Rule>> {
         let scope = self.scope(FAILOVER);
         let cooling = self.scope(COOLING);
+        let refusing = self.scope(REFUSING);
         let made = rules
             .iter()
-            .filter_map(|rule| self.rule(rule, &scope, &cooling, repairs))
+            .filter_map(|rule| self.rule(rule, [&scope, &cooling, &refusing], repairs))
             .map(Arc::new)
             .collect();
         scope.finish(self.diags);
         cooling.finish(self.diags);
+        refusing.finish(self.diags);
         made
     }
 
     fn rule(
         &mut self,
         from: &model::FailoverRule,
-        scope: &Scope,
-        cooling: &Scope,
+        [scope, cooling, refusing]: [&Scope; 3],
         repairs: &[&Repairs],
     ) -> Option<Rule> {
         let when = match &from.when {
             Some(when) => self.when(when, scope).map(Test::cheapest_first),
             None => Some(Test::Is(true)),
         };
-        let action = self.action(&from.action, repairs);
+        let action = self.action(&from.action, repairs, refusing);
         let cooling = from.cool_down.as_ref().map(|it| self.cooling(it, cooling));
         let when = when?;
         if when.gate(None).is_shut() && !when.has(&|test| matches!(test, Test::Is(false))) {
@@ -68,7 +69,7 @@ impl Build<'_> {
         })
     }
 
-    fn action(&mut self, from: &model::Action, repairs: &[&Repairs]) -> Option<Do> {
+    fn action(&mut self, from: &model::Action, repairs: &[&Repairs], refusing: &Scope) -> Option<Do> {
         let then = |then: model::Then| match then {
             model::Then::Next => Do::Next,
             model::Then::Return => Do::Return,
@@ -87,6 +88,11 @@ impl Build<'_> {
                 times: wait.wait.times,
                 then: Box::new(then(wait.then)),
             },
+            model::Action::Refuse(action) => {
+                let refusal = self.refusal(&action.refuse, refusing)?;
+                self.refusals.push(refusal);
+                Do::Refuse(self.refusals.len() - 1)
+            }
             model::Action::Repair(repair) => {
                 let name = &repair.name;
                 let found =
@@ -170,6 +176,8 @@ impl Build<'_> {
             Fact::Model(globs) => Test::Model(globs.to_vec()),
             Fact::Provider(names) => Test::Provider(names.iter().map(|name| name.value.clone()).collect()),
             Fact::Dropped(globs) => Test::Dropped(globs.to_vec()),
+            Fact::Count(count, bounds) => Test::Count(*count, Arc::new(bounds.clone())),
+            Fact::Hours(hours) => Test::Hours(Arc::new(hours.clone())),
             Fact::Attempt(matcher) => self.matched("$attempt", matcher.span, matcher, scope)?,
             Fact::Path(node) => {
                 let written = match &node.kind {

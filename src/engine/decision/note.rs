@@ -87,6 +87,9 @@ impl Decision {
                 }
             }
             Event::NoAnswer { .. } => self.exhausted = true,
+            Event::Refused { by, message } => {
+                self.refused = Some(short(&format!("refused by {by}: {message}")));
+            }
             Event::StreamEnded { .. } => {
                 self.stream = Some(StreamEnd { at: now, how: "complete", reason: None });
             }

@@ -1,12 +1,12 @@
 //! The conditions of failover rules and routes: facts by name, and paths with matchers.
 
 use super::{Facts, Judged};
-use crate::config::model::Phase;
+use crate::config::model::{Bounds, Count, Phase};
 use crate::engine::exchange::sniff::{Sniffed, significant, sniff};
 use crate::engine::failure::FailureKind;
 use crate::language::Condition;
 use crate::language::value::{Type, Val};
-use crate::text::units::{Glob, StatusSet};
+use crate::text::units::{Glob, Hours, StatusSet};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -74,6 +74,10 @@ pub enum Test {
     Provider(Vec<String>),
     /// The mapping dropped one of these from the request.
     Dropped(Vec<Glob>),
+    /// A number of the request is one of these.
+    Count(Count, Arc<Bounds>),
+    /// It is one of these times.
+    Hours(Arc<Hours>),
     /// A condition of the mapping language, and how it is written.
     Path(Arc<Condition>, String),
 }
@@ -105,6 +109,8 @@ impl Test {
             Test::Dropped(globs) => {
                 facts.dropped.iter().any(|name| globs.iter().any(|glob| glob.matches(name)))
             }
+            Test::Count(count, bounds) => facts.count(*count).is_some_and(|it| bounds.set.contains(it)),
+            Test::Hours(hours) => hours.hold(facts.now),
             Test::Path(condition, _) => condition.test(judged.env()),
         }
     }
@@ -151,9 +157,10 @@ impl Test {
         match self {
             Test::Is(_) | Test::Status(_) | Test::Failure(_) | Test::Phase(_) | Test::Committed(_) => 0,
             Test::Provider(_) | Test::Model(_) | Test::Dropped(_) | Test::Route(_) | Test::Key(_) => 1,
-            Test::Body(_) => 1,
-            Test::Path(..) => 2,
+            Test::Body(_) | Test::Hours(_) | Test::Count(Count::Size, _) => 1,
+            Test::Path(..) | Test::Count(Count::Messages, _) => 2,
             Test::Text(..) => 3,
+            Test::Count(Count::Tokens, _) => 4,
             Test::All(parts) | Test::Any(parts) => parts.iter().map(Test::cost).max().unwrap_or(0),
             Test::Not(part) => part.cost(),
         }
@@ -254,6 +261,11 @@ impl Test {
                 format!("nothing was dropped, so not {}", listed(globs))
             }
             Test::Dropped(globs) => format!("dropped {} {is} {}", facts.dropped.join(", "), listed(globs)),
+            Test::Count(count, bounds) => match facts.count(*count) {
+                Some(number) => format!("{} {number} {is} {}", count.word(), bounds.written),
+                None => format!("the protocol does not say where its {} are", count.word()),
+            },
+            Test::Hours(hours) => format!("it is {}, which {is} {hours}", hours.shown(facts.now)),
             Test::Path(_, written) if holds => format!("{written} holds"),
             Test::Path(condition, written) => {
                 let seen = judged.shows(written).then(|| condition.seen(judged.env())).flatten();

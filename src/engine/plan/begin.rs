@@ -3,8 +3,9 @@
 use super::{Answer, Incoming, Plan, State};
 use crate::engine::failure::Phase;
 use crate::engine::judge::cooling::millis;
+use crate::engine::judge::counts::Counts;
 use crate::engine::judge::texts::Texts;
-use crate::engine::judge::{Facts, Judged, RouteFacts};
+use crate::engine::judge::{Facts, Judged};
 use crate::engine::names::{ROUTING, View};
 use crate::engine::protocol::{ErrorText, Protocol};
 use crate::engine::route::{Route, RouteMatch};
@@ -54,7 +55,9 @@ impl Plan {
                 format!("the model's name has {} bytes; at most {LONGEST_MODEL} are allowed", model.len());
             return Err(engine.word(protocol, StatusCode::BAD_REQUEST, &message, id));
         }
-        let found = routes.iter().copied().find(|route| takes(&engine, route, &incoming, &doc, &model));
+        let counts = Counts::new(incoming.body.len());
+        let found =
+            routes.iter().copied().find(|route| takes(&engine, route, &incoming, &doc, &counts, &model));
         let Some(route) = found else {
             let message = format!("no route of {} takes this request (model {model:?})", incoming.path);
             return Err(engine.word(protocol, StatusCode::NOT_FOUND, &message, id));
@@ -90,9 +93,12 @@ impl Plan {
             engine: engine.clone(),
             incoming,
             doc,
+            counts,
             model,
         };
-        if let Some(template) = &route.answer {
+        if let Some(refusal) = &route.refuse {
+            plan.state = State::Done(Box::new(plan.refused_by_route(refusal)));
+        } else if let Some(template) = &route.answer {
             plan.state = State::Done(Box::new(plan.made(template)));
         }
         Ok(plan)
@@ -157,7 +163,14 @@ fn model_of(protocol: &Protocol, doc: &Doc) -> String {
 }
 
 /// Is the route for this request?
-fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: &str) -> bool {
+fn takes(
+    engine: &Engine,
+    route: &Route,
+    incoming: &Incoming,
+    doc: &Doc,
+    counts: &Counts,
+    model: &str,
+) -> bool {
     let Some(when) = &route.when else {
         return true;
     };
@@ -172,12 +185,13 @@ fn takes(engine: &Engine, route: &Route, incoming: &Incoming, doc: &Doc, model: 
         read: &read,
         answer: None,
         request: doc,
+        counts,
         model,
         provider_doc: &null,
         provider: "",
         key: "",
         zone: None,
-        route: RouteFacts { name: route.name.as_deref(), path: &route.path },
+        route: route.facts(),
         attempt: 1,
         phase: Phase::FirstByte,
         committed: false,

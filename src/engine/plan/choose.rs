@@ -249,7 +249,10 @@ impl Plan {
         let Some(Tried { way, failure, read, .. }) = told.map(|place| self.tried.swap_remove(place)) else {
             return self.nobody();
         };
-        let answer = self.error(way, &failure, &read, true, retry_after);
+        let answer = match self.route().and_then(|route| route.exhausted.as_ref()) {
+            Some(refusal) => self.refused_in_the_end(refusal, (way, &failure, &read), retry_after),
+            None => self.error(way, &failure, &read, true, retry_after),
+        };
         let mut reason = format!("{}: {failure}", self.provider_name(way));
         others.extend(
             self.tried.iter().map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure)),

@@ -70,7 +70,7 @@ pub enum Event {
         provider: String,
         /// The rule that said so; `None`: no rule fired, and this is what is usual.
         rule: Option<String>,
-        /// `next` or `return`; where the client had begun to read, `continue` or `too_late`.
+        /// `next`, `return` or `refuse`; where the client had begun to read, `continue` or `too_late`.
         action: &'static str,
     },
     /// A rule fired.
@@ -226,6 +226,13 @@ pub enum Event {
         /// Whose stream it was.
         from: String,
     },
+    /// The rules gave the client an error in words of their own.
+    Refused {
+        /// Which rule, or which route.
+        by: String,
+        /// The words.
+        message: String,
+    },
     /// No provider answered.
     NoAnswer {
         /// The status given.
@@ -262,7 +269,7 @@ impl Event {
             Event::Switched { .. } => Level::Warn,
             Event::Gate { .. } | Event::Counted { .. } => Level::Info,
             // The line of the whole request says more.
-            Event::Answered { .. } => Level::Debug,
+            Event::Answered { .. } | Event::Refused { .. } => Level::Debug,
             Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } => Level::Info,
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
             Event::Resumed { .. } | Event::NotResumed { .. } => Level::Warn,
@@ -294,6 +301,7 @@ impl Event {
             Event::BrokenStream { .. } => "broken_stream",
             Event::Resumed { .. } => "resumed",
             Event::NotResumed { .. } => "not_resumed",
+            Event::Refused { .. } => "refused",
             Event::NoAnswer { .. } => "no_answer",
         }
     }

@@ -221,7 +221,7 @@ impl Plan {
         self.release(health);
         // What a rule simply gives back is the caller's affair, not the provider's.
         let is_callers = failure.kind == FailureKind::Lossy
-            || action == Do::Return && rule.as_ref().is_some_and(|rule| !rule.puts_aside());
+            || action.answers() && rule.as_ref().is_some_and(|rule| !rule.puts_aside());
         if !is_callers {
             self.remember(&case, &failure, rule.as_deref(), health);
         } else if failure.status.is_some() && failure.kind != FailureKind::Mapping {
@@ -238,8 +238,16 @@ impl Plan {
         self.events.push(Event::Decided {
             provider: self.provider_name(way),
             rule: rule.as_ref().map(|rule| rule.name.clone()),
-            action: if action == Do::Return { "return" } else { "next" },
+            action: action.name(),
         });
+        let refused = match (&action, &rule) {
+            (Do::Refuse(place), Some(rule)) => self.refused_by_rule(&case, rule, *place),
+            _ => None,
+        };
+        if let Some(answer) = refused {
+            self.state = State::Done(Box::new(answer));
+            return;
+        }
         if action == Do::Return || self.probe.is_some() {
             let answer = self.error(way, &failure, &read, false, None);
             let answer = self.answered(answer);

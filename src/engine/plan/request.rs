@@ -11,9 +11,9 @@ use crate::engine::protocol::Protocol;
 use crate::engine::provider::{KeySource, Provider};
 use crate::engine::route::Way;
 use crate::language::scope::Env;
-use crate::language::{Fail, splice};
+use crate::language::{Fail, Template, splice};
 use crate::text::json::{Doc, write_str};
-use crate::text::units::Secret;
+use crate::text::units::{Secret, path_text, with_query};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -82,9 +82,10 @@ impl Plan {
         let mut headers = self.headers(provider, way, streams, &view, mapped.as_mut());
         self.put_mended(place, &mut headers);
         let keys = sent_keys(&headers);
+        let key = provider.key(way.key).and_then(|key| self.key(&key.source));
         let request = OutRequest {
             method: way.protocol.method.clone(),
-            url: self.url(provider, way, &view),
+            url: self.url(provider, way, &View { key, ..view.clone() }),
             headers,
             body: body.clone(),
             timeouts: provider.timeouts,
@@ -171,14 +172,29 @@ impl Plan {
         let path = own.map(|(_, path)| path).or(way.protocol.path.as_ref());
         let path = path.and_then(|path| path.value(&mut env).ok());
         let path = path.as_ref().and_then(|path| path.to_text()).unwrap_or_default();
-        let mut url = join(&provider.url, &path);
+        // A model's name may have anything in it.
+        let mut url = join(&provider.url, &path_text(&path));
         // Another protocol's parameters mean nothing to the provider.
         let is_forwarded = way.mapping.is_none() && way.protocol.forward_query;
         if let Some(query) = self.incoming.query.as_ref().filter(|it| is_forwarded && !it.is_empty()) {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(query);
         }
-        url
+        if provider.query.is_empty() {
+            return url;
+        }
+        let mut value = |template: &Template| Some(template.value(&mut env).ok()?.to_text()?.into_owned());
+        let set: Vec<_> = provider.query.iter().map(|(name, it)| (name.as_str(), value(it))).collect();
+        with_query(&url, &set)
+    }
+
+    /// The key of a way, as it is sent.
+    fn key<'s>(&self, source: &'s KeySource) -> Option<&'s str> {
+        match source {
+            KeySource::Value(_) | KeySource::Unset(_) if self.rehearsal => Some(REHEARSED_KEY),
+            KeySource::Value(secret) => Some(secret.expose()),
+            _ => None,
+        }
     }
 
     fn headers(
@@ -205,11 +221,7 @@ impl Plan {
         // What arrives is read, so it should come as it is.
         made.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let source = provider.key(way.key).map_or(&KeySource::None, |key| &key.source);
-        let key = match source {
-            KeySource::Value(_) | KeySource::Unset(_) if self.rehearsal => Some(REHEARSED_KEY),
-            KeySource::Value(secret) => Some(secret.expose()),
-            _ => None,
-        };
+        let key = self.key(source);
         let view = View { key, ..view.clone() };
         let mut env = view.env(OUTGOING, OUTGOING.len());
         headers::write(&way.protocol.headers, &mut env, &mut made);

@@ -6,6 +6,7 @@ use crate::engine::health::Standing;
 use crate::engine::testing::{Reply, START, Seen, World, alpha_stream, engine, world};
 
 mod clock;
+mod counts;
 mod errors;
 mod generator;
 mod recovery;

@@ -9,6 +9,7 @@ use crate::engine::judge::cooling::Cooling;
 use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules, Shown};
 use crate::engine::mapping::error_doc;
 use crate::engine::protocol::ErrorText;
+use crate::engine::route::Route;
 use crate::text::units::instant_text;
 use http::HeaderMap;
 use std::cell::RefCell;
@@ -161,15 +162,13 @@ impl Plan {
             read: case.read,
             answer: current.and_then(|current| current.words.as_deref()),
             request: &self.doc,
+            counts: &self.counts,
             model: &self.model,
             provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),
             provider,
             key: self.used_key(case.way),
             zone: self.provider_at(case.way).and_then(|provider| provider.zone.as_deref()),
-            route: self.route().map_or_else(RouteFacts::default, |route| RouteFacts {
-                name: route.name.as_deref(),
-                path: &route.path,
-            }),
+            route: self.route().map_or_else(RouteFacts::default, Route::facts),
             phase: case.phase,
             committed: case.committed,
             attempt: current.map_or(1, |current| current.number),

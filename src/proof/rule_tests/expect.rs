@@ -94,13 +94,17 @@ fn provider(name: &Key, expect: &ExpectProvider, seen: &Seen, wrong: &mut Vec<Wr
             wrong.push(Wrong::new(at, message));
         }
     }
-    if expect.request.is_none() && expect.headers.is_empty() {
+    if expect.request.is_none() && expect.headers.is_empty() && expect.url.is_none() {
         return;
     }
     let Some(sent) = seen.sent.iter().rev().find(|sent| sent.provider == name.text) else {
         wrong.push(Wrong::new(name.span, format!("{} was not asked", name.text)));
         return;
     };
+    if let Some(matcher) = &expect.url {
+        let key = Key { text: "$".to_owned(), span: matcher.span };
+        condition(&key, matcher, &Val::str(&sent.url), wrong);
+    }
     if let Some(expected) = &expect.request {
         body(expected, Doc::parse(sent.body.clone()).ok(), "$", wrong);
     }

@@ -51,6 +51,7 @@ pub struct Seen {
 /// A request to a provider.
 pub struct Sent {
     pub provider: String,
+    pub url: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -208,6 +209,7 @@ impl<'r> Rehearsal<'r> {
         self.seen.asked.push(name.clone());
         self.seen.sent.push(Sent {
             provider: name.clone(),
+            url: request.url.clone(),
             headers: request.headers.clone(),
             body: request.body.clone(),
         });

@@ -1,6 +1,7 @@
 //! Looking rules up finds the same as reading them one after the other.
 
 use crate::engine::failure::{FailureKind, Phase};
+use crate::engine::judge::counts::Counts;
 use crate::engine::judge::{Facts, Judged, RouteFacts, judge};
 use crate::engine::testing::compiled;
 use crate::engine::{Engine, Ms};
@@ -53,6 +54,11 @@ fn fact() -> impl Strategy<Value = String> {
         "phase: stream",
         "committed: true",
         "route: [ '/alpha', other ]",
+        "size: { above: 99 }",
+        "tokens: { below: 1 }",
+        "messages: 0",
+        "time: '00:00-22:00'",
+        "days: tue-sun",
     ])
     .prop_map(str::to_owned)
 }
@@ -135,7 +141,7 @@ fn both(
     let words = body;
     let body = Bytes::from_static(body.as_bytes());
     let read = engine.protocol("alpha.chat").unwrap().read_error(&body, &headers, status);
-    let (null, dropped) = (Doc::null(), ["mood".to_owned()]);
+    let (null, dropped, counts) = (Doc::null(), ["mood".to_owned()], Counts::new(100));
     let facts = Facts {
         failure,
         status,
@@ -145,12 +151,13 @@ fn both(
         read: &read,
         answer: is_good.then_some(words),
         request: &null,
+        counts: &counts,
         model,
         provider_doc: &null,
         provider: "one",
         key: "",
         zone: None,
-        route: RouteFacts { name: None, path: "/alpha" },
+        route: RouteFacts { name: None, path: "/alpha", messages: None },
         attempt,
         phase,
         committed,

@@ -93,6 +93,7 @@ impl fmt::Display for Event {
                 )
             }
             Event::NotResumed { from } => write!(out, "nobody goes on with the stream of {from}"),
+            Event::Refused { by, message } => write!(out, "refused by {by}: {message}"),
             Event::NoAnswer { status, attempts, reason } => {
                 write!(
                     out,
