@@ -50,7 +50,7 @@ const DISGUISES: usize = 21;
 proptest! {
     #[test]
     fn no_known_key_is_left_in_any_disguise(
-        keys in prop::collection::vec("[A-Za-z0-9_+/=.%-]{16,200}", 1..4),
+        keys in prop::collection::vec("[A-Za-z0-9_+/=.-]{16,200}", 1..4),
         which in any::<prop::sample::Index>(), how in 0..DISGUISES,
         user in "[a-z]{1,3}", before in "\\PC{0,40}", after in "\\PC{0,40}",
     ) {
