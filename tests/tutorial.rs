@@ -48,8 +48,5 @@ fn the_rules_of_the_tutorial_check_and_pass_their_tests() {
     let folder = Folder::new();
     tutorial().blocks().iter().for_each(|block| lay_out(block, &folder));
     crate::rules::engine(&folder.file("rules.yaml"));
-    assert_eq!(
-        printed(&folder, "rulegate test rules.yaml"),
-        "ok rules.yaml: 2 tests of yours, 288 built in\n"
-    );
+    assert_eq!(printed(&folder, "rulegate test rules.yaml"), "ok rules.yaml: 2 tests\n");
 }

@@ -35,7 +35,7 @@ pub fn without_tests(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::text::diagnostic::FileId;
-    use crate::text::yaml;
+    use crate::text::yaml::{self, Node};
     use std::fs;
     use std::path::Path;
 
@@ -61,6 +61,20 @@ mod tests {
         assert_eq!(table, found);
         for (name, text) in FILES {
             assert_eq!(*text, fs::read_to_string(root.join(name)).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_which_protocol_or_mapping_it_has() {
+        for (name, text) in FILES {
+            let node = yaml::parse(FileId(0), text).unwrap();
+            let word = |of: &Node, key: &str| of.get(key).and_then(Node::as_str).unwrap().to_owned();
+            if let Some(mapping) = node.get("mapping") {
+                let (from, to) = (word(mapping, "from"), word(mapping, "to"));
+                assert_eq!(*name, format!("mappings/{from}--{to}.yaml"));
+            } else if node.get("protocol").is_some() {
+                assert_eq!(*name, format!("protocols/{}.yaml", word(&node, "protocol")));
+            }
         }
     }
 

@@ -266,13 +266,17 @@ impl Loader<'_> {
         let own = patterns.len();
         if parts.rules.len() == 1 {
             // The protocols and mappings that the program brings along are there for all rules; what is read before
-            // them comes before them.
+            // them comes before them. Of the mappings, which are long, only those that a route and a provider need.
             let standard = ["builtin:protocols/*.yaml", "builtin:mappings/*.yaml"];
             patterns.extend(standard.map(|path| Spanned { value: path.to_string(), span: start }));
         }
         for (number, pattern) in patterns.iter().enumerate() {
             let mut found = self.find(place, pattern);
-            found.retain(|found| !self.seen.contains(found) && (number < own || !self.is_replaced(found)));
+            found.retain(|found| {
+                let is_asked_for =
+                    number < own || (!self.is_replaced(found) && includes::is_needed(found, parts));
+                is_asked_for && !self.seen.contains(found)
+            });
             if self.seen.len() + found.len() > MOST_FILES {
                 self.incomplete = true;
                 let message = format!("the rules include more than {MOST_FILES} files");

@@ -95,3 +95,17 @@ impl Loader<'_> {
         Some(format!("{near}/{rest}")).filter(|meant| meant != plain)
     }
 }
+
+/// Whether a file inside the program can be of use to these rules: any protocol, and a mapping from what a route's clients
+/// speak to what a provider does. Its name says which: `mappings/FROM--TO.yaml`.
+pub(super) fn is_needed(place: &Place, parts: &Parts) -> bool {
+    let Place::Builtin(name) = place else { return true };
+    let Some(pair) = name.strip_prefix("mappings/").and_then(|name| name.strip_suffix(".yaml")) else {
+        return true;
+    };
+    let Some((from, to)) = pair.split_once("--") else { return true };
+    let mut routes = parts.rules.iter().flat_map(|rules| &rules.routes);
+    let mut providers = parts.rules.iter().flat_map(|rules| rules.providers.iter());
+    routes.any(|route| route.protocol.as_ref().is_some_and(|protocol| protocol.value == from))
+        && providers.any(|(_, provider)| provider.speaks.iter().any(|speaks| speaks.value == to))
+}

@@ -117,13 +117,34 @@ fn the_protocols_inside_the_program_are_there_beside_those_of_a_folder() {
     let mut expected = vec!["p".to_owned()];
     expected.extend(names(&inside));
     assert_eq!(names(&loaded), expected);
-    assert_eq!(loaded.rules.unwrap().mappings.len(), inside.rules.unwrap().mappings.len());
+    assert!(loaded.rules.unwrap().mappings.is_empty(), "nobody needs one");
     // One that has the name of a file inside the program comes in its place, whatever is in it.
     let (name, _) = builtin::FILES.iter().find(|(name, _)| name.starts_with("protocols/")).unwrap();
     let files = [("c/rules.yaml", "include: [protocols/*.yaml]"), (&format!("c/{name}"), own)];
     let (loaded, said) = load_in(&files, &no_env);
     assert_eq!(said, "");
     assert_eq!(names(&loaded).len(), expected.len() - 1);
+}
+
+#[test]
+fn of_the_mappings_inside_the_program_those_are_read_that_a_route_and_a_provider_need() {
+    let names = builtin::FILES.iter().filter_map(|(name, _)| name.strip_prefix("mappings/"));
+    let pairs: Vec<(&str, &str)> =
+        names.filter_map(|name| name.trim_end_matches(".yaml").split_once("--")).collect();
+    assert!(pairs.len() > 1);
+    for (from, to) in &pairs {
+        for (speaks, wanted) in [(to, vec![(*from, *to)]), (from, vec![])] {
+            let rules = format!("include: [ more.yaml ]\nroutes: [ {{ path: /v1/x, protocol: {from} }} ]\n");
+            let more = format!("providers: {{ one: {{ speaks: {speaks}, url: http://one }} }}\n");
+            let (loaded, said) = load_in(&[("c/rules.yaml", &rules), ("c/more.yaml", &more)], &no_env);
+            assert_eq!(said, "");
+            let found = loaded.rules.unwrap().mappings;
+            let found: Vec<_> =
+                found.iter().map(|it| (it.mapping.from.value.clone(), it.mapping.to.value.clone())).collect();
+            let wanted: Vec<_> = wanted.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            assert_eq!(found, wanted);
+        }
+    }
 }
 
 #[test]
