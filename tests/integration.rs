@@ -23,6 +23,7 @@ mod failover;
 mod first_look;
 mod foreign_files;
 mod fuzz;
+mod gateway_contract;
 mod held_streams;
 mod hostile_heads;
 mod interleavings;

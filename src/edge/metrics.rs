@@ -116,7 +116,7 @@ impl Metrics {
         let status = answer.map_or(499, |answer| answer.status).to_string();
         let provider = answer.and_then(|answer| answer.provider.as_deref()).unwrap_or("-");
         // What no rule names must not fill the memory: anybody can ask for any path.
-        let route = if decision.routed { decision.path.as_str() } else { "-" };
+        let route = if decision.routed { decision.pattern.as_deref().unwrap_or(&decision.path) } else { "-" };
         counts.add(Count::Requests, &[route, provider, &status]);
         if decision.exhausted {
             counts.add(Count::Lost, &[route]);

@@ -227,8 +227,9 @@ impl Life {
     /// Counts the decision, and keeps its record.
     fn keep(&mut self) {
         self.world.metrics.answered(&self.decision);
-        // That a provider is well is what the health page tells.
-        if self.decision.probe && !self.decision.failed() {
+        // That a provider is well is what the health page tells; that the router is, who asked for it knows.
+        if (self.decision.probe || self.plan.is_quiet()) && !self.decision.failed() {
+            tracing::debug!("[{}] {}: well", self.id, OneLine(&self.decision.path));
             return;
         }
         if !self.decision.probe && (self.over || self.decision.client_left.is_some()) {

@@ -25,6 +25,7 @@ use crate::config::model;
 use crate::language::Template;
 use crate::language::scope::{Parts, Scope};
 use crate::text::diagnostic::{Diagnostics, Span};
+use crate::text::units::PathHoles;
 use crate::text::yaml::{Kind, Node};
 use http::header::HeaderName;
 use std::sync::Arc;
@@ -224,6 +225,8 @@ impl Build<'_> {
         Route {
             name,
             path: from.path.value.clone(),
+            holes: PathHoles::parse(&from.path.value).unwrap_or_default(),
+            quiet: from.quiet && from.answer.is_some(),
             method,
             protocol,
             when,

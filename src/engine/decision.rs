@@ -65,6 +65,8 @@ pub struct Decision {
     pub client: Option<String>,
     /// Is there a route that took the request?
     pub routed: bool,
+    /// The route's path as the rules have it, where that has holes.
+    pub pattern: Option<String>,
     /// The name of that route, if it has one.
     pub route: Option<String>,
     /// What the client speaks; `None` where no route took the request.

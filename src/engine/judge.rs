@@ -202,6 +202,8 @@ pub struct RouteFacts<'a> {
     pub name: Option<&'a str>,
     /// Its path.
     pub path: &'a str,
+    /// What stands in the path's holes.
+    pub holes: Option<&'a Doc>,
     /// Where requests of its protocol have their messages.
     pub messages: Option<&'a Path>,
 }
@@ -234,6 +236,7 @@ impl<'a> Facts<'a> {
             now: Some(self.now),
             error: self.read.error.as_ref(),
             attempt: Some(self.attempt),
+            path: self.route.holes,
             ..View::default()
         }
     }

@@ -42,6 +42,7 @@ names! {
     Models "models" "the models that the rules list",
     Attempt "attempt" "the number of the attempt at this provider, from 1",
     Said "said" "the text that the client has read of a stream, without white space at its end",
+    Path "path" "what stands in the holes of the route's path: `$path.id` for `/v1/models/{id}`, percent-encoding undone",
     State "state" "what the protocol's `continue.stream` has noted of a stream that broke off",
 }
 
@@ -63,8 +64,17 @@ pub const MAPPING: Names = &[
     Name::Event,
 ];
 /// Headers and paths of a request to a provider.
-pub const OUTGOING: Names =
-    &[Name::Doc, Name::Request, Name::Provider, Name::Header, Name::Model, Name::Now, Name::Id, Name::Key];
+pub const OUTGOING: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Provider,
+    Name::Header,
+    Name::Model,
+    Name::Now,
+    Name::Id,
+    Name::Path,
+    Name::Key,
+];
 /// Conditions over one event of a stream, or over a whole answer; how an error is read.
 pub const INCOMING: Names = &[Name::Doc, Name::Event, Name::Header, Name::Status];
 /// How the router words an error.
@@ -98,8 +108,17 @@ pub const REFUSING: Names = &[
 /// Sources of a cool down's end.
 pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status, Name::Error, Name::Now];
 /// Conditions of routes, patches of requests, and answers that the rules give by themselves.
-pub const ROUTING: Names =
-    &[Name::Doc, Name::Request, Name::Header, Name::Model, Name::Models, Name::Provider, Name::Now, Name::Id];
+pub const ROUTING: Names = &[
+    Name::Doc,
+    Name::Request,
+    Name::Header,
+    Name::Model,
+    Name::Models,
+    Name::Provider,
+    Name::Now,
+    Name::Id,
+    Name::Path,
+];
 
 /// The stream program of a protocol's `continue`.
 pub const RESUMING: Names =
@@ -234,6 +253,7 @@ impl Name {
             | Name::Error
             | Name::Match
             | Name::Models
+            | Name::Path
             | Name::State => (Shape::Json, Origin::Ours),
         }
     }
@@ -272,6 +292,8 @@ pub struct View<'a> {
     pub models: Option<&'a Doc>,
     /// `$attempt`.
     pub attempt: Option<u32>,
+    /// `$path`.
+    pub path: Option<&'a Doc>,
     /// `$said`.
     pub said: Option<&'a str>,
     /// `$state`.
@@ -305,6 +327,7 @@ impl<'a> View<'a> {
             Name::Match => doc(self.captures),
             Name::Models => doc(self.models),
             Name::Attempt => number(self.attempt.map(i64::from)),
+            Name::Path => doc(self.path),
             Name::Said => text(self.said),
             Name::State => doc(self.state),
         }

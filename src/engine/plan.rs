@@ -185,6 +185,8 @@ pub struct Plan {
     counts: Counts,
     /// The route's place.
     route: usize,
+    /// What stands in the holes of its path.
+    holes: Option<Doc>,
     /// The model that the client asked for; empty if it named none.
     model: String,
     /// Does the client want a stream?
@@ -291,6 +293,7 @@ impl Plan {
         };
         if let Some(route) = self.route() {
             decision.routed = true;
+            decision.pattern = route.holes.as_ref().map(|_| route.path.clone());
             decision.route.clone_from(&route.name);
             decision.protocol = route.protocol.as_ref().map(|protocol| protocol.name.clone());
             decision.left_out = route.left_out.clone();
@@ -398,6 +401,11 @@ impl Plan {
 
     fn route(&self) -> Option<&Route> {
         self.engine.routes.get(self.route)
+    }
+
+    /// Whether this request is to leave no trace in log and records, as long as it is answered well.
+    pub fn is_quiet(&self) -> bool {
+        self.route().is_some_and(|route| route.quiet)
     }
 
     fn way(&self, way: usize) -> Option<&Way> {

@@ -13,7 +13,9 @@ use super::provider::Provider;
 use super::spread::Spread;
 use crate::language::Template;
 use crate::text::json::Doc;
+use crate::text::units::PathHoles;
 use http::Method;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +23,10 @@ use std::time::Duration;
 pub struct Route {
     /// Its name, if it has one.
     pub name: Option<String>,
-    /// The path, exactly.
+    /// The path, exactly, or with holes.
     pub path: String,
+    /// Its holes, if it has some.
+    pub(super) holes: Option<PathHoles>,
     /// The method.
     pub method: Method,
     /// What clients speak there.
@@ -49,6 +53,8 @@ pub struct Route {
     pub(super) otherwise: Option<Template>,
     /// The answer without asking anyone.
     pub(super) answer: Option<Template>,
+    /// Whether requests that get the answer are left out of log and records.
+    pub quiet: bool,
     /// The error without asking anyone, over [`super::names::ROUTING`].
     pub(super) refuse: Option<Refusal>,
     /// The error when all have failed, over [`super::names::REFUSING`].
@@ -112,12 +118,26 @@ pub(super) fn left_out(providers: &[Provider], order: &[usize], ways: &[Way]) ->
 
 impl Route {
     /// What rules may ask of it.
-    pub(super) fn facts(&self) -> RouteFacts<'_> {
+    pub(super) fn facts<'a>(&'a self, holes: Option<&'a Doc>) -> RouteFacts<'a> {
         RouteFacts {
             name: self.name.as_deref(),
             path: &self.path,
+            holes,
             messages: self.protocol.as_ref().and_then(|protocol| protocol.messages.as_ref()),
         }
+    }
+
+    /// Whether a path is this route's.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.holes.as_ref().map_or(self.path == path, |holes| holes.fits(path))
+    }
+
+    /// What stands in the holes of a path that is this route's, if it has some.
+    pub(super) fn values(&self, path: &str) -> Option<Doc> {
+        let values = self.holes.as_ref()?.values(path).into_iter();
+        let values: Map<String, Value> =
+            values.map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
+        Doc::parse(Value::Object(values).to_string().into_bytes()).ok()
     }
 
     /// May this provider be asked on it?
@@ -183,7 +203,7 @@ pub enum RouteMatch<'e> {
 impl Engine {
     /// Finds the routes of a method and a path. HEAD is taken as GET.
     pub fn route(&self, method: &Method, path: &str) -> RouteMatch<'_> {
-        let at_path: Vec<&Route> = self.routes.iter().filter(|route| route.path == path).collect();
+        let at_path: Vec<&Route> = self.routes.iter().filter(|route| route.is_at(path)).collect();
         let wanted = if *method == Method::HEAD { &Method::GET } else { method };
         let found: Vec<&Route> = at_path.iter().copied().filter(|route| route.method == *wanted).collect();
         if !found.is_empty() {

@@ -1,9 +1,11 @@
 //! Routes: who answers which path, and whether anybody can.
 
-use super::names::url_path;
+use super::names::{url_path, uses};
 use super::providers::{known, known_protocol, understands};
 use crate::config::model::{Fact, Provider, Route, Rules, Spread, SpreadBy, When};
+use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::units::PathHoles;
 
 /// Paths that the router answers itself.
 const RESERVED: &[&str] = &["/v1/health", "/v1/switch-provider"];
@@ -80,6 +82,28 @@ fn path(route: &Route, diags: &mut Diagnostics) {
     if RESERVED.contains(&route.path.as_str()) || route.path.starts_with("/-/") {
         let message = format!("`{}` is answered by the router itself", route.path.value);
         diags.push(Diagnostic::error("reserved-path", message).at(route.path.span).label("taken"));
+    }
+    let holes = match PathHoles::parse(&route.path) {
+        Ok(holes) => holes,
+        Err(reason) => {
+            let message = format!("`{}` is not a path", route.path.value);
+            diags.push(Diagnostic::error("bad-path", message).at(route.path.span).label(reason));
+            return;
+        }
+    };
+    let names: Vec<&str> = holes.iter().flat_map(PathHoles::names).collect();
+    let mut used = Vec::new();
+    let refused = route.refuse.as_ref().map(|refuse| &refuse.message);
+    let made = [route.answer.as_ref(), route.otherwise.as_ref(), refused];
+    made.into_iter().flatten().for_each(|node| uses(node, "$path.", &mut used));
+    for (name, node) in used.iter().filter(|(name, _)| !names.contains(&name.as_str())) {
+        let name = Spanned { value: name.clone(), span: node.span };
+        diags.push(unknown_name("hole in the path", &name, names.iter().copied()));
+    }
+    if route.quiet && route.answer.is_none() {
+        let message = "`quiet` has no effect: it is for requests that get this route's `answer`";
+        let diagnostic = Diagnostic::warning("unused", message).at(route.path.span);
+        diags.push(diagnostic.label("this route has none").help("take `quiet` out"));
     }
 }
 

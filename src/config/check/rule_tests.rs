@@ -7,6 +7,7 @@ use crate::config::model::{
 };
 use crate::config::values::{Spanned, unknown_name};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::text::units::PathHoles;
 use crate::text::yaml::Key;
 
 /// What a provider can be found to be.
@@ -50,10 +51,15 @@ pub fn names(rules: &Rules, diags: &mut Diagnostics) {
     }
 }
 
+/// Whether a path is that of a route, which may have holes.
+fn is_at(route: &str, path: &str) -> bool {
+    PathHoles::parse(route).ok().flatten().map_or(route == path, |holes| holes.fits(path))
+}
+
 fn one(rules: &Rules, test: &RuleTest, diags: &mut Diagnostics) {
     if let Some(path) = &test.path
         && !rules.incomplete
-        && !rules.routes.iter().any(|route| route.path.value == path.value)
+        && !rules.routes.iter().any(|route| is_at(&route.path, path))
     {
         diags.push(unknown_name("route", path, rules.routes.iter().map(|route| route.path.value.as_str())));
     }

@@ -118,6 +118,7 @@ fn route(protocol: &Protocol) -> Route {
         keep_alive: None,
         resumes: false,
         otherwise: None,
+        quiet: false,
         answer: None,
         refuse: None,
         exhausted: None,

@@ -11,7 +11,7 @@ record! {
     pub struct Route: "a route" {
         /// A name, for `route:` in failover rules.
         name: Option<Spanned<String>>,
-        /// The path, exactly.
+        /// The path. A whole part may be a hole, `/v1/models/{id}`; what stands there is `$path.id`.
         path: Spanned<String>,
         /// The method.
         method: Method = Method::Post,
@@ -39,6 +39,9 @@ record! {
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.
         answer: Option<Node>,
+        /// Whether requests that get this `answer` are left out of the log (but for `debug`) and of the records: for clients
+        /// that only want to know whether anybody is there.
+        quiet: bool = false,
         /// The error that every request of this route gets: a status and words of your own. No provider is asked.
         refuse: Option<Refusal>,
         /// The error that the client gets when all that could be asked has failed, in the place of what the first choice

@@ -67,8 +67,10 @@ impl Plan {
             let asked = protocol.streaming.as_ref().and_then(|path| path.walk(doc.root()));
             asked.and_then(|value| value.bool()) == Some(true)
         });
+        let holes = route.values(&incoming.path);
         let mut plan = Plan {
             route: place,
+            holes,
             state: State::Choosing,
             streaming: wants_stream,
             deadline: route.deadline.map(|time| incoming.now.saturating_add(millis(time))),
@@ -114,6 +116,7 @@ impl Plan {
             models: Some(&self.engine.models_doc),
             now: Some(self.incoming.now),
             id: Some(&self.incoming.id),
+            path: self.holes.as_ref(),
             ..View::default()
         };
         let mut out = Vec::new();
@@ -175,6 +178,7 @@ fn takes(
         return true;
     };
     let null = Doc::null();
+    let holes = route.values(&incoming.path);
     let read = ErrorText { doc: Some(doc.clone()), ..ErrorText::default() };
     let facts = Facts {
         failure: None,
@@ -191,7 +195,7 @@ fn takes(
         provider: "",
         key: "",
         zone: None,
-        route: route.facts(),
+        route: route.facts(holes.as_ref()),
         attempt: 1,
         phase: Phase::FirstByte,
         committed: false,

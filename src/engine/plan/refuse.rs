@@ -27,6 +27,7 @@ impl Plan {
             models: Some(&self.engine.models_doc),
             now: Some(self.incoming.now),
             id: Some(&self.incoming.id),
+            path: self.holes.as_ref(),
             ..View::default()
         };
         let message = words(refusal, &mut view.env(ROUTING, ROUTING.len()));

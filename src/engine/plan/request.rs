@@ -62,6 +62,7 @@ impl Plan {
             model: Some(&self.model),
             now: Some(self.incoming.now),
             id: Some(&self.incoming.id),
+            path: self.holes.as_ref(),
             ..View::default()
         };
         let (mut mapped, kept) = match way.mapping.as_deref() {

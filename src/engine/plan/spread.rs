@@ -50,6 +50,7 @@ impl Plan {
             model: Some(&self.model),
             now: Some(self.incoming.now),
             id: Some(&self.incoming.id),
+            path: self.holes.as_ref(),
             ..View::default()
         };
         let value = template.value(&mut view.env(ROUTING, ROUTING.len())).ok()?;

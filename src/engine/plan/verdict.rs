@@ -6,10 +6,9 @@ use crate::engine::actions::{self, Do};
 use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::{Aside, Health, KeptError, Lane, Wanted};
 use crate::engine::judge::cooling::Cooling;
-use crate::engine::judge::{self, Facts, Judged, RouteFacts, Rule, Rules, Shown};
+use crate::engine::judge::{self, Facts, Judged, Rule, Rules, Shown};
 use crate::engine::mapping::error_doc;
 use crate::engine::protocol::ErrorText;
-use crate::engine::route::Route;
 use crate::text::units::instant_text;
 use http::HeaderMap;
 use std::cell::RefCell;
@@ -168,7 +167,7 @@ impl Plan {
             provider,
             key: self.used_key(case.way),
             zone: self.provider_at(case.way).and_then(|provider| provider.zone.as_deref()),
-            route: self.route().map_or_else(RouteFacts::default, Route::facts),
+            route: self.route().map(|it| it.facts(self.holes.as_ref())).unwrap_or_default(),
             phase: case.phase,
             committed: case.committed,
             attempt: current.map_or(1, |current| current.number),

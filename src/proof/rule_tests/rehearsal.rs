@@ -182,7 +182,7 @@ impl<'r> Rehearsal<'r> {
         };
         let routes = &self.engine.routes;
         let route = match &self.test.path {
-            Some(path) => routes.iter().find(|route| route.path == path.value),
+            Some(path) => routes.iter().find(|route| route.is_at(path)),
             None => routes.iter().find(|route| route.protocol.is_some()),
         };
         let Some(route) = route else {
@@ -192,7 +192,7 @@ impl<'r> Rehearsal<'r> {
         Ok(Incoming {
             id: ID.to_owned(),
             method: if route.method == Method::HEAD { Method::GET } else { route.method.clone() },
-            path: route.path.clone(),
+            path: self.test.path.as_ref().map_or(&route.path, |path| &path.value).clone(),
             query: None,
             headers: given::headers(&self.test.headers),
             body,

@@ -157,7 +157,7 @@ fn both(
         provider: "one",
         key: "",
         zone: None,
-        route: RouteFacts { name: None, path: "/alpha", messages: None },
+        route: RouteFacts { name: None, path: "/alpha", holes: None, messages: None },
         attempt,
         phase,
         committed,
