@@ -36,6 +36,7 @@ mod new_provider;
 mod operating;
 mod overload;
 mod panics;
+mod pass_on;
 mod patience;
 mod program;
 mod quoted_keys;

@@ -44,7 +44,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         state: None,
         spread: None,
         tests: Vec::new(),
-        protocols: unique(parts.protocols, "the protocol", protocol_name, &inside, diags),
+        protocols: completed(unique(parts.protocols, "the protocol", protocol_name, &inside, diags)),
         mappings: unique(parts.mappings, "the mapping", mapping_name, &inside, diags),
         catalog: Vec::new(),
         files: BTreeMap::new(),
@@ -94,6 +94,33 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
     rules.timeouts = timeouts.map_or(rules.timeouts.clone(), |set| set.or(&rules.timeouts));
     rules.providers.sort_by_rank(|provider| (provider.priority.is_none(), provider.priority));
     rules
+}
+
+/// Completes each protocol that is `like` another one by what that one says.
+fn completed(mut protocols: Vec<Protocol>) -> Vec<Protocol> {
+    fn or<T: Clone>(own: &mut Table<T>, base: &Table<T>) {
+        if own.is_empty() {
+            own.clone_from(base);
+        }
+    }
+    let bases: Vec<Protocol> = protocols.iter().filter(|it| it.like.is_none()).cloned().collect();
+    for own in &mut protocols {
+        let Some(like) = &own.like else { continue };
+        let Some(base) = bases.iter().find(|base| base.protocol.value == like.value) else { continue };
+        own.auth = own.auth.take().or_else(|| base.auth.clone());
+        own.model = own.model.take().or_else(|| base.model.clone());
+        own.errors = own.errors.take().or_else(|| base.errors.clone());
+        for (own, base) in [(&mut own.forward, &base.forward), (&mut own.returned, &base.returned)] {
+            if own.is_empty() {
+                own.clone_from(base);
+            }
+        }
+        or(&mut own.headers, &base.headers);
+        or(&mut own.error, &base.error);
+        or(&mut own.error_headers, &base.error_headers);
+        or(&mut own.error_types, &base.error_types);
+    }
+    protocols
 }
 
 fn protocol_name(protocol: &Protocol) -> Spanned<String> {

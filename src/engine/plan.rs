@@ -438,11 +438,13 @@ impl Plan {
     /// A way as the health knows it.
     fn lane(&self, way: usize) -> Lane<'_> {
         let provider = self.provider_at(way);
-        let key = provider.zip(self.way(way)).and_then(|(provider, way)| provider.key(way.key));
+        let both = provider.zip(self.way(way));
+        let key = both.and_then(|(provider, way)| provider.key(way.key));
         Lane {
             provider: provider.map_or("", |provider| &provider.name),
             key: key.map_or("", |key| &key.id),
-            model: provider.map_or_else(Default::default, |provider| provider.model(&self.model)),
+            model: both
+                .map_or_else(Default::default, |(provider, way)| provider.model(&self.model, &way.protocol)),
         }
     }
 }

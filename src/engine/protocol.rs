@@ -39,6 +39,8 @@ pub struct Protocol {
     pub returned: HeaderList,
     /// Where a request names its model.
     pub model: Option<Path>,
+    /// Whether only those entries of a provider's models hold that name a model in full.
+    pub exact_models: bool,
     /// Where a request has its messages.
     pub messages: Option<Path>,
     /// What clients put behind the model's name that is no part of it.

@@ -136,6 +136,9 @@ impl Provider {
     /// All names of models that the provider is asked for, if the rules fix them: whatever a client asks for,
     /// it is one of these.
     pub fn fixed_models(&self) -> Option<Vec<&str>> {
+        if self.speaks.iter().any(|protocol| protocol.exact_models) {
+            return None;
+        }
         let all = self.models.iter().position(|rule| matches!(rule.pattern.as_str(), "*" | "**"))?;
         self.models.iter().take(all + 1).map(|rule| rule.fixed.as_deref()).collect()
     }
@@ -152,14 +155,17 @@ impl Provider {
         format!("no key: set {}", names.collect::<Vec<_>>().join(" or "))
     }
 
-    /// The provider's own name of a model.
-    pub fn model<'a>(&'a self, asked: &'a str) -> Cow<'a, str> {
-        self.named(asked).0
+    /// The provider's own name of a model, in that protocol.
+    pub fn model<'a>(&'a self, asked: &'a str, protocol: &Protocol) -> Cow<'a, str> {
+        self.named(asked, protocol).0
     }
 
     /// The provider's own name of a model, and the rule that gave it.
-    pub(super) fn named<'a>(&'a self, asked: &'a str) -> (Cow<'a, str>, Option<usize>) {
-        let fits = |rule: &ModelRule| rule.pattern.matches(asked);
+    pub(super) fn named<'a>(&'a self, asked: &'a str, protocol: &Protocol) -> (Cow<'a, str>, Option<usize>) {
+        let fits = |rule: &ModelRule| match (protocol.exact_models, rule.pattern.literal()) {
+            (true, literal) => literal == Some(asked),
+            (false, _) => rule.pattern.matches(asked),
+        };
         let Some((place, rule)) = self.models.iter().enumerate().find(|(_, rule)| fits(rule)) else {
             return (Cow::Borrowed(asked), None);
         };

@@ -173,7 +173,7 @@ impl Way {
 
     /// `$provider`, when the client asked for that model.
     pub(super) fn document(&self, provider: &Provider, asked: &str) -> Doc {
-        let (model, rule) = provider.named(asked);
+        let (model, rule) = provider.named(asked, &self.protocol);
         let ready = rule.and_then(|rule| self.documents.get(rule)).cloned().flatten();
         ready.unwrap_or_else(|| match self.document.root().get("model") {
             Some(place) => self.document.with_str(place.index(), &model),

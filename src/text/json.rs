@@ -241,6 +241,11 @@ pub struct JsonError {
 }
 
 impl JsonError {
+    /// Returns whether nothing was wrong with the text up to its [`MOST_VALUES`]th value, and there are more.
+    pub fn is_too_many(&self) -> bool {
+        self.message == parse::TOO_MANY
+    }
+
     fn new(bytes: &[u8], offset: usize, message: &'static str) -> JsonError {
         let before = bytes.get(..offset).unwrap_or(bytes);
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);

@@ -13,6 +13,7 @@ const ALWAYS: &[&str] = &["name", "model"];
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     for protocol in &rules.protocols {
         one(protocol, diags);
+        like(rules, protocol, diags);
     }
     for mapping in &rules.mappings {
         let pair = &mapping.mapping;
@@ -56,6 +57,20 @@ fn one(protocol: &Protocol, diags: &mut Diagnostics) {
         let message = format!("`{}` has streams, but does not say how they look", protocol.protocol.value);
         let diagnostic = Diagnostic::error("missing-key", message).at(streaming.span);
         diags.push(diagnostic.label("a request can ask for one").help("write `stream:`"));
+    }
+}
+
+/// A protocol that completes another one says all itself.
+fn like(rules: &Rules, protocol: &Protocol, diags: &mut Diagnostics) {
+    let Some(like) = &protocol.like else { return };
+    known_protocol(rules, like, diags);
+    let base = rules.protocol(&like.value);
+    if let Some((base, of)) = base.and_then(|base| Some((base, base.like.as_ref()?))) {
+        let message = format!("`{}` is itself like another protocol", like.value);
+        let diagnostic =
+            Diagnostic::error("bad-like", message).at(like.span).label("cannot complete this one");
+        let diagnostic = diagnostic.note(base.protocol.span, "here");
+        diags.push(diagnostic.help(format!("write `like: {}`, or leave it out and say all here", of.value)));
     }
 }
 

@@ -133,11 +133,13 @@ fn who(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
     }
     let Some(listed) = &route.providers else {
         let anybody = rules.providers.iter().any(|(_, provider)| understands(rules, provider, protocol));
-        if !anybody && route.otherwise.is_none() && !rules.providers.is_empty() {
+        if !anybody && route.otherwise.is_none() && !route.optional && !rules.providers.is_empty() {
             let message = format!("no provider speaks `{}`, and no mapping leads to one", protocol.value);
             let diagnostic =
                 Diagnostic::error("no-mapping", message).at(protocol.span).label("nobody answers");
-            diags.push(diagnostic.help("add a mapping, or say what to answer with `otherwise`"));
+            diags.push(diagnostic.help(
+                "add a mapping, say what to answer with `otherwise`, or that this is no mistake: `optional: true`",
+            ));
         }
         return;
     };

@@ -117,6 +117,7 @@ fn route(protocol: &Protocol) -> Route {
         deadline: None,
         keep_alive: None,
         resumes: false,
+        optional: false,
         otherwise: None,
         quiet: false,
         answer: None,

@@ -11,6 +11,9 @@ record! {
     pub struct Protocol: "a protocol" {
         /// Its name.
         protocol: Spanned<String>,
+        /// Another protocol that says what this one does not: its `auth`, `headers`, `forward`, `return`, `model`, `error`,
+        /// `errors`, `error_headers` and `error_types`.
+        like: Option<Spanned<String>>,
         /// Where a request goes, after the provider's url.
         send: Send,
         /// What becomes of the client's query string.
@@ -25,6 +28,8 @@ record! {
         returned("return"): Vec<Spanned<String>>,
         /// Where the model's name stands in a request.
         model: Option<Spanned<String>>,
+        /// Which entries of a provider's `models` hold for these requests.
+        models: WhichModels = WhichModels::All,
         /// What clients put behind a model's name that is no part of it: it is cut off before anything looks at the name.
         model_suffixes: Vec<Spanned<String>>,
         /// Where a request has its messages: a list, or one text. What `messages` of conditions counts.
@@ -129,6 +134,14 @@ words! {
         Forward = "forward",
         /// It is not.
         Drop = "drop",
+    }
+
+    /// Which entries of a provider's `models` hold for the requests of a protocol.
+    pub enum WhichModels: "a choice of `models`" {
+        /// All of them.
+        All = "all",
+        /// Those that name a model in full: patterns such as `*` are for the models that chat.
+        Named = "named",
     }
 
     /// How the events of a stream are told apart.

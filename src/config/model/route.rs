@@ -35,6 +35,8 @@ record! {
         /// Whether a stream that breaks off in the middle of a text is resumed by the next provider, which gets the
         /// text so far. Only where the client's protocol says how (its `continue`), and never once a tool call has begun.
         resumes("continue"): bool = false,
+        /// Whether the rules may be without a provider that can answer here. Then clients are told so (501), and what to add.
+        optional: bool = false,
         /// The answer when no provider speaks this protocol or has a mapping for it, and when all have failed.
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.

@@ -30,6 +30,7 @@ impl Build<'_> {
             returned: self.header_list(&from.returned),
             model: from.model.as_ref().and_then(|path| self.path(path)),
             messages: from.messages.as_ref().and_then(|path| self.path(path)),
+            exact_models: matches!(from.models, model::WhichModels::Named),
             model_suffixes: from.model_suffixes.iter().map(|suffix| suffix.value.clone()).collect(),
             streaming: from.streaming.as_ref().and_then(|path| self.path(path)),
             stream: from.stream.as_ref().map(|stream| self.stream_shape(stream, &incoming, &wording)),

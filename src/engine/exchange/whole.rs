@@ -27,7 +27,14 @@ pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failur
 
 /// A good answer, in the client's protocol.
 pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Whole, Box<Failure>> {
-    let doc = document(job, status, headers, &body)?;
+    let doc = match document(job, status, headers, &body) {
+        Ok(doc) => doc,
+        // Of a long list of numbers that passes through, nobody needs the tape.
+        Err(Unread::TooMany(_)) if job.mapping.is_none() => {
+            return Ok(Whole { status, headers: headers.clone(), raw: body.clone(), body });
+        }
+        Err(unread) => return Err(unread.failure()),
+    };
     let response = job.mapping.as_ref().and_then(|mapping| Some((mapping, mapping.response.as_ref()?)));
     let mapped = match response {
         None => body.clone(),
@@ -45,7 +52,7 @@ pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Resul
 /// A whole answer where a stream was asked for: the stream program takes it as its only event, the mapping's or,
 /// within one protocol, its `unfold`.
 pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Box<Failure>> {
-    let doc = document(job, status, headers, &body)?;
+    let doc = document(job, status, headers, &body).map_err(Unread::failure)?;
     let program = match &job.mapping {
         Some(mapping) => mapping.stream.as_ref().map(|it| (it, job.base(it, headers, status))),
         None => {
@@ -77,25 +84,40 @@ pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Re
     }
 }
 
+/// A body that is not what the provider's protocol promises, or that has too many values to tell.
+enum Unread {
+    Wrong(Box<Failure>),
+    TooMany(Box<Failure>),
+}
+
+impl Unread {
+    fn failure(self) -> Box<Failure> {
+        match self {
+            Unread::Wrong(failure) | Unread::TooMany(failure) => failure,
+        }
+    }
+}
+
 /// The body as what the provider's protocol promises.
-fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result<Doc, Box<Failure>> {
+fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result<Doc, Unread> {
     if significant(body).is_empty() {
         let failure = Failure { headers: headers.clone(), ..Failure::new(FailureKind::Empty, "") };
-        return Err(Box::new(failure));
+        return Err(Unread::Wrong(Box::new(failure)));
     }
     let doc = Doc::parse(body.clone()).map_err(|error| {
         let message = match sniff(body) {
             Sniffed::Html => "the answer is a web page".to_owned(),
             _ => format!("the answer is no JSON: {error}"),
         };
-        malformed(&message, headers, body.clone())
+        let failure = malformed(&message, headers, body.clone());
+        if error.is_too_many() { Unread::TooMany(failure) } else { Unread::Wrong(failure) }
     })?;
     if job.provider.is_answer(&doc, headers, status) {
         return Ok(doc);
     }
     let read = job.provider.read_error(body, headers, Some(status));
     let message = read.message.unwrap_or_else(|| "the answer is not what its protocol promises".to_owned());
-    Err(malformed(&message, headers, body.clone()))
+    Err(Unread::Wrong(malformed(&message, headers, body.clone())))
 }
 
 fn malformed(message: &str, headers: &HeaderMap, body: Bytes) -> Box<Failure> {

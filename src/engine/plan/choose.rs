@@ -277,13 +277,25 @@ impl Plan {
             })
             .collect();
         hints.dedup();
-        let message = if hints.is_empty() {
-            format!("no provider can answer {}", self.incoming.path)
-        } else {
-            format!("no provider has a key: {}", hints.join("; "))
-        };
         let protocol = route.and_then(|route| route.protocol.as_ref());
-        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, message) = match protocol {
+            Some(protocol) if ways.is_empty() => {
+                let name = &protocol.name;
+                let message = format!(
+                    "no provider in the rules can answer {}: add one to `providers` whose `speaks` names {name}",
+                    self.incoming.path
+                );
+                (StatusCode::NOT_IMPLEMENTED, message)
+            }
+            _ if hints.is_empty() => {
+                let message = format!("no provider can answer {}", self.incoming.path);
+                (StatusCode::SERVICE_UNAVAILABLE, message)
+            }
+            _ => {
+                let message = format!("no provider has a key: {}", hints.join("; "));
+                (StatusCode::SERVICE_UNAVAILABLE, message)
+            }
+        };
         let wording = Wording {
             status: status.as_u16(),
             message: &message,

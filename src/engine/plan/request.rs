@@ -130,7 +130,7 @@ impl Plan {
         let made = match request {
             Some((template, env)) => Some(Bytes::from(mapping::body(template, env)?)),
             None => {
-                let model = provider.model(&self.model);
+                let model = provider.model(&self.model, client);
                 let is_cut = !client.model_suffixes.is_empty() && !names(doc, client, &self.model);
                 (model != self.model || is_cut).then(|| renamed(doc, client, &model)).flatten()
             }

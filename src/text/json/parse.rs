@@ -9,6 +9,8 @@ pub const MAX_DEPTH: usize = 128;
 /// How many values, names among them, a document may have: each takes 20 bytes of the tape, more than most take of the
 /// text. Two million are far beyond any request that is meant.
 pub const MOST_VALUES: usize = 2 << 20;
+/// What is wrong with a document that has more.
+pub(super) const TOO_MANY: &str = "more than 2097152 values in one document";
 
 /// Of a longer text, in bytes, the room for its values is counted.
 const LONG: usize = 64 << 10;
@@ -150,7 +152,7 @@ impl Parser<'_> {
                 match self.peek() {
                     Some(b',') => {
                         if self.nodes.len() >= MOST_VALUES {
-                            return Err(self.fail(self.at, "more than 2097152 values in one document"));
+                            return Err(self.fail(self.at, TOO_MANY));
                         }
                         open.len += 1;
                         self.at += 1;

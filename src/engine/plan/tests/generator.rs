@@ -100,7 +100,11 @@ impl Case {
                 };
                 ways.push((
                     name,
-                    Lane { provider: &provider.name, key: &key.id, model: provider.model("m") },
+                    Lane {
+                        provider: &provider.name,
+                        key: &key.id,
+                        model: provider.model("m", &provider.speaks[0]),
+                    },
                 ));
             }
         }

@@ -1,0 +1,254 @@
+//! What needs no mapping: embeddings, completions, moderations, pictures and sounds go to whoever speaks them, byte for byte,
+//! and to the next one when that fails.
+
+use serde_json::{Value, json};
+
+use crate::support::rules::FAILOVER;
+use crate::support::{Answer, Reply, Router, Serving, Settings, Upstream};
+
+/// Every endpoint: its path, its protocol, a request and a good answer.
+const WHOLE: &[(&str, &str, &str, &str)] = &[
+    (
+        "/v1/embeddings",
+        "openai.embeddings",
+        r#"{ "model": "some-model",  "input": [ "a", "b" ], "encoding_format": "float" }"#,
+        r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10,-2e-3]}],"model":"m","usage":{"prompt_tokens":2,"total_tokens":2}}"#,
+    ),
+    (
+        "/v1/completions",
+        "openai.completions",
+        r#"{ "model": "some-model",  "prompt": "Once", "max_tokens": 5 }"#,
+        r#"{"id":"cmpl-1","object":"text_completion","choices":[{"index":0,"text":" upon","finish_reason":"stop"}]}"#,
+    ),
+    (
+        "/v1/moderations",
+        "openai.moderations",
+        r#"{ "model": "some-model",  "input": "kill all processes" }"#,
+        r#"{"id":"modr-1","model":"m","results":[{"flagged":false,"categories":{}}]}"#,
+    ),
+    (
+        "/v1/images/generations",
+        "openai.images.generations",
+        r#"{ "model": "some-model",  "prompt": "a cat", "n": 1 }"#,
+        r#"{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}"#,
+    ),
+];
+
+/// Two providers that speak all of it.
+fn rules(first: &str, second: &str) -> String {
+    let routes: String = WHOLE
+        .iter()
+        .map(|(path, protocol, ..)| format!("  - {{ path: {path}, protocol: {protocol} }}\n"))
+        .collect();
+    let speaks = WHOLE.iter().map(|(_, protocol, ..)| *protocol).collect::<Vec<_>>().join(", ");
+    format!(
+        r#"
+timeouts: {{ connect: 1m, first_byte: 1m, idle: 1m, whole: 1m, total: 10m }}
+routes:
+{routes}
+providers:
+  first: {{ speaks: [ openai.chat, {speaks} ], url: "{first}", key: first-key, models: {{ "*": chat-model }} }}
+  second: {{ speaks: [ {speaks} ], url: "{second}/v1", key: second-key, models: {{ some-model: own-model, "*": chat-model }} }}
+{FAILOVER}"#
+    )
+}
+
+/// That an answer is this provider's, after so many attempts.
+fn is_from(answer: &Answer, provider: &str, attempts: &str) {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("x-rulegate-provider"), Some(provider));
+    assert_eq!(answer.header("x-rulegate-attempts"), Some(attempts));
+}
+
+#[tokio::test]
+async fn a_request_and_its_answer_pass_byte_for_byte() {
+    for (path, _, request, good) in WHOLE {
+        let first = Upstream::always(Reply::json(200, good).header("x-request-id", "req_7")).await;
+        let router = Serving::start(&rules(&first.url(), "http://127.0.0.1:9")).await;
+        let answer = router.client().with("openai-organization", "org").post(path, request).await;
+        is_from(&answer, "first", "1");
+        assert_eq!(answer.text(), *good, "{path}");
+        assert_eq!(answer.header("x-request-id"), Some("req_7"), "{path}");
+        let asked = first.only();
+        assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", *path));
+        assert_eq!(
+            String::from_utf8_lossy(&asked.body),
+            *request,
+            "a pattern in `models` is for models that chat"
+        );
+        assert_eq!(asked.header("authorization"), Some("Bearer first-key"));
+        assert_eq!(asked.header("openai-organization"), Some("org"));
+        assert_eq!(asked.header("content-type"), Some("application/json"));
+    }
+}
+
+/// What the first provider may do instead of answering.
+fn troubles() -> Vec<(&'static str, Reply)> {
+    let busy = json!({ "error": { "message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded" } });
+    vec![
+        ("429", Reply::json(429, &busy)),
+        ("an error inside a 200", Reply::json(200, &busy)),
+        ("503", Reply::json(503, json!({ "error": { "message": "down" } }))),
+        ("a reset", Reply::reset_at_once()),
+        (
+            "half a body",
+            Reply::status(200).header("content-type", "application/json").body("{\"data\":[").cut(),
+        ),
+        ("a web page", Reply::status(200).header("content-type", "text/html").body("<html>login</html>")),
+        ("nothing", Reply::status(200)),
+        ("another object", Reply::json(200, json!({ "ok": true }))),
+    ]
+}
+
+#[tokio::test]
+async fn whatever_goes_wrong_is_the_next_providers_turn_with_its_own_name_of_the_model() {
+    for (path, _, request, good) in WHOLE {
+        for (what, trouble) in troubles() {
+            let first = Upstream::always(trouble).await;
+            let second = Upstream::always(Reply::json(200, good)).await;
+            let router = Serving::start(&rules(&first.url(), &second.url())).await;
+            let answer = router.client().post(path, request).await;
+            is_from(&answer, "second", "2");
+            assert_eq!(answer.text(), *good, "{path} after {what}");
+            let asked = second.only();
+            assert_eq!(asked.target, *path, "`/v1` of the url stands there once");
+            assert_eq!(
+                String::from_utf8_lossy(&asked.body),
+                request.replace("some-model", "own-model"),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_callers_own_mistake_comes_back_as_it_was_said() {
+    let said = r#"{"error":{"message":"'input' is a required property","type":"invalid_request_error","param":null,"code":null}}"#;
+    for (path, _, request, _) in WHOLE {
+        let first = Upstream::always(Reply::json(400, said)).await;
+        let router = Serving::start(&rules(&first.url(), "http://127.0.0.1:9")).await;
+        let answer = router.client().post(path, request).await;
+        assert_eq!((answer.status, answer.text().as_str()), (400, said), "{path}");
+    }
+}
+
+/// The events of a stream of completions.
+fn completion_events() -> Vec<Value> {
+    let chunk = |text: &str, end: Value| json!({ "id": "cmpl-1", "object": "text_completion", "choices": [{ "index": 0, "text": text, "finish_reason": end }] });
+    vec![chunk("Once", Value::Null), chunk(" upon", Value::Null), chunk("", json!("stop"))]
+}
+
+fn streamed(request: &str) -> String {
+    request.replacen('{', r#"{ "stream": true,"#, 1)
+}
+
+#[tokio::test]
+async fn a_stream_passes_and_one_that_breaks_before_its_content_is_the_next_providers_turn() {
+    let (path, _, request, good) = WHOLE[1];
+    let whole =
+        completion_events().iter().fold(Reply::stream(), |reply, event| reply.data(event)).data("[DONE]");
+    for trouble in [
+        Reply::stream().cut(),
+        Reply::stream().data(json!({ "error": { "message": "overloaded", "type": "server_error" } })),
+        Reply::json(429, json!({ "error": { "message": "slow down" } })),
+    ] {
+        let (first, second) = (Upstream::always(trouble).await, Upstream::always(whole.clone()).await);
+        let router = Serving::start(&rules(&first.url(), &second.url())).await;
+        let answer = router.client().post(path, streamed(request)).await;
+        is_from(&answer, "second", "2");
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+        let expected: Vec<String> =
+            completion_events().iter().map(Value::to_string).chain(["[DONE]".to_owned()]).collect();
+        let events: Vec<String> = answer.events().into_iter().map(|(_, data)| data).collect();
+        assert_eq!(events, expected);
+    }
+    // After its content it ends with an error in the protocol's words; and a whole answer becomes a stream.
+    let first = Upstream::start().await;
+    first.then(Reply::stream().data(&completion_events()[0]).cut()).then(Reply::json(200, good));
+    let router = Serving::start(&rules(&first.url(), "http://127.0.0.1:9")).await;
+    let events = router.client().post(path, streamed(request)).await.events();
+    assert!(events.last().is_some_and(|(_, data)| data.contains("\"error\"")), "{events:?}");
+    let router = Serving::start(&rules(&first.url(), "http://127.0.0.1:9")).await;
+    let events = router.client().post(path, streamed(request)).await.events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!((events[0].1.as_str(), events[1].1.as_str()), (good, "[DONE]"));
+}
+
+#[tokio::test]
+async fn partial_pictures_are_streamed() {
+    let (path, _, request, _) = WHOLE[3];
+    let partial =
+        json!({ "type": "image_generation.partial_image", "b64_json": "aGFsZg==", "partial_image_index": 0 });
+    let complete = json!({ "type": "image_generation.completed", "b64_json": "d2hvbGU=" });
+    let stream = [&partial, &complete]
+        .iter()
+        .fold(Reply::stream(), |reply, event| reply.event(event["type"].as_str().unwrap(), event));
+    let (first, second) = (Upstream::always(Reply::reset_at_once()).await, Upstream::always(stream).await);
+    let router = Serving::start(&rules(&first.url(), &second.url())).await;
+    let answer = router.client().post(path, streamed(request)).await;
+    is_from(&answer, "second", "2");
+    let events = answer.events();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[1], ("image_generation.completed".to_owned(), complete.to_string()));
+}
+
+/// More numbers than a tape may hold.
+#[tokio::test]
+async fn vectors_of_any_number_pass() {
+    let (path, _, request, _) = WHOLE[0];
+    let numbers = "0.5,".repeat(2_200_000);
+    let long = format!(r#"{{"object":"list","data":[{{"embedding":[{numbers}0]}}]}}"#);
+    let first = Upstream::always(Reply::json(200, &long)).await;
+    let router = Serving::start(&rules(&first.url(), "http://127.0.0.1:9")).await;
+    let answer = router.client().post(path, request).await;
+    is_from(&answer, "first", "1");
+    assert!(answer.body == long.as_bytes(), "{} bytes came", answer.body.len());
+}
+
+#[tokio::test]
+async fn with_the_shipped_rules_a_client_is_told_what_to_add() {
+    let router = Router::with(Settings::shipped().env("DEEPSEEK_API_KEY", "some-key")).await;
+    for (path, protocol, request, _) in WHOLE {
+        let answer = router.client().post(path, request).await;
+        assert_eq!(answer.status, 501, "{}", answer.text());
+        let error = &answer.json()["error"];
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains(path) && message.contains(&format!("`speaks` names {protocol}")),
+            "{message}"
+        );
+        assert_eq!(error["type"], "server_error");
+        assert_eq!(answer.header("x-should-retry"), Some("false"));
+    }
+    let answer = router.client().post("/v1/images/upscale", "{}").await;
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.json()["error"]["message"].as_str().unwrap().contains("/v1/images/upscale"),
+        "{}",
+        answer.text()
+    );
+    let wrong = router.client().post("/v1/embeddings", "no JSON").await;
+    assert_eq!((wrong.status, &wrong.json()["error"]["type"]), (400, &json!("invalid_request_error")));
+}
+
+/// One line more beside the shipped rules: the catalogue knows what a provider speaks.
+#[tokio::test]
+async fn a_provider_of_the_catalogue_answers_beside_the_shipped_rules() {
+    let upstream = Upstream::always(Reply::json(200, WHOLE[0].3)).await;
+    let text = format!(
+        "include: [ \"builtin:rules.yaml\" ]\nproviders: {{ own: {{ uses: catalog/openai, url: \"{}\", key: some-key }} }}\n",
+        upstream.url()
+    );
+    let router = Router::start(text).await;
+    let (path, _, request, good) = WHOLE[0];
+    let answer = router.client().post(path, request).await;
+    is_from(&answer, "own", "1");
+    assert_eq!(answer.text(), good);
+    assert_eq!(upstream.only().json()["model"], "some-model");
+    let line = router.logged(&["/v1/embeddings", "own", "some-model"]).await;
+    assert!(line.contains("200"), "{line}");
+    let record =
+        router.client().get(&format!("/-/decisions/{}", answer.header("x-rulegate-request").unwrap())).await;
+    assert_eq!(record.json()["request"], format!("POST {path}"), "{}", record.text());
+    assert_eq!(record.json()["protocol"], "openai.embeddings");
+}
