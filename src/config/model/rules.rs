@@ -108,7 +108,8 @@ record! {
         connections_per_address: Option<Spanned<u32>>,
         /// What all requests in flight may take in memory together. Each counts twice its body, decompressed (as it came
         /// and as it goes to a provider); the decoder's window while the body comes; 20 bytes for each of its JSON values
-        /// while they are looked at; and what of its answer is held whole. More are answered with 503 at once. Default:
+        /// while they are looked at; and what of its answer is held whole. More are answered with 503 at once.
+        /// Beyond it may be, for a moment, the values of as many bodies as there are cores: 42 MB each at most. Default:
         /// a quarter of the machine's memory, or of the container's.
         in_flight: Option<Spanned<ByteSize>>,
         /// Requests in flight at once; more are answered with 503 at once. Default: one for each 64KiB of `in_flight`,
