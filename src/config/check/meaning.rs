@@ -12,6 +12,8 @@ const NUMBERS: [&str; 3] = ["$status", "$attempt", "$now"];
 const OF_TEXTS: [&str; 3] = ["matches", "starts_with", "ends_with"];
 /// Statuses that are about who asks, and not about the service.
 const OF_AN_ACCOUNT: [u16; 4] = [401, 402, 403, 429];
+/// The headers in which clients show keys.
+const OF_KEYS: [&str; 2] = ["x-api-key", "authorization"];
 /// How the fields of errors are usually called: those come by themselves, in a stream too.
 const OF_ERRORS: [&str; 7] = ["err", "code", "msg", "message", "detail", "status", "success"];
 
@@ -24,12 +26,41 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             several_keys(rule, std::iter::once((name, provider)), diags);
         }
     }
+    taken_headers(rules, diags);
     for rule in super::failover::all(rules) {
         if let Some(when) = &rule.when {
             numbers(when, diags);
             good_streams(when, diags);
             routes(rules, when, diags);
         }
+    }
+}
+
+/// A route's condition on a header that is taken out before routes are looked at, where it holds the router's own key.
+fn taken_headers(rules: &Rules, diags: &mut Diagnostics) {
+    if rules.access.as_ref().is_none_or(|access| access.value.keys.is_none()) {
+        return;
+    }
+    for when in rules.routes.iter().filter_map(|route| route.when.as_ref()) {
+        when.visit(&mut |fact| {
+            let named: Vec<&Key> = match fact {
+                Fact::Header(table) => table.names().collect(),
+                Fact::Path(node) => entry(node).map(|(path, _)| path).into_iter().collect(),
+                _ => Vec::new(),
+            };
+            for key in named {
+                let name = key.text.trim_start_matches("$header.").to_ascii_lowercase();
+                if !OF_KEYS.contains(&name.as_str()) {
+                    continue;
+                }
+                let message = format!(
+                    "`{name}` is taken out of a request where it holds the key that `access` asks for"
+                );
+                let diagnostic = Diagnostic::warning("taken-header", message).at(key.span);
+                let diagnostic = diagnostic.label("so no route sees it then");
+                diags.push(diagnostic.help("tell clients apart by a header of your own, such as `x-team`"));
+            }
+        });
     }
 }
 

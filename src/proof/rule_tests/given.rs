@@ -4,15 +4,18 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::model::{FailureKind as Word, Given, Rules, Spanned, Table};
-use crate::engine::Timeouts;
 use crate::engine::exchange::{Awaits, Exchange, Progress};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::plan::Outcome;
+use crate::engine::{Engine, Timeouts};
 use crate::text::sse::write_event;
 use crate::text::yaml::{Kind, Node};
+
+/// The headers in which clients show keys.
+const OF_KEYS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), AUTHORIZATION];
 
 /// One answer, on its way.
 pub struct Script {
@@ -113,6 +116,19 @@ pub fn text_or_json(node: &Node) -> Vec<u8> {
         None => node.to_json_bytes(&mut out),
     }
     out
+}
+
+/// The headers of a request as routes see them: where clients need keys, the one in which theirs stands is taken out at
+/// the door. With both of those that may hold one, it is not known which does.
+pub fn admitted(table: &Table<Spanned<String>>, engine: &Engine) -> HeaderMap {
+    let mut headers = headers(table);
+    let needs_key = engine.access.as_ref().is_some_and(|access| access.keys.is_some());
+    if needs_key && !OF_KEYS.iter().all(|name| headers.contains_key(name)) {
+        for name in &OF_KEYS {
+            headers.remove(name);
+        }
+    }
+    headers
 }
 
 /// Headers as a test writes them. What cannot be a header is left out.

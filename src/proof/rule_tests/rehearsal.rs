@@ -194,7 +194,7 @@ impl<'r> Rehearsal<'r> {
             method: if route.method == Method::HEAD { Method::GET } else { route.method.clone() },
             path: self.test.path.as_ref().map_or(&route.path, |path| &path.value).clone(),
             query: None,
-            headers: given::headers(&self.test.headers),
+            headers: given::admitted(&self.test.headers, self.engine),
             body,
             now: self.seen.now,
             seed: self.seed,

@@ -380,3 +380,32 @@ fn a_load_tests_what_differs_from_what_is_inside_the_program() {
     let (is_shipped, found) = proved(name, &format!("{}{wishful}", shipped.trim_end()));
     assert!(!is_shipped && found.contains("the test \"wishful\" fails"), "{found}");
 }
+
+#[test]
+fn the_key_of_a_client_is_gone_before_routes_are_looked_at_as_it_is_live() {
+    let rules = |access: &str, expected: &str| {
+        format!(
+            r#"
+{access}
+providers: {{ one: {{ speaks: p, url: "http://one", key: k }}, two: {{ speaks: p, url: "http://two", key: k }} }}
+routes:
+  - {{ path: /x, protocol: p, providers: [ two ], when: {{ header: {{ x-api-key: team-a }} }} }}
+  - {{ path: /x, protocol: p, providers: [ one ] }}
+tests:
+  - name: of team a
+    headers: {{ x-api-key: team-a }}
+    request: {{ model: m }}
+    given: {{ "*": {{ status: 200, body: {{ ok: true }} }} }}
+    expect: {{ provider: {expected} }}
+include: [ p.yaml ]
+"#
+        )
+    };
+    for (access, expected) in [("", "two"), ("access: { keys: [ some-key-of-clients ] }", "one")] {
+        let text = rules(access, expected);
+        let files =
+            Memory::new([("rules.yaml", text.as_str()), ("p.yaml", "protocol: p\nsend: { path: /x }\n")]);
+        let (report, sources) = report(&files, "rules.yaml");
+        assert!(report.is_good(), "{access}: {}", rendered(&report, &sources));
+    }
+}
