@@ -62,5 +62,6 @@ mod switching;
 mod tidy;
 mod tls;
 mod tutorial;
+mod unreadable_events;
 mod upstream;
 mod whole_answers;

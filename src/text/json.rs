@@ -63,6 +63,11 @@ impl Doc {
         Doc::read(text)
     }
 
+    /// Returns whether bytes are a document, without making one.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        str::from_utf8(bytes).is_ok_and(|text| parse::tape(text, Vec::new()).is_ok())
+    }
+
     /// [`Doc::parse`] for a buffer that is ours, as a template's output is.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Doc, JsonError> {
         let text = String::from_utf8(bytes).map_err(|error| no_text(error.as_bytes(), error.utf8_error()))?;

@@ -48,6 +48,11 @@ pub struct SseDecoder {
     after_cr: bool,
     first_line: bool,
     comments: u64,
+    /// A line of the event that is coming is neither data nor a comment.
+    has_fields: bool,
+    /// An event had an `id`, which clients keep for all that follow.
+    has_id: bool,
+    bare: u64,
     too_long: bool,
 }
 
@@ -63,6 +68,9 @@ impl SseDecoder {
             after_cr: false,
             first_line: true,
             comments: 0,
+            has_fields: false,
+            has_id: false,
+            bare: 0,
             too_long: false,
         }
     }
@@ -70,6 +78,12 @@ impl SseDecoder {
     /// How many comment lines have come: signs of life, but no events.
     pub fn comments(&self) -> u64 {
         self.comments
+    }
+
+    /// How many blank lines have come after which a lenient client sees an event, though it has no data: behind `retry`,
+    /// `event` or `id` alone, and, once there was an `id`, behind anything.
+    pub fn bare(&self) -> u64 {
+        self.bare
     }
 
     /// Reads on, calling `each` with every event that is complete.
@@ -166,6 +180,8 @@ impl SseDecoder {
             // `id` and `retry` are for clients that reconnect; others mean nothing.
             _ => {}
         }
+        self.has_fields |= !matches!(field, b"" | b"data");
+        self.has_id |= field == b"id";
     }
 
     fn dispatch(&mut self, partial: bool, each: &mut impl FnMut(SseEvent<'_>)) {
@@ -176,7 +192,10 @@ impl SseDecoder {
             };
             let name = Some(name.as_ref()).filter(|name| !name.is_empty());
             each(SseEvent { name, data: &self.data, partial });
+        } else if self.has_fields || self.has_id {
+            self.bare += 1;
         }
+        self.has_fields = false;
         self.has_data = false;
         self.data.clear();
         self.name.clear();

@@ -1,5 +1,7 @@
 //! A stream that passes through unchanged, because client and provider speak the same. Until the first content
-//! every event is looked at; afterwards only where events end, and, at the end, whether it was the good one.
+//! every event is looked at; afterwards only whether it can be read at all, and, at the end, whether it was the good one.
+
+mod sound;
 
 use super::frames::Frames;
 use super::{Job, Seen};
@@ -8,6 +10,7 @@ use crate::engine::protocol::{EventKind, StreamShape};
 use crate::text::json::Doc;
 use crate::text::sse::{SseDecoder, SseEvent};
 use bytes::Bytes;
+use sound::{Worth, sound_part};
 
 /// Where a passing stream is.
 pub struct Passing {
@@ -51,9 +54,21 @@ impl Passing {
             let (mut quoted, mut events) = (false, 0);
             let from = output.len();
             output.extend_from_slice(whole);
+            let bare = decoder.bare();
+            let mut is_sound = str::from_utf8(whole).is_ok();
             let read = decoder.push(whole, &mut |event| {
-                events += 1;
                 let begun = committed || matches!(seen, Seen::Content | Seen::Ended);
+                if begun || event.data.is_empty() {
+                    let worth = Worth::of(shape, event.data);
+                    if worth != Worth::Sound {
+                        is_sound = false;
+                        if worth == Worth::Damaged && !*ended && !matches!(seen, Seen::Failed(_)) {
+                            seen = Seen::Failed(unreadable(event.data));
+                        }
+                        return;
+                    }
+                }
+                events += 1;
                 if begun {
                     quoted |= may_quote(job, shape, &event);
                 }
@@ -71,6 +86,10 @@ impl Passing {
                 }
             });
             too_long |= read.is_err();
+            if !is_sound || decoder.bare() > bare {
+                output.truncate(from);
+                sound_part(shape, whole, output);
+            }
             // Comments may come for as long as the timeouts let them: there is no use in holding them all.
             if events == 0 && looks && !committed && output.len() > job.gate.bytes {
                 output.truncate(from);
@@ -174,20 +193,20 @@ fn look(shape: &StreamShape, event: &SseEvent<'_>) -> Seen {
         return Seen::Ended;
     }
     let body = Bytes::copy_from_slice(event.data);
-    let doc = match Doc::parse(body.clone()) {
-        Ok(doc) => doc,
-        Err(error) => {
-            let failure =
-                Failure::new(FailureKind::Malformed, format!("an event of the stream is no JSON: {error}"));
-            return Seen::Failed(Failure { body, ..failure });
-        }
-    };
+    let Ok(doc) = Doc::parse(body.clone()) else { return Seen::Failed(unreadable(event.data)) };
     match shape.classify(&doc, event.name) {
         EventKind::Error => Seen::Failed(in_stream(body)),
         EventKind::End => Seen::Ended,
         EventKind::Content => Seen::Content,
         EventKind::Other => Seen::Nothing,
     }
+}
+
+/// The failure that an event is which is no JSON.
+fn unreadable(data: &[u8]) -> Failure {
+    let why = Doc::parse(data.to_vec()).err().map(|error| error.to_string()).unwrap_or_default();
+    let failure = Failure::new(FailureKind::Malformed, format!("an event of the stream is no JSON: {why}"));
+    Failure { body: Bytes::copy_from_slice(data), ..failure }
 }
 
 /// Whether an event is an error, which may quote a key. Anything else may say what it likes.
