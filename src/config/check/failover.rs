@@ -67,20 +67,21 @@ fn list(rules: &Rules, list: &[FailoverRule], own: &Table<RequestRepair>, diags:
         if covered.is_none() {
             before.add(rule);
         }
-        if let Some(first) = covered {
+        let is_meant = |first: &FailoverRule| rules.is_laid_over(first.name.span, rule.name.span);
+        if let Some(first) = covered.filter(|first| !is_meant(first)) {
             let message = format!("the rule `{}` never fires", rule.name.value);
             let diagnostic =
                 Diagnostic::warning("unreachable", message).at(rule.name.span).label("never fires");
             let note = "this one fits all that it fits";
             diags.push(diagnostic.note(first.name.span, note).help("write it above"));
         }
-        if let Some(first) = always {
+        if let Some(first) = always.filter(|first| !is_meant(first)) {
             let message = format!("the rule `{}` never fires", rule.name.value);
             let diagnostic =
                 Diagnostic::warning("unreachable", message).at(rule.name.span).label("never fires");
             diags
                 .push(diagnostic.note(first.name.span, "this one fits every failure").help("write it above"));
-        } else if !rule.shadow && rule.when.as_ref().is_none_or(When::is_always) {
+        } else if always.is_none() && !rule.shadow && rule.when.as_ref().is_none_or(When::is_always) {
             always = Some(rule);
         }
         if let Some(when) = &rule.when {

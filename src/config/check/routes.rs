@@ -35,7 +35,7 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             let always = first.when.as_ref().is_none_or(When::is_always);
             always && first.path.value == route.path.value && first.method == route.method
         });
-        if let Some(first) = first {
+        if let Some(first) = first.filter(|it| !rules.is_laid_over(it.path.span, route.path.span)) {
             let message = format!("this route of `{}` is never taken", route.path.value);
             let diagnostic =
                 Diagnostic::warning("unreachable", message).at(route.path.span).label("never taken");

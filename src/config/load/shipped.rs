@@ -10,6 +10,8 @@ use crate::text::yaml::{Key, Kind, Node};
 
 /// What has a name of its own in rules, so that a file can say it again.
 const NAMED: [&str; 2] = ["providers", "repairs"];
+/// The list of rules, which have names, too.
+const FAILOVER: &str = "failover";
 
 impl Loader<'_> {
     /// Lays under each provider of a file on disk what the shipped rules that it includes say of one of that name.
@@ -35,22 +37,39 @@ impl Loader<'_> {
                 let names = node.get(part).and_then(Node::as_map).unwrap_or_default();
                 self.said_again.extend(names.iter().map(|(key, _)| (part, key.text.clone())));
             }
+            let rules = node.get(FAILOVER).and_then(Node::as_list).unwrap_or_default();
+            self.said_again
+                .extend(rules.iter().filter_map(rule_name).map(|name| (FAILOVER, name.to_owned())));
         }
     }
 
-    /// Takes out of shipped rules what the file that includes them says itself.
+    /// Takes out of shipped rules what the file that includes them says itself, and their tests: these are about the shipped
+    /// rules alone, and an own rule may well mean the opposite.
     pub(super) fn without_said_again(&self, place: &Place, node: &mut Node) {
-        if !matches!(place, Place::Builtin(_)) {
+        if !matches!(place, Place::Builtin(_)) || *place == self.main {
             return;
         }
+        let is_said_again =
+            |part: &str, name: &str| self.said_again.iter().any(|(of, it)| *of == part && it == name);
         for part in NAMED {
             if let Some(entries) = entry(node, part) {
-                entries.retain(|(key, _)| {
-                    !self.said_again.iter().any(|(of, name)| *of == part && *name == key.text)
-                });
+                entries.retain(|(key, _)| !is_said_again(part, &key.text));
             }
         }
+        let Kind::Map(parts) = &mut node.kind else { return };
+        if parts.iter().any(|(key, _)| key.text == "routes") {
+            parts.retain(|(key, _)| key.text != "tests");
+        }
+        if let Some((_, Node { kind: Kind::List(rules), .. })) =
+            parts.iter_mut().find(|(key, _)| key.text == FAILOVER)
+        {
+            rules.retain(|rule| !rule_name(rule).is_some_and(|name| is_said_again(FAILOVER, name)));
+        }
     }
+}
+
+fn rule_name(rule: &Node) -> Option<&str> {
+    rule.get("name").and_then(Node::as_str)
 }
 
 fn entry<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Vec<(Key, Node)>> {

@@ -170,6 +170,30 @@ fn what_a_file_says_of_a_shipped_provider_comes_before_what_the_shipped_rules_sa
     assert_eq!(now.failover.len(), was.failover.len());
 }
 
+/// A rule of one's own may take the place of a shipped one, and mean the opposite of what the shipped tests say.
+#[test]
+fn own_rules_take_the_place_of_shipped_ones_without_a_word_against_it() {
+    let (shipped, _) = load_in(&[("c/rules.yaml", "include: ['builtin:rules.yaml']")], &no_env);
+    let shipped = shipped.rules.unwrap();
+    let name = shipped.failover.last().unwrap().name.value.clone();
+    let path = shipped.routes.first().unwrap();
+    let own = format!(
+        "include: ['builtin:rules.yaml']\n\
+         routes: [ {{ path: {}, protocol: {} }} ]\n\
+         failover: [ {{ name: {name}, when: {{ status: 4xx }}, do: next }}, {{ name: all, when: {{ status: [ 4xx, 5xx ] }}, do: return }} ]\n",
+        path.path.value,
+        path.protocol.as_ref().unwrap().value
+    );
+    let keys = |name: &str| name.ends_with("_API_KEY").then(|| format!("some-key-{name}"));
+    let (loaded, _) = load_in(&[("c/rules.yaml", &own)], &keys);
+    let (rules, mut diags) = (loaded.rules.unwrap(), loaded.diagnostics);
+    crate::config::check::check(&rules, &mut diags);
+    assert_eq!(diags.render(&loaded.sources, false), "");
+    assert_eq!(rules.failover.len(), shipped.failover.len() + 1);
+    assert_eq!(rules.failover.first().unwrap().name.value, name);
+    assert!(rules.tests.is_empty());
+}
+
 #[test]
 fn a_protocol_or_a_mapping_can_be_looked_at_on_its_own() {
     let (loaded, said) =

@@ -290,6 +290,12 @@ impl Rules {
         self.as_shipped.iter().all(is_proved)
     }
 
+    /// Whether the later place is as it is inside the program and the first is not: whoever wrote the first cannot change the
+    /// later one, and means to take its place.
+    pub fn is_laid_over(&self, first: Span, later: Span) -> bool {
+        self.is_shipped(later) && !self.is_shipped(first)
+    }
+
     /// Whether what stands there is word for word as it is inside the program.
     pub fn is_shipped(&self, at: Span) -> bool {
         self.as_shipped.contains(&at.file)
