@@ -32,7 +32,9 @@ pub use failover::{
 };
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
-pub use protocol::{Auth, Framing, Protocol, Query, Resumption, Send, StreamShape, WhichModels};
+pub use protocol::{
+    AnswerKind, Auth, Framing, Protocol, Query, RequestBody, Resumption, Send, StreamShape, WhichModels,
+};
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, ProviderTls, Rotate};
 pub use refusal::{Refusal, Refuse};
 pub use repair::{ListRepair, RequestRepair};

@@ -2,11 +2,13 @@
 
 pub mod frames;
 mod gate;
+mod gathered;
 mod intake;
 mod job;
 mod looks;
 mod notice;
 mod passing;
+mod raw;
 mod resuming;
 mod seam;
 pub mod sniff;
@@ -63,6 +65,8 @@ pub struct Exchange {
     /// Whether the body cannot be an answer, whatever is still to come of it.
     is_junk: bool,
     finished: bool,
+    /// Whether it broke off where no word can be said of that.
+    is_torn: bool,
     failure: Option<Failure>,
     notice: Option<Box<Notice>>,
     /// What the output goes through, where another provider may go on with it.
@@ -79,6 +83,10 @@ enum Body {
     Head,
     /// Too few bytes to tell what they are; how many of white space came before them.
     Sniffing(Vec<u8>, usize),
+    /// Too few bytes of what may be anything.
+    Opening(Vec<u8>),
+    /// Passed on unread.
+    Raw,
     /// Read to the end, then looked at.
     Gathering(Vec<u8>),
     /// A stream of the client's own protocol.
@@ -111,6 +119,7 @@ impl Exchange {
             intake: Intake::default(),
             is_junk: false,
             finished: false,
+            is_torn: false,
             failure: None,
         }
     }
@@ -120,7 +129,7 @@ impl Exchange {
         self.status = status;
         self.headers = headers.clone();
         self.phase = Phase::Content;
-        self.body = if self.is_good() { Body::Sniffing(Vec::new(), 0) } else { Body::Gathering(Vec::new()) };
+        self.body = if self.is_good() { self.opened() } else { Body::Gathering(Vec::new()) };
         Progress::More
     }
 
@@ -148,6 +157,15 @@ impl Exchange {
                 start.drain(..white);
                 let (start, blank) = (std::mem::take(start), *blank + white);
                 return self.sniffed(start, blank);
+            }
+            Body::Opening(start) => {
+                start.extend_from_slice(bytes);
+                let start = std::mem::take(start);
+                return self.begin(start);
+            }
+            Body::Raw => {
+                self.output.extend_from_slice(bytes);
+                Seen::Content
             }
             Body::Gathering(body) => {
                 body.extend_from_slice(bytes);
@@ -185,6 +203,8 @@ impl Exchange {
             Body::Head => self.broke(Failure::new(FailureKind::Closed, "")),
             Body::Over => Progress::More,
             Body::Sniffing(body, _) | Body::Gathering(body) => self.gathered(body.into()),
+            Body::Opening(body) => self.begun_and_ended(body),
+            Body::Raw => self.ended(Seen::Ended),
             Body::Passing(mut passing) => {
                 let seen = passing.eof(&self.job, &mut self.output, self.committed);
                 self.ended(seen)
@@ -208,6 +228,7 @@ impl Exchange {
         match std::mem::replace(&mut self.body, Body::Over) {
             // The error's status says more than what became of its body.
             Body::Gathering(body) if !self.is_good() => self.gathered(body.into()),
+            Body::Raw if self.committed => self.torn(failure),
             Body::Passing(mut passing) if self.committed => {
                 let seen = passing.broke(&self.job, &mut self.output, failure);
                 self.ended(seen)
@@ -282,51 +303,6 @@ impl Exchange {
             }
         };
         self.feed(&start)
-    }
-
-    /// A body has been read to its end.
-    fn gathered(&mut self, body: Bytes) -> Progress {
-        if !self.is_good() {
-            return self.failed(whole::error(&self.job, self.status, &self.headers, body));
-        }
-        if self.job.streaming {
-            return match whole::as_stream(&self.job, self.status, &self.headers, body.clone()) {
-                Ok(output) => {
-                    self.listen_whole(&body);
-                    self.output = output;
-                    self.ended(Seen::Ended)
-                }
-                Err(failure) => self.failed(*failure),
-            };
-        }
-        match whole::answer(&self.job, self.status, &self.headers, body) {
-            Ok(whole) => Progress::Done(Outcome::Whole(whole)),
-            Err(failure) => self.failed(*failure),
-        }
-    }
-
-    /// Takes in what a stream has come to that is to be one whole answer.
-    fn folded(&mut self, seen: Seen) -> Progress {
-        let Body::Folding(machine) = &mut self.body else { return Progress::More };
-        match seen {
-            Seen::Failed(failure) | Seen::Told(failure) => self.failed(failure),
-            Seen::Ended => {
-                let mut body = Vec::new();
-                machine.take_output(&mut body);
-                self.body = Body::Over;
-                self.gathered(body.into())
-            }
-            Seen::Nothing | Seen::Content if machine.taken_in() > self.job.limits.answer => {
-                let message = format!("the answer is longer than {} bytes", self.job.limits.answer);
-                self.broke(Failure::new(FailureKind::Malformed, message))
-            }
-            Seen::Content => {
-                self.content = true;
-                self.phase = Phase::Idle;
-                Progress::More
-            }
-            Seen::Nothing => self.junk().map_or(Progress::More, |junk| self.failed(junk)),
-        }
     }
 
     /// The stream is over, well or not.

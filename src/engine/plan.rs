@@ -40,6 +40,7 @@ use super::judge::counts::Counts;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
 use super::{Engine, Ms, Provider, Timeouts};
+use crate::text::form::Form;
 use crate::text::json::Doc;
 use crate::text::units::Redactor;
 use bytes::Bytes;
@@ -179,8 +180,10 @@ pub enum AnswerBody {
 pub struct Plan {
     engine: Arc<Engine>,
     incoming: Incoming,
-    /// The client's body.
+    /// The client's body; of a form its fields.
     doc: Doc,
+    /// Where they stand in it, if it is a form.
+    form: Option<Form>,
     /// What can be counted in it.
     counts: Counts,
     /// The route's place.

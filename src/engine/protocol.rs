@@ -39,6 +39,10 @@ pub struct Protocol {
     pub returned: HeaderList,
     /// Where a request names its model.
     pub model: Option<Path>,
+    /// Whether a request may be a form, too.
+    pub takes_forms: bool,
+    /// Whether an answer may be anything.
+    pub answers_bytes: bool,
     /// Whether only those entries of a provider's models hold that name a model in full.
     pub exact_models: bool,
     /// Where a request has its messages.

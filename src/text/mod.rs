@@ -1,6 +1,7 @@
 //! The ground: text as people write it and machines read it, knowing nothing of proxies.
 
 pub mod diagnostic;
+pub mod form;
 pub mod json;
 pub mod key_shapes;
 pub mod path;

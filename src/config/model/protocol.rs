@@ -16,6 +16,14 @@ record! {
         like: Option<Spanned<String>>,
         /// Where a request goes, after the provider's url.
         send: Send,
+        /// What the body of a request is: a JSON object (`json`), or one or a form with files, multipart/form-data (`form`).
+        /// A form is passed on byte for byte, but for the model's name; paths see its fields as an object, of files and long
+        /// texts `filename` and `size`. Repairs and a provider's `patch` leave it alone.
+        body: RequestBody = RequestBody::Json,
+        /// What an answer with a good status is that is no stream: JSON, which is waited for and looked at (`json`), or
+        /// anything (`bytes`). That is passed on as it comes, unread and with its own content type; JSON is looked at all the
+        /// same, and a web page is no answer unless it says that it is a sound, a picture or plain text.
+        answer: AnswerKind = AnswerKind::Json,
         /// What becomes of the client's query string.
         query: Query = Query::Drop,
         /// How a key is sent.
@@ -134,6 +142,22 @@ words! {
         Forward = "forward",
         /// It is not.
         Drop = "drop",
+    }
+
+    /// What the body of a request is.
+    pub enum RequestBody: "what a body is" {
+        /// A JSON object.
+        Json = "json",
+        /// A form with files (multipart/form-data), or a JSON object.
+        Form = "form",
+    }
+
+    /// What an answer with a good status is.
+    pub enum AnswerKind: "what an answer is" {
+        /// JSON.
+        Json = "json",
+        /// Anything.
+        Bytes = "bytes",
     }
 
     /// Which entries of a provider's `models` hold for the requests of a protocol.

@@ -160,6 +160,7 @@ impl Live {
             true => self.life.cut_off(),
             false => self.life.ended(&self.exchange),
         }
-        (!self.exchange.finished()).then(|| Err(io::Error::other("the answer was cut off")))
+        (!self.exchange.finished() || self.exchange.is_torn())
+            .then(|| Err(io::Error::other("the answer was cut off")))
     }
 }

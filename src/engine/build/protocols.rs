@@ -30,6 +30,8 @@ impl Build<'_> {
             returned: self.header_list(&from.returned),
             model: from.model.as_ref().and_then(|path| self.path(path)),
             messages: from.messages.as_ref().and_then(|path| self.path(path)),
+            takes_forms: matches!(from.body, model::RequestBody::Form),
+            answers_bytes: matches!(from.answer, model::AnswerKind::Bytes),
             exact_models: matches!(from.models, model::WhichModels::Named),
             model_suffixes: from.model_suffixes.iter().map(|suffix| suffix.value.clone()).collect(),
             streaming: from.streaming.as_ref().and_then(|path| self.path(path)),

@@ -21,10 +21,15 @@ pub enum Awaits {
 impl Exchange {
     /// What is waited for now.
     pub fn awaits(&self) -> Awaits {
-        // An error takes no time to make, and what streams although nobody asked for it shows that it goes on.
+        // An error takes no time to make.
         let is_error = self.status != 0 && !self.is_good();
+        // What comes in pieces shows that it goes on.
+        let is_seen = matches!(self.body, Body::Folding(_) | Body::Raw | Body::Passing(_));
+        if self.job.whole && !is_error && !is_seen { Awaits::Whole } else { self.more() }
+    }
+
+    fn more(&self) -> Awaits {
         match self.phase {
-            _ if self.job.whole && !is_error && !matches!(self.body, Body::Folding(_)) => Awaits::Whole,
             Phase::FirstByte => Awaits::FirstByte,
             Phase::Content if !self.begun => Awaits::Content,
             // What is held back although it has content keeps the client waiting, not the router.

@@ -12,6 +12,8 @@ use crate::text::json::Doc;
 use crate::text::sse::SseDecoder;
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use memchr::memmem;
 
 /// The failure that an error status is.
 pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failure {
@@ -29,8 +31,7 @@ pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failur
 pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Whole, Box<Failure>> {
     let doc = match document(job, status, headers, &body) {
         Ok(doc) => doc,
-        // Of a long list of numbers that passes through, nobody needs the tape.
-        Err(Unread::TooMany(_)) if job.mapping.is_none() => {
+        Err(Unread::Unneeded(_)) if job.mapping.is_none() => {
             return Ok(Whole { status, headers: headers.clone(), raw: body.clone(), body });
         }
         Err(unread) => return Err(unread.failure()),
@@ -84,16 +85,16 @@ pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Re
     }
 }
 
-/// A body that is not what the provider's protocol promises, or that has too many values to tell.
+/// A body that is not what the provider's protocol promises, or of which that cannot be told and need not where it passes through.
 enum Unread {
     Wrong(Box<Failure>),
-    TooMany(Box<Failure>),
+    Unneeded(Box<Failure>),
 }
 
 impl Unread {
     fn failure(self) -> Box<Failure> {
         match self {
-            Unread::Wrong(failure) | Unread::TooMany(failure) => failure,
+            Unread::Wrong(failure) | Unread::Unneeded(failure) => failure,
         }
     }
 }
@@ -110,7 +111,11 @@ fn document(job: &Job, status: u16, headers: &HeaderMap, body: &Bytes) -> Result
             _ => format!("the answer is no JSON: {error}"),
         };
         let failure = malformed(&message, headers, body.clone());
-        if error.is_too_many() { Unread::TooMany(failure) } else { Unread::Wrong(failure) }
+        // What may be anything may also begin like JSON: `[music] Hello.`
+        let says_json =
+            headers.get(CONTENT_TYPE).is_none_or(|it| memmem::find(it.as_bytes(), b"json").is_some());
+        let may_be_text = job.provider.answers_bytes && !says_json && sniff(body) == Sniffed::Json;
+        if error.is_too_many() || may_be_text { Unread::Unneeded(failure) } else { Unread::Wrong(failure) }
     })?;
     if job.provider.is_answer(&doc, headers, status) {
         return Ok(doc);

@@ -43,7 +43,10 @@ impl Plan {
     /// A provider's whole answer.
     pub(super) fn whole(&mut self, way: usize, whole: Whole) -> Answer {
         let status = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
-        let headers = self.provider_headers(way, &whole.headers, "application/json");
+        let mut headers = self.provider_headers(way, &whole.headers, "application/json");
+        if self.way(way).is_some_and(|way| way.mapping.is_none() && way.protocol.answers_bytes) {
+            own_type(&whole.headers, &mut headers);
+        }
         self.provided(way, status, headers, AnswerBody::Whole(whole.body))
     }
 
@@ -51,6 +54,10 @@ impl Plan {
     pub(super) fn stream(&mut self, way: usize, exchange: Box<Exchange>) -> Answer {
         let mut headers = self.provider_headers(way, exchange.headers(), "text/event-stream");
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if exchange.is_raw() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+            own_type(exchange.headers(), &mut headers);
+        }
         self.provided(way, StatusCode::OK, headers, AnswerBody::Stream(exchange))
     }
 
@@ -207,6 +214,13 @@ impl Plan {
         let protocol = self.route().and_then(|route| route.protocol.as_ref());
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         self.engine.word(protocol, status, "the request has been answered already", &self.incoming.id)
+    }
+}
+
+/// Lets an answer keep the type that its provider says.
+fn own_type(from: &HeaderMap, headers: &mut HeaderMap) {
+    if let Some(said) = from.get(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, said.clone());
     }
 }
 

@@ -11,9 +11,10 @@ use crate::engine::protocol::{ErrorText, Protocol};
 use crate::engine::route::{Route, RouteMatch};
 use crate::engine::{Engine, worded};
 use crate::language::Template;
+use crate::text::form::{self, Form};
 use crate::text::json::{Doc, JsonKind};
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 use std::sync::{Arc, OnceLock};
 
@@ -43,11 +44,11 @@ impl Plan {
         };
         let protocol = routes.iter().find_map(|route| route.protocol.as_ref());
         let takes_body = !matches!(incoming.method, Method::GET | Method::HEAD);
-        let doc = if takes_body {
-            parse(&incoming.body)
+        let (doc, form) = if takes_body {
+            read(protocol.map(Arc::as_ref), &incoming)
                 .map_err(|message| engine.word(protocol, StatusCode::BAD_REQUEST, &message, id))?
         } else {
-            Doc::null()
+            (Doc::null(), None)
         };
         let model = protocol.map(|protocol| model_of(protocol, &doc)).unwrap_or_default();
         if model.len() > LONGEST_MODEL {
@@ -95,6 +96,7 @@ impl Plan {
             engine: engine.clone(),
             incoming,
             doc,
+            form,
             counts,
             model,
         };
@@ -141,7 +143,25 @@ impl Plan {
     }
 }
 
-/// A request's body, or what is wrong with it.
+/// A request's body, and its form if it is one; or what is wrong with it.
+fn read(protocol: Option<&Protocol>, incoming: &Incoming) -> Result<(Doc, Option<Form>), String> {
+    let takes_forms = protocol.is_some_and(|protocol| protocol.takes_forms);
+    let content_type = incoming.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    match form::boundary(content_type).filter(|_| takes_forms) {
+        Some(boundary) => {
+            let form = Form::parse(&incoming.body, &boundary)?;
+            Ok((form.doc(&incoming.body), Some(form)))
+        }
+        None => match parse(&incoming.body) {
+            Err(wrong) if takes_forms => {
+                Err(format!("{wrong}; nor does its content-type say that it is a form (multipart/form-data)"))
+            }
+            parsed => Ok((parsed?, None)),
+        },
+    }
+}
+
+/// A body of JSON, or what is wrong with it.
 fn parse(body: &Bytes) -> Result<Doc, String> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err("the request has no body; a JSON object is wanted".to_owned());

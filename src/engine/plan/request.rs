@@ -49,7 +49,7 @@ impl Plan {
         let provider = self.engine.providers.get(way.provider).ok_or_else(nothing)?;
         let client = route.protocol.clone().ok_or_else(nothing)?;
         let provider_doc = way.document(provider, &self.model);
-        let forced = if provider.force_stream { self.forced(&client) } else { None };
+        let forced = if provider.force_stream && self.form.is_none() { self.forced(&client) } else { None };
         let resumed = self.resumption.as_ref().map(|from| from.request(&provider_doc).ok_or_else(no_request));
         let resumed = resumed.transpose()?;
         let doc = resumed.as_ref().or(forced.as_ref()).unwrap_or(&self.doc);
@@ -132,10 +132,27 @@ impl Plan {
             None => {
                 let model = provider.model(&self.model, client);
                 let is_cut = !client.model_suffixes.is_empty() && !names(doc, client, &self.model);
-                (model != self.model || is_cut).then(|| renamed(doc, client, &model)).flatten()
+                (model != self.model || is_cut).then(|| self.renamed(doc, client, &model)).flatten()
             }
         };
+        // Of a form, `doc` is no more than what paths see.
+        if self.form.is_some() {
+            return Ok(made.unwrap_or_else(|| self.incoming.body.clone()));
+        }
         self.patched(provider, doc, made, view)
+    }
+
+    /// The client's body with another model in it, every other byte as it was.
+    fn renamed(&self, doc: &Doc, protocol: &Protocol, model: &str) -> Option<Bytes> {
+        let path = protocol.model.as_ref()?;
+        let Some(form) = &self.form else {
+            let mut name = Vec::new();
+            write_str(&mut name, model);
+            return splice(doc, path, &name).map(Bytes::from);
+        };
+        let named = path.walk(doc.root())?;
+        let (field, _) = doc.root().entries().find(|(_, value)| value.index() == named.index())?;
+        form.with(&self.incoming.body, &field, model).map(Bytes::from)
     }
 
     /// What was made of the client's body, or else that body as it came, with the provider's own patch applied.
@@ -284,13 +301,6 @@ fn refused(fail: &Fail) -> Failure {
 fn names(doc: &Doc, protocol: &Protocol, model: &str) -> bool {
     let value = protocol.model.as_ref().and_then(|path| path.walk(doc.root()));
     value.and_then(|value| value.str()).is_none_or(|name| name == model)
-}
-
-/// The client's body with another model in it, every other byte as it was.
-fn renamed(doc: &Doc, protocol: &Protocol, model: &str) -> Option<Bytes> {
-    let mut name = Vec::new();
-    write_str(&mut name, model);
-    splice(doc, protocol.model.as_ref()?, &name).map(Bytes::from)
 }
 
 /// A provider's URL and a protocol's path. Where the URL ends in what the path begins with (people write
