@@ -56,6 +56,16 @@ async fn a_path_that_leads_nowhere_is_answered_with_what_to_change() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(message.contains(said), "{path}: {message}");
     }
+    // In the words of the protocol that is spoken at the path that was meant.
+    let router = Router::with(Settings::shipped().env("CLAUDE_API_KEY", "k")).await;
+    for path in ["//messages", "/messages", "/v1/v1/messages"] {
+        let answer = router.client().post(path, ask()).await.json();
+        assert_eq!(answer["type"], "error", "{path}: {answer}");
+    }
+    for path in ["/chat/completions", "/v1/v1/chat/completions", "/v1/messages/chat/completions"] {
+        let answer = router.client().post(path, ask()).await.json();
+        assert!(answer["type"].is_null() && answer["error"].get("code").is_some(), "{path}: {answer}");
+    }
     let long = format!("/{}", "x".repeat(5_000));
     assert!(router.client().post(&long, ask()).await.body.len() < 1_000);
     assert_eq!(first.count(), 0);

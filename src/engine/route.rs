@@ -222,8 +222,13 @@ impl Engine {
         RouteMatch::WrongMethod { allow, protocol }
     }
 
-    /// What is spoken at the path that has most in common with this one from its beginning on.
+    /// What is spoken at the path that was probably meant, else at the one that has most in common with this one from its
+    /// beginning on.
     pub fn protocol_near(&self, path: &str) -> Option<&Arc<Protocol>> {
+        let meant = self.ends_like(path).and_then(|(route, _)| route.protocol.as_ref());
+        if meant.is_some() {
+            return meant;
+        }
         let common = |route: &Route| {
             let pairs = route.path.split('/').zip(path.split('/'));
             pairs.take_while(|(ours, theirs)| ours == theirs).count()

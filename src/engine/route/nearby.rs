@@ -1,6 +1,6 @@
 //! What was probably meant by a path that leads nowhere, and what to change so that it does.
 
-use super::super::Engine;
+use super::{Engine, Route};
 use crate::text::diagnostic::did_you_mean;
 
 /// As much of a path is repeated to who asked for it, in characters.
@@ -14,12 +14,10 @@ impl Engine {
     /// What a client is told whose path leads nowhere. Mostly its base URL has a part too few or too many.
     pub(in crate::engine) fn no_such_path(&self, path: &str) -> String {
         let shown: String = path.chars().take(LONGEST).collect();
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(MOST_PARTS + 1).collect();
-        let paths = || self.routes.iter().map(|route| route.path.as_str());
-        let advice = paths().filter_map(|known| base_url(known, &parts)).max_by_key(|(common, _)| *common);
-        if let Some((_, advice)) = advice {
+        if let Some((_, advice)) = self.ends_like(path) {
             return format!("there is no {shown} here; {advice}");
         }
+        let paths = || self.routes.iter().map(|route| route.path.as_str());
         if let Some(meant) = did_you_mean(path, paths()) {
             return format!("there is no {shown} here; did you mean {meant}?");
         }
@@ -30,6 +28,14 @@ impl Engine {
             }
         }
         format!("there is no {shown} here; the rules have {}", listed.join(", "))
+    }
+
+    /// The route whose path has most in common with this one at its end, and what to change in the base URL.
+    pub(super) fn ends_like(&self, path: &str) -> Option<(&Route, String)> {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(MOST_PARTS + 1).collect();
+        let found = self.routes.iter().filter_map(|route| Some((route, base_url(&route.path, &parts)?)));
+        let (route, (_, advice)) = found.max_by_key(|(_, (common, _))| *common)?;
+        Some((route, advice))
     }
 }
 
