@@ -67,7 +67,7 @@ failover:
     )
 }
 
-const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"text","text":"the-answers-words"}]}"#;
+const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"text","text":"the-answers-words"}],"usage":{"input_tokens":7,"output_tokens":5}}"#;
 
 fn request() -> String {
     json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "user", "content": "the-prompts-words" }] })
@@ -153,6 +153,8 @@ async fn a_request_has_one_line_that_says_what_became_of_it() {
         "route=\"POST /v1/messages\"",
         "model=\"m\"",
         "attempts=2",
+        "tokens_in=7",
+        "tokens_out=5",
         "rule=\"limit\"",
         "first_ms=",
         "took_ms=",
@@ -160,6 +162,7 @@ async fn a_request_has_one_line_that_says_what_became_of_it() {
     ] {
         assert!(line.contains(part), "{part} is missing: {line}");
     }
+    assert!(!line.contains("cache") && !line.contains("partial"), "{line}");
 }
 
 #[tokio::test]

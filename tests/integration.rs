@@ -66,4 +66,5 @@ mod tls;
 mod tutorial;
 mod unreadable_events;
 mod upstream;
+mod usage;
 mod whole_answers;

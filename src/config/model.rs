@@ -33,7 +33,8 @@ pub use failover::{
 pub use health::Probe;
 pub use mapping::{Mapping, MappingPair, MappingTest, Parameter};
 pub use protocol::{
-    AnswerKind, Auth, Framing, Protocol, Query, RequestBody, Resumption, Send, StreamShape, WhichModels,
+    AnswerKind, Auth, Framing, Protocol, Query, RequestBody, Resumption, Send, StreamShape, UsageShape,
+    WhichModels,
 };
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, ProviderTls, Rotate};
 pub use refusal::{Refusal, Refuse};

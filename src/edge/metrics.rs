@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::engine::Ms;
 use crate::engine::decision::{Attempted, Decision};
+use crate::engine::usage::Usage;
 
 pub use exposition::{Gauge, page};
 
@@ -50,6 +51,8 @@ families! {
         "Streams that clients read, by how they ended: complete, broken or client_left.";
     Resumed "rulegate_streams_resumed_total" ["rule", "from", "to"]
         "Times that another provider was asked to go on with a stream that had broken off; rule - where none fired.";
+    Tokens "rulegate_tokens_total" ["provider", "model", "kind"]
+        "Tokens as answers tell them, by the provider's name of the model, - beyond a thousand; kinds: input (in no cache), cache_read, cache_write, output (all of it), reasoning (a part of output).";
     Rules "rulegate_rule_fired_total" ["rule", "provider"]
         "Times that a failover rule decided.";
     Shadow "rulegate_rule_shadow_total" ["rule", "provider"]
@@ -59,6 +62,9 @@ families! {
     Lost "rulegate_exhausted_total" ["route"]
         "Requests for which all providers had failed or were put aside.";
 }
+
+/// Tokens are counted by so many models.
+const MOST_MODELS: usize = 1000;
 
 /// Separates the values of labels in a key. No name holds it.
 const BETWEEN: char = '\u{1f}';
@@ -137,6 +143,21 @@ impl Metrics {
                 match place {
                     0 => counts.rule(attempt, rest.get(1)),
                     _ => counts.attempt(attempt, rest.get(place + 1)),
+                }
+            }
+        }
+    }
+
+    /// Counts the tokens of a request that is over.
+    pub fn used(&self, decision: &Decision) {
+        let mut counts = self.counts();
+        for attempt in decision.attempts.iter().filter(|attempt| !attempt.usage.is_empty()) {
+            // Where every model's name is passed on, clients make them up.
+            let known = counts.values.get(Count::Tokens as usize).map_or(0, BTreeMap::len);
+            let model = attempt.model.as_deref().filter(|_| known < MOST_MODELS * Usage::NAMES.len());
+            for (kind, count) in Usage::NAMES.into_iter().zip(attempt.usage.counts()) {
+                if let Some(count) = count {
+                    counts.add_many(Count::Tokens, &[&attempt.provider, model.unwrap_or("-"), kind], count);
                 }
             }
         }

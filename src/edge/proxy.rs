@@ -24,6 +24,7 @@ use crate::engine::{Engine, Ms};
 mod live;
 mod refused;
 mod respond;
+mod tokens;
 mod waiting;
 mod world;
 
@@ -203,7 +204,8 @@ impl Life {
         step
     }
 
-    fn observe(&mut self, outcome: Outcome) {
+    fn observe(&mut self, mut outcome: Outcome) {
+        self.note_tokens(&mut outcome);
         self.with_health(|plan, health, now| plan.observe(outcome, health, now));
         self.weigh();
         self.tell();
@@ -233,7 +235,7 @@ impl Life {
             return;
         }
         if !self.decision.probe && (self.over || self.decision.client_left.is_some()) {
-            telemetry::request(&self.decision);
+            self.tell_end();
         }
         // A stream goes on, and its record will be told how it ended.
         let decision = if self.over { std::mem::take(&mut self.decision) } else { self.decision.clone() };
@@ -298,7 +300,7 @@ impl Life {
     /// Counts how the stream ended, and completes the record that is kept.
     fn keep_end(&mut self) {
         self.world.metrics.stream_ended(&self.decision);
-        telemetry::request(&self.decision);
+        self.tell_end();
         if let Some(number) = self.kept {
             let decision = std::mem::take(&mut self.decision);
             self.world.decisions.update(number, *decision, self.keeping);

@@ -51,6 +51,8 @@ pub fn request(decision: &Decision) {
     let route = format!("{} {}", decision.method, decision.route.as_deref().unwrap_or(&decision.path));
     let sent = decision.attempts.last().and_then(|attempt| attempt.model.as_deref());
     let over = ended.map(|stream| stream.at).or(decision.client_left).or(answer.map(|answer| answer.at));
+    let usage = decision.usage();
+    let is_partial = !usage.is_empty() && decision.usage_is_partial();
     let left = decision.client_left.map(|_| Event::CLIENT_LEFT);
     tracing::info!(
         id = decision.id,
@@ -61,6 +63,12 @@ pub fn request(decision: &Decision) {
         sent = sent.map(text),
         attempts = decision.attempts.len(),
         rule = answer.and_then(|answer| answer.rule.as_deref()),
+        tokens_in = usage.input,
+        cache_read = usage.cache_read,
+        cache_write = usage.cache_write,
+        tokens_out = usage.output,
+        reasoning = usage.reasoning,
+        tokens_partial = is_partial.then_some(true),
         first_ms = since(answer.map(|answer| answer.at)),
         took_ms = since(over),
         stream = ended.map(|stream| stream.how).or(left),

@@ -11,6 +11,7 @@ mod tests;
 use super::Ms;
 use super::failure::{Phase, Said};
 use super::plan::{Answer, Event};
+use super::usage::Usage;
 use crate::config::model;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -165,6 +166,8 @@ pub struct Attempted {
     pub evidence: Option<String>,
     /// Who was put aside because of it.
     pub cool_downs: Vec<CoolDown>,
+    /// The tokens that the answer says it took; of a stream that did not end well, what was told so far.
+    pub usage: Usage,
 }
 
 /// What one rule said.
@@ -252,6 +255,28 @@ impl Decision {
         self.answer.iter_mut().for_each(|answer| move_it(&mut answer.at));
         self.stream.iter_mut().for_each(|stream| move_it(&mut stream.at));
         self.client_left.iter_mut().for_each(&mut move_it);
+    }
+
+    /// Takes in what the answer to the latest attempt says of tokens.
+    pub fn used(&mut self, usage: Usage) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.usage.update(usage);
+        }
+    }
+
+    /// The tokens of all attempts together, as far as answers told them.
+    pub fn usage(&self) -> Usage {
+        self.attempts.iter().fold(Usage::default(), |mut all, attempt| {
+            all.add(attempt.usage);
+            all
+        })
+    }
+
+    /// Returns whether there may be more tokens than were told: a stream goes on, or ended before its end.
+    pub fn usage_is_partial(&self) -> bool {
+        let is_cut = |attempt: &Attempted| attempt.action == Some("continue");
+        let ended = self.stream.as_ref().is_some_and(|stream| stream.how == "complete");
+        (self.streaming && !ended) || self.attempts.iter().any(is_cut)
     }
 
     /// Keeps the prompt, up to a length.

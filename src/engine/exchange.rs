@@ -13,6 +13,7 @@ mod resuming;
 mod seam;
 pub mod sniff;
 mod time;
+mod tokens;
 mod translating;
 mod whole;
 
@@ -23,7 +24,7 @@ pub use time::Awaits;
 use super::failure::{Failure, FailureKind, Phase};
 use super::plan::Outcome;
 use super::protocol::Wording;
-use bytes::Bytes;
+use super::usage::Usage;
 use http::HeaderMap;
 use intake::Intake;
 use notice::Notice;
@@ -75,6 +76,8 @@ pub struct Exchange {
     ready: Vec<u8>,
     /// Where the stream broke off.
     cut: Option<Box<Cut>>,
+    /// The tokens that it told, where the body no longer keeps them.
+    usage: Usage,
 }
 
 /// What is done with the bytes.
@@ -121,6 +124,7 @@ impl Exchange {
             finished: false,
             is_torn: false,
             failure: None,
+            usage: Usage::default(),
         }
     }
 
@@ -199,6 +203,7 @@ impl Exchange {
 
     /// The body has ended in good order.
     pub fn eof(&mut self) -> Progress {
+        self.keep_usage();
         match std::mem::replace(&mut self.body, Body::Over) {
             Body::Head => self.broke(Failure::new(FailureKind::Closed, "")),
             Body::Over => Progress::More,
@@ -207,6 +212,7 @@ impl Exchange {
             Body::Raw => self.ended(Seen::Ended),
             Body::Passing(mut passing) => {
                 let seen = passing.eof(&self.job, &mut self.output, self.committed);
+                self.usage.update(passing.usage);
                 self.ended(seen)
             }
             Body::Translating(mut machine) => {
@@ -225,6 +231,7 @@ impl Exchange {
     /// The attempt broke: no connection, a reset, a timer that ran out.
     pub fn broke(&mut self, failure: Failure) -> Progress {
         let failure = failure.in_phase(self.phase);
+        self.keep_usage();
         match std::mem::replace(&mut self.body, Body::Over) {
             // The error's status says more than what became of its body.
             Body::Gathering(body) if !self.is_good() => self.gathered(body.into()),
@@ -246,18 +253,6 @@ impl Exchange {
             }
             _ => self.failed(failure),
         }
-    }
-
-    /// What is ready for the client. Empty if nothing is.
-    pub fn take_output(&mut self) -> Bytes {
-        if let (true, Body::Translating(machine)) = (self.committed, &mut self.body) {
-            machine.take_output(&mut self.output);
-        }
-        if self.committed && self.seam.is_some() {
-            self.follow();
-            return std::mem::take(&mut self.ready).into();
-        }
-        std::mem::take(&mut self.output).into()
     }
 
     fn has_content(&self) -> bool {
@@ -335,6 +330,7 @@ impl Exchange {
             self.body = Body::Over;
             return Progress::Done(Outcome::Failed(failure));
         }
+        self.keep_usage();
         self.job.strike_out(&mut failure);
         self.follow();
         self.body = Body::Over;

@@ -22,6 +22,7 @@ pub mod route;
 pub mod spread;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod usage;
 
 pub use build::{build, build_for_providers};
 pub use provider::{KeySource, Provider};

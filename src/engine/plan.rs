@@ -39,6 +39,7 @@ use super::judge::cooling::millis;
 use super::judge::counts::Counts;
 use super::protocol::ErrorText;
 use super::route::{Route, Way};
+use super::usage::Usage;
 use super::{Engine, Ms, Provider, Timeouts};
 use crate::text::form::Form;
 use crate::text::json::Doc;
@@ -146,6 +147,8 @@ pub struct Whole {
     pub raw: Bytes,
     /// The body in the client's protocol.
     pub body: Bytes,
+    /// The tokens that it says it took.
+    pub usage: Usage,
 }
 
 /// What the client is given.

@@ -6,6 +6,7 @@ pub use errors::{ErrorText, Wording, plain_error};
 
 use super::Timeouts;
 use super::names::{INCOMING, Name, View, WORDING};
+use super::usage::UsageReader;
 use crate::language::stream::StreamProgram;
 use crate::language::value::Type;
 use crate::language::{Condition, Guarded, Patch, Template, Val};
@@ -57,6 +58,8 @@ pub struct Protocol {
     pub whole: Option<Condition>,
     /// The words of a whole answer, over [`INCOMING`].
     pub text: Option<Template>,
+    /// Where an answer says how many tokens it took.
+    pub usage: Option<UsageReader>,
     /// From a stream to a whole body, over [`super::names::MAPPING`]; as is `unfold`.
     pub fold: Option<Arc<StreamProgram>>,
     /// From a whole body to a stream.

@@ -164,6 +164,13 @@ pub(super) fn record(page: &Value, all: bool, style: Style) -> String {
         let why = page["stream"]["reason"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
         let _ = writeln!(out, "its stream was {}{why}", how.replace('_', " "));
     }
+    if let Some(usage) = page["usage"].as_object() {
+        let counts = usage.iter().filter(|(_, count)| count.is_u64());
+        let counts: Vec<String> =
+            counts.map(|(name, count)| format!("{} {count}", name.replace('_', " "))).collect();
+        let partial = if usage.get("partial") == Some(&Value::Bool(true)) { ", so far" } else { "" };
+        let _ = writeln!(out, "tokens: {}{partial}", counts.join(", "));
+    }
     out
 }
 

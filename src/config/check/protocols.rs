@@ -4,6 +4,7 @@ use super::names::{header, single_path, url_path, uses};
 use super::providers::known_protocol;
 use crate::config::model::{Mapping, Protocol, Rules};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::text::path::{self, Path, Segment};
 use crate::text::units::StatusSet;
 use crate::text::yaml::Node;
 
@@ -35,6 +36,15 @@ fn one(protocol: &Protocol, diags: &mut Diagnostics) {
     url_path(&protocol.send.path, diags);
     for path in protocol.model.iter().chain(&protocol.messages).chain(&protocol.streaming) {
         single_path(path, diags);
+    }
+    for path in protocol.usage.iter().flat_map(|usage| &usage.at) {
+        single_path(path, diags);
+        let is_nameless = |path: Path| !matches!(path.segments().last(), Some(Segment::Name(_)));
+        if path::parse(path).is_ok_and(|path| path.is_single() && is_nameless(path)) {
+            let diagnostic = Diagnostic::error("bad-path", "an object with counts is told by its name");
+            let help = "end it with the name, as in `$.usage`";
+            diags.push(diagnostic.at(path.span).label("this path ends with none").help(help));
+        }
     }
     for (name, _) in protocol.headers.iter().chain(protocol.error_headers.iter()) {
         header(&name.text, false, name.span, diags);

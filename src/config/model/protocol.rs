@@ -50,6 +50,8 @@ record! {
         whole: Option<Node>,
         /// The words of a whole answer: what `answer_text` of failover rules looks at.
         text: Option<Node>,
+        /// Where an answer says how many tokens it took, be it whole or a stream's event.
+        usage: Option<UsageShape>,
         /// How a stream becomes a whole answer, for a provider that streams though nobody asked for it: a stream
         /// program with `whole`, the body.
         fold: Option<Node>,
@@ -84,6 +86,24 @@ record! {
         header: Spanned<String>,
         /// Its value: a template over `$key`.
         value: Node,
+    }
+
+    /// Where an answer says how many tokens it took. Counts are templates over the object that `at` finds; of a stream the
+    /// highest counts hold.
+    pub struct UsageShape: "`usage`" {
+        /// Where an object with counts stands: the first of these paths that leads to one. Events that do not have the last
+        /// name of any of them are not looked at.
+        at: Vec<Spanned<String>>,
+        /// Tokens of the request that stood in no cache.
+        input: Option<Node>,
+        /// Tokens of the request that were read from a cache.
+        cache_read: Option<Node>,
+        /// Tokens of the request that were written to a cache.
+        cache_write: Option<Node>,
+        /// Tokens of the answer, reasoning included.
+        output: Option<Node>,
+        /// The part of `output` that is reasoning.
+        reasoning: Option<Node>,
     }
 
     /// How a stream looks. Conditions are over one event: `$` is its data, `$event` its name.

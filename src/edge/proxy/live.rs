@@ -44,6 +44,8 @@ impl Stream for Live {
             this.stop();
         }
         loop {
+            let usage = this.exchange.take_usage();
+            this.life.decision.used(usage);
             let output = this.exchange.take_output();
             if !output.is_empty() {
                 this.unread = 0;

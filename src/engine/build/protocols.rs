@@ -5,11 +5,12 @@ use crate::config::model;
 use crate::engine::build::compile;
 use crate::engine::names::{self, INCOMING, MAPPING, OUTGOING, RESUMED, RESUMING, ROUTING, WORDING};
 use crate::engine::protocol::{Auth, HeaderList, Protocol, Resume, StreamShape, TypeOfStatus};
+use crate::engine::usage::UsageReader;
 use crate::language::scope::Scope;
 use crate::language::stream::{Framing, StreamProgram};
 use crate::language::{Condition, Guarded, Patch};
 use crate::text::diagnostic::Diagnostics;
-use crate::text::path::{self, Path};
+use crate::text::path::{self, Path, Segment};
 use crate::text::units::{Glob, StatusSet};
 use crate::text::yaml::{Key, Kind, Node};
 use memchr::memmem::Finder;
@@ -38,6 +39,7 @@ impl Build<'_> {
             stream: from.stream.as_ref().map(|stream| self.stream_shape(stream, &incoming, &wording)),
             whole: self.condition(from.whole.as_ref(), &incoming),
             text: self.template(from.text.as_ref(), &incoming),
+            usage: from.usage.as_ref().map(|usage| self.usage(usage)),
             fold: self.program(from, from.fold.as_ref(), true),
             unfold: self.program(from, from.unfold.as_ref(), false),
             resume: from.resumes.as_ref().and_then(|resumes| self.resume(from, resumes)),
@@ -85,6 +87,27 @@ impl Build<'_> {
             ping_every: from.ping_every,
             failed: self.template(from.failed.as_ref(), wording),
         }
+    }
+
+    /// Where the counts of tokens stand.
+    fn usage(&mut self, from: &model::UsageShape) -> UsageReader {
+        let scope = self.scope(INCOMING);
+        names::answers(&scope);
+        let parts = [&from.input, &from.cache_read, &from.cache_write, &from.output, &from.reasoning];
+        let counts = parts.map(|node| self.template(node.as_ref(), &scope));
+        scope.finish(self.diags);
+        let at: Vec<Path> = from.at.iter().filter_map(|path| self.path(path)).collect();
+        let mut names: Vec<&str> = at
+            .iter()
+            .filter_map(|path| match path.segments().last() {
+                Some(Segment::Name(name)) => Some(&**name),
+                _ => None,
+            })
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let names = names.iter().map(|name| Finder::new(&format!("\"{name}\"")).into_owned()).collect();
+        UsageReader { at, names, counts }
     }
 
     /// `fold` or `unfold`.

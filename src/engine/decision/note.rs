@@ -3,6 +3,7 @@
 use super::{Attempted, Candidate, CoolDown, Decision, PassedOver, Shadow, StreamEnd, Verdict};
 use crate::engine::Ms;
 use crate::engine::plan::Event;
+use crate::engine::usage::Usage;
 
 /// No text of a record is longer, in bytes: what a provider says must not fill the memory.
 const LONGEST: usize = 500;
@@ -175,6 +176,7 @@ impl Attempted {
             cool_down_from: None,
             evidence: None,
             cool_downs: Vec::new(),
+            usage: Usage::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Attempted, Decision};
 use crate::engine::Ms;
 use crate::engine::failure::Phase;
+use crate::engine::usage::Usage;
 use crate::text::units::instant_text;
 use serde_json::{Value, json};
 
@@ -51,6 +52,7 @@ impl Decision {
                 "reason": stream.reason,
                 "after_ms": self.since(stream.at),
             })),
+            "usage": usage(self.usage(), Some(self.usage_is_partial())),
             "refused": self.refused,
             "client_left_after_ms": self.client_left.map(|at| self.since(at)),
             "prompt": self.prompt.as_ref().map(|prompt| String::from_utf8_lossy(prompt)),
@@ -97,6 +99,7 @@ impl Decision {
             "cool_down_from": attempt.cool_down_from,
             "evidence": attempt.evidence,
             "cool_downs": cool_downs.collect::<Vec<_>>(),
+            "usage": usage(attempt.usage, None),
         })
     }
 
@@ -107,6 +110,16 @@ impl Decision {
 
 fn passed_over(reason: &str, until: Option<Ms>) -> Value {
     json!({ "reason": reason, "until": until.filter(|until| *until < Ms::MAX).map(instant_text) })
+}
+
+/// The counts that were told, and whether there may be more; null where none were.
+fn usage(usage: Usage, partial: Option<bool>) -> Value {
+    if usage.is_empty() {
+        return Value::Null;
+    }
+    let counts = Usage::NAMES.into_iter().zip(usage.counts());
+    let counts = counts.filter_map(|(name, count)| Some((name.to_owned(), json!(count?))));
+    counts.chain(partial.map(|partial| ("partial".to_owned(), json!(partial)))).collect()
 }
 
 /// How far an attempt had come, as rules call its timers.

@@ -15,7 +15,8 @@ impl Exchange {
         let may_be_whole = self.job.mapping.is_none() && self.job.provider.answers_bytes;
         if self.job.streaming && !may_be_whole {
             return match whole::as_stream(&self.job, self.status, &self.headers, body.clone()) {
-                Ok(output) => {
+                Ok((output, usage)) => {
+                    self.usage.update(usage);
                     self.listen_whole(&body);
                     self.output = output;
                     self.ended(Seen::Ended)

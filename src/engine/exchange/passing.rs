@@ -7,6 +7,7 @@ use super::frames::Frames;
 use super::{Job, Seen};
 use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::protocol::{EventKind, StreamShape};
+use crate::engine::usage::Usage;
 use crate::text::json::Doc;
 use crate::text::sse::{SseDecoder, SseEvent};
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub struct Passing {
     /// The last two events, the latest last: what follows the good end may be one event more.
     last: [Vec<u8>; 2],
     ended: bool,
+    /// The tokens that it told and nobody has taken.
+    pub usage: Usage,
 }
 
 impl Passing {
@@ -31,6 +34,7 @@ impl Passing {
             limit,
             last: [Vec::new(), Vec::new()],
             ended: false,
+            usage: Usage::default(),
         }
     }
 
@@ -47,13 +51,15 @@ impl Passing {
         let Some(shape) = &job.provider.stream else {
             return Seen::Failed(Failure::new(FailureKind::Malformed, "the protocol knows no streams"));
         };
-        let Passing { frames, decoder, last, ended, limit } = self;
+        let Passing { frames, decoder, last, ended, limit, usage } = self;
+        let reader = job.provider.usage.as_ref();
         let mut seen = Seen::Nothing;
         let mut too_long = false;
         frames.push(bytes, |whole| {
             let (mut quoted, mut events) = (false, 0);
             let from = output.len();
             output.extend_from_slice(whole);
+            let reader = reader.filter(|reader| reader.may_be_in(whole));
             let bare = decoder.bare();
             let mut is_sound = str::from_utf8(whole).is_ok();
             let read = decoder.push(whole, &mut |event| {
@@ -69,6 +75,9 @@ impl Passing {
                     }
                 }
                 events += 1;
+                if let Some(reader) = reader {
+                    usage.update(reader.read_event(event.data));
+                }
                 if begun {
                     quoted |= may_quote(job, shape, &event);
                 }
@@ -122,6 +131,9 @@ impl Passing {
                 output.extend_from_slice(&rest);
                 output.extend_from_slice(b"\n\n");
                 remember(&mut self.last, &data);
+                if let Some(reader) = &job.provider.usage {
+                    self.usage.update(reader.read_event(&data));
+                }
             }
         }
         if let Some(seen) = self.good_end(job, output) {

@@ -3,8 +3,21 @@
 use super::seam::{Cut, Seam};
 use super::{Body, Exchange, Job};
 use crate::engine::failure::Failure;
+use bytes::Bytes;
 
 impl Exchange {
+    /// What is ready for the client. Empty if nothing is.
+    pub fn take_output(&mut self) -> Bytes {
+        if let (true, Body::Translating(machine)) = (self.committed, &mut self.body) {
+            machine.take_output(&mut self.output);
+        }
+        if self.committed && self.seam.is_some() {
+            self.follow();
+            return std::mem::take(&mut self.ready).into();
+        }
+        std::mem::take(&mut self.output).into()
+    }
+
     /// An exchange whose stream goes on where another one broke off.
     pub fn resuming(job: Job, seam: Seam) -> Exchange {
         Exchange { seam: Some(Box::new(seam)), ..Exchange::new(job) }

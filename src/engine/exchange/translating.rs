@@ -3,6 +3,7 @@
 use super::passing::in_stream;
 use super::{Job, Seen};
 use crate::engine::failure::{Failure, FailureKind};
+use crate::engine::usage::Usage;
 use crate::language::scope::Slot;
 use crate::language::stream::{StreamMachine, StreamProgram};
 use crate::language::template::Fail;
@@ -25,6 +26,8 @@ pub struct Translating {
     spare: Option<Doc>,
     /// Is the program the provider's protocol's own, and not a mapping's?
     folds: bool,
+    /// The tokens that it told and nobody has taken.
+    pub usage: Usage,
 }
 
 impl Translating {
@@ -38,6 +41,7 @@ impl Translating {
             failure: None,
             spare: None,
             folds: false,
+            usage: Usage::default(),
         }
     }
 
@@ -92,10 +96,11 @@ impl Translating {
     pub fn feed(&mut self, job: &Job, headers: &HeaderMap, status: u16, bytes: &[u8]) -> Seen {
         self.taken_in += bytes.len();
         let base = self.base(job, headers, status);
-        let Translating { decoder, machine, events, failure, spare, .. } = self;
+        let Translating { decoder, machine, events, failure, spare, usage, .. } = self;
         let read = decoder.push(bytes, &mut |event| {
             *events += 1;
             one(job, machine, &base, &event, failure, spare);
+            told(job, &event, spare, usage);
         });
         if let Err(error) = read {
             self.failure.get_or_insert(Failure::new(FailureKind::Malformed, error.to_string()));
@@ -106,10 +111,11 @@ impl Translating {
     /// The bytes are over.
     pub fn eof(&mut self, job: &Job, headers: &HeaderMap, status: u16) -> Seen {
         let base = self.base(job, headers, status);
-        let Translating { decoder, machine, events, failure, spare, .. } = self;
+        let Translating { decoder, machine, events, failure, spare, usage, .. } = self;
         let read = decoder.finish(&mut |event| {
             *events += 1;
             one(job, machine, &base, &event, failure, spare);
+            told(job, &event, spare, usage);
         });
         if let Err(error) = read {
             self.failure.get_or_insert(Failure::new(FailureKind::Malformed, error.to_string()));
@@ -195,6 +201,15 @@ fn one<'a>(
             let kind = if event.partial { FailureKind::CutOff } else { FailureKind::Malformed };
             note(machine, kind, event.data, failure);
         }
+    }
+}
+
+/// Takes in the tokens that an event tells, whose document is `doc`.
+fn told(job: &Job, event: &SseEvent<'_>, doc: &Option<Doc>, usage: &mut Usage) {
+    if let (Some(reader), Some(doc)) = (&job.provider.usage, doc)
+        && reader.may_be_in(event.data)
+    {
+        usage.update(reader.read(doc));
     }
 }
 

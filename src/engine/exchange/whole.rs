@@ -7,6 +7,7 @@ use crate::engine::failure::{Failure, FailureKind};
 use crate::engine::mapping;
 use crate::engine::names::View;
 use crate::engine::plan::Whole;
+use crate::engine::usage::Usage;
 use crate::language::stream::StreamMachine;
 use crate::text::json::Doc;
 use crate::text::sse::SseDecoder;
@@ -32,7 +33,8 @@ pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Resul
     let doc = match document(job, status, headers, &body) {
         Ok(doc) => doc,
         Err(Unread::Unneeded(_)) if job.mapping.is_none() => {
-            return Ok(Whole { status, headers: headers.clone(), raw: body.clone(), body });
+            let usage = Usage::default();
+            return Ok(Whole { status, headers: headers.clone(), raw: body.clone(), body, usage });
         }
         Err(unread) => return Err(unread.failure()),
     };
@@ -47,12 +49,18 @@ pub fn answer(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Resul
                 .into()
         }
     };
-    Ok(Whole { status, headers: headers.clone(), raw: body, body: mapped })
+    let usage = job.provider.usage(&doc);
+    Ok(Whole { status, headers: headers.clone(), raw: body, body: mapped, usage })
 }
 
 /// A whole answer where a stream was asked for: the stream program takes it as its only event, the mapping's or,
 /// within one protocol, its `unfold`.
-pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, Box<Failure>> {
+pub fn as_stream(
+    job: &Job,
+    status: u16,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<(Vec<u8>, Usage), Box<Failure>> {
     let doc = document(job, status, headers, &body).map_err(Unread::failure)?;
     let program = match &job.mapping {
         Some(mapping) => mapping.stream.as_ref().map(|it| (it, job.base(it, headers, status))),
@@ -81,7 +89,7 @@ pub fn as_stream(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Re
     }
     match machine.failure() {
         Some(fail) => Err(with_headers(from_fail(fail, FailureKind::Malformed, &body), headers)),
-        None => Ok(machine.take_output()),
+        None => Ok((machine.take_output(), job.provider.usage(&doc))),
     }
 }
 

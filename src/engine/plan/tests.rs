@@ -201,7 +201,8 @@ fn of_those_that_cool_down_by_a_guess_the_one_free_soonest_is_asked_first() {
     world.now += 1;
     world.health.cool_down("one", world.now + 30_000, "test", world.now);
     let (raw, body) = (HELLO.into(), HELLO.into());
-    let whole = super::Whole { status: 200, headers: attempt.request.headers, raw, body };
+    let whole =
+        super::Whole { status: 200, headers: attempt.request.headers, raw, body, usage: Default::default() };
     early.observe(Outcome::Whole(whole), &mut world.health, world.now);
     assert_eq!(world.health.standing("one", world.now), Standing::Cooling);
 }

@@ -38,7 +38,7 @@ fn name(world: &World, attempt: &Attempt) -> String {
 
 fn whole(status: u16) -> Outcome {
     let (raw, body) = (HELLO.into(), HELLO.into());
-    Outcome::Whole(Whole { status, headers: HeaderMap::new(), raw, body })
+    Outcome::Whole(Whole { status, headers: HeaderMap::new(), raw, body, usage: Default::default() })
 }
 
 fn broken() -> Outcome {
