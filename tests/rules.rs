@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rulegate::config::check::check;
 use rulegate::config::files::Disk;
-use rulegate::config::load::load;
+use rulegate::config::load::{Loaded, load, load_to_run};
 use rulegate::config::model::Rules;
 use rulegate::engine::failure::FailureKind;
 use rulegate::engine::{Engine, build};
@@ -50,9 +50,22 @@ fn examples() -> Vec<PathBuf> {
     found
 }
 
+/// Some key for each variable for one.
+fn some_key(name: &str) -> Option<String> {
+    name.ends_with("_KEY").then(|| format!("some-key-{name}"))
+}
+
 /// A file's rules, compiled, with some key in each variable for one; panics with all that is wrong with it.
 pub fn compiled(file: &Path) -> (Arc<Engine>, Rules, Sources) {
-    let mut loaded = load(&Disk, file, &|name| name.ends_with("_KEY").then(|| format!("some-key-{name}")));
+    built(file, load(&Disk, file, &some_key))
+}
+
+/// The same without the tests of files that are as inside the program.
+pub fn compiled_to_run(file: &Path) -> (Arc<Engine>, Rules, Sources) {
+    built(file, load_to_run(&Disk, file, &some_key, &Default::default()))
+}
+
+fn built(file: &Path, mut loaded: Loaded) -> (Arc<Engine>, Rules, Sources) {
     let mut engine = None;
     if let Some(rules) = &loaded.rules {
         check(rules, &mut loaded.diagnostics);

@@ -50,6 +50,7 @@ pub fn assemble(start: Span, parts: Parts, inside: impl Fn(Span) -> bool, diags:
         files: BTreeMap::new(),
         incomplete: false,
         as_shipped: Vec::new(),
+        laid_under: Vec::new(),
         unset: Vec::new(),
         filled: Vec::new(),
     };

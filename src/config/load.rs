@@ -90,6 +90,7 @@ fn read(
         catalog: Vec::new(),
         unfinished: Vec::new(),
         said_again: Vec::new(),
+        laid_under: Vec::new(),
     };
     let rules = loader.all(Place::of(path));
     loader.finish(rules)
@@ -127,6 +128,8 @@ struct Loader<'l> {
     unfinished: Vec<Span>,
     /// What a file says itself of what the shipped rules that it includes have, too: in which part, and the name.
     said_again: Vec<(&'static str, String)>,
+    /// The shipped rules that a file is laid over.
+    laid_under: Vec<FileId>,
 }
 
 impl Loader<'_> {
@@ -171,6 +174,7 @@ impl Loader<'_> {
     fn complete_rules(&mut self, mut rules: Rules) -> Option<Rules> {
         rules.incomplete = self.incomplete;
         rules.as_shipped = std::mem::take(&mut self.as_shipped);
+        rules.laid_under = std::mem::take(&mut self.laid_under);
         self.unset();
         rules.catalog = self.catalogs();
         rules.unset = self.substitution.incomplete();

@@ -25,7 +25,8 @@ impl Loader<'_> {
             if builtin::text(&name).is_none() {
                 continue;
             }
-            let Ok(Some((_, shipped))) = self.open(&Place::Builtin(name)) else { continue };
+            let Ok(Some((file, shipped))) = self.open(&Place::Builtin(name)) else { continue };
+            self.laid_under.push(file);
             if let (Some(own), Some(theirs)) = (entry(node, "providers"), shipped.get("providers")) {
                 for (key, provider) in own {
                     if let Some(base) = theirs.get(&key.text).filter(|_| provider.as_map().is_some()) {
@@ -45,7 +46,7 @@ impl Loader<'_> {
 
     /// Takes out of shipped rules what the file that includes them says itself, and their tests: these are about the shipped
     /// rules alone, and an own rule may well mean the opposite.
-    pub(super) fn without_said_again(&self, place: &Place, node: &mut Node) {
+    pub(super) fn without_said_again(&mut self, place: &Place, node: &mut Node) {
         if !matches!(place, Place::Builtin(_)) || *place == self.main {
             return;
         }
@@ -59,6 +60,7 @@ impl Loader<'_> {
         let Kind::Map(parts) = &mut node.kind else { return };
         if parts.iter().any(|(key, _)| key.text == "routes") {
             parts.retain(|(key, _)| key.text != "tests");
+            self.laid_under.push(node.span.file);
         }
         if let Some((_, Node { kind: Kind::List(rules), .. })) =
             parts.iter_mut().find(|(key, _)| key.text == FAILOVER)

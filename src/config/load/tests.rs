@@ -268,6 +268,11 @@ fn tests_that_need_not_be_run_are_not_read_for_a_router() {
     let main = builtin("rules.yaml").replacen("providers:", "# mine\nproviders:", 1);
     let (all, some, _) = tests(&Memory::new([("rules.yaml", main.as_str())]), "rules.yaml");
     assert_eq!(some, (all.0, 0, 0));
+    // Rules that are laid over those inside the program.
+    let (all, some, _) =
+        tests(&Memory::new([("rules.yaml", "include: ['builtin:rules.yaml']\n")]), "rules.yaml");
+    assert!(all.0 == 0 && all.1 > 0 && all.2 > 0, "{all:?}");
+    assert_eq!(some, (0, 0, 0));
     // A protocol that all else stands on.
     let of_protocols = builtin::FILES.iter().filter(|(name, _)| name.starts_with("protocols/"));
     let mut files: Vec<(&str, String)> = of_protocols.map(|(name, text)| (*name, text.to_string())).collect();
