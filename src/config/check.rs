@@ -54,11 +54,19 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         "no-key" => true,
         // Nothing is left because what was there could not be read.
         "no-providers" | "no-routes" | "no-client-key" if broken => false,
+        // A file that builds on the shipped rules means to come before them.
+        "unreachable" if covers_shipped(rules, found) => false,
         // What stands for a variable that is not set is no address, no name and no path.
         _ => found.span.is_none_or(|at| !rules.unset.contains(&at)),
     }));
     diags.append_news(news);
     diags.sort();
+}
+
+/// Whether something of the shipped rules is said to be covered by what a file of one's own says.
+fn covers_shipped(rules: &Rules, found: &Diagnostic) -> bool {
+    let is_shipped = |at: Span| rules.as_shipped.contains(&at.file);
+    found.span.is_some_and(is_shipped) && found.notes.iter().any(|(at, _)| !is_shipped(*at))
 }
 
 /// Reports names that stand twice in a list.
