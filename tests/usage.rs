@@ -127,6 +127,20 @@ async fn tokens_are_told_by_whole_answers_and_streams_passed_on_and_translated()
 }
 
 #[tokio::test]
+async fn a_protocol_that_is_like_another_one_tells_its_tokens_too() {
+    let answer = json!({ "object": "list", "data": [{ "embedding": [0.5] }], "usage": { "prompt_tokens": 8, "total_tokens": 8 } });
+    let one = Upstream::always(Reply::json(200, answer)).await;
+    let rules = format!(
+        "providers:\n  one: {{ speaks: openai.embeddings, url: \"{}\", key: k }}\nroutes:\n  - {{ path: /v1/embeddings, protocol: openai.embeddings }}\n",
+        one.url()
+    );
+    let router = Serving::start(&rules.replace("key: k", "key: k, models: { m: m }")).await;
+    router.client().post("/v1/embeddings", json!({ "model": "m", "input": "Hi" })).await;
+    let told = latest(&router, false).await;
+    assert_eq!(told["usage"], json!({ "input": 8, "output": 0, "partial": false }), "{told:#}");
+}
+
+#[tokio::test]
 async fn tokens_are_counted_for_each_provider_and_model() {
     let one = Upstream::always(message_stream("Hi", 6)).await;
     let router = Serving::start(&rules(&one.url(), "anthropic.messages")).await;

@@ -110,6 +110,7 @@ fn completed(mut protocols: Vec<Protocol>) -> Vec<Protocol> {
         let Some(base) = bases.iter().find(|base| base.protocol.value == like.value) else { continue };
         own.auth = own.auth.take().or_else(|| base.auth.clone());
         own.model = own.model.take().or_else(|| base.model.clone());
+        own.usage = own.usage.take().or_else(|| base.usage.clone());
         own.errors = own.errors.take().or_else(|| base.errors.clone());
         for (own, base) in [(&mut own.forward, &base.forward), (&mut own.returned, &base.returned)] {
             if own.is_empty() {
