@@ -65,6 +65,80 @@ async fn the_next_request_follows_a_saved_file_however_it_was_saved() {
 }
 
 #[tokio::test]
+async fn a_reload_says_what_changed_in_meaning() {
+    let rules = "\
+providers:
+  one: { speaks: anthropic.messages, url: http://127.0.0.1:1, key: first-secret, headers: { x-a: a } }
+  two: { speaks: anthropic.messages, url: http://127.0.0.1:2, key: none, failover: [ { name: own, when: { status: 418 }, do: next } ] }
+  three: { speaks: anthropic.messages, url: http://127.0.0.1:3, keys: [ { name: a, key: second-secret } ] }
+routes:
+  - { path: /v1/messages, protocol: anthropic.messages }
+failover:
+  - { name: limit, when: { status: 429, text: 'limit \\d' }, do: next, cool_down: 1h }
+  - { name: busy, when: { status: 529 }, do: next }
+timeouts: { idle: 20s }
+access: { keys: [ client-secret ] }
+";
+    let many: String =
+        (0..25).map(|n| format!("  - {{ name: r{n}, when: {{ status: 500 }}, do: next }}\n")).collect();
+    let many = format!("{many}timeouts");
+    let more: Vec<String> =
+        (0..20).map(|n| format!("rule r{n} added")).chain(["and 5 more".to_owned()]).collect();
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let table: Vec<(&str, &str, Vec<&str>)> = vec![
+        ("timeouts", "# a comment\ntimeouts", vec!["nothing changed in meaning"]),
+        ("cool_down: 1h", "cool_down: 60m", vec!["nothing changed in meaning"]),
+        (
+            "{ name: busy, when: { status: 529 }, do: next }",
+            "name: busy\n    do: next\n    when:\n      status: 529",
+            vec!["nothing changed in meaning"],
+        ),
+        ("key: first-secret", "key: other-secret", vec!["provider one changed (key)"]),
+        ("key: second-secret", "key: other-secret", vec!["provider three changed (keys)"]),
+        ("[ client-secret ]", "[ other-secret ]", vec!["setting access changed (keys)"]),
+        ("x-a: a", "x-a: b", vec!["provider one changed (headers)"]),
+        ("127.0.0.1:2", "127.0.0.1:9", vec!["provider two changed (url)"]),
+        ("status: 418", "status: 419", vec!["rule two: own changed (when)"]),
+        ("cool_down: 1h", "cool_down: 2h, last: true", vec!["rule limit changed (cool_down, last)"]),
+        ("limit \\d", "limit \\d\\d", vec!["rule limit changed (when)"]),
+        ("idle: 20s", "idle: 30s", vec!["setting timeouts changed (idle)"]),
+        ("  three:", "  four:", vec!["provider four added", "provider three gone"]),
+        ("/v1/messages,", "/v1/else,", vec!["route POST /v1/else added", "route POST /v1/messages gone"]),
+        ("timeouts", "models: [ m ]\ntimeouts", vec!["setting models changed"]),
+        ("  - { name: busy, when: { status: 529 }, do: next }\n", "", vec!["rule busy gone"]),
+        (
+            "failover:\n  - { name: limit",
+            "failover:\n  - { name: new, when: { status: 530 }, do: next }\n  - { name: limit",
+            vec!["rule new added"],
+        ),
+        (
+            "failover:\n  - { name: limit",
+            "failover:\n  - { name: busy, when: { status: 529 }, do: next }\n  - { name: limit",
+            vec!["rule busy moved"],
+        ),
+        ("timeouts", &many, more),
+    ];
+    let router = patient(rules).await;
+    let client = router.client().with("x-api-key", "client-secret");
+    for (from, to, expected) in table {
+        router.folder.write("rules.yaml", rules);
+        client.post("/-/reload", "").await;
+        let mut changed = rules.replacen(from, to, 1);
+        if expected == ["rule busy moved"] {
+            let last = changed.rfind("  - { name: busy").unwrap();
+            let end = last + changed[last..].find('\n').unwrap() + 1;
+            changed.replace_range(last..end, "");
+        }
+        assert_ne!(changed, rules, "{from}");
+        router.folder.write("rules.yaml", &changed);
+        let answer = client.post("/-/reload", "").await;
+        assert_eq!(answer.json()["status"], "reloaded", "{to}: {}", answer.text());
+        assert_eq!(answer.json()["changes"], json!(expected), "{from} -> {to}");
+        assert!(!answer.text().contains("secret"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn an_included_file_is_followed_too() {
     let upstream = upstream().await;
     let folder_rules = |name: &str| {

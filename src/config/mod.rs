@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod builtin;
 pub mod certificates;
+pub mod changes;
 pub mod check;
 pub mod files;
 pub mod keys;

@@ -6,7 +6,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::text::diagnostic::{Diagnostic, Diagnostics, FileId, Span, did_you_mean};
-use crate::text::yaml::{self, Key, Kind, Node};
+use crate::text::yaml::{Key, Kind, Node};
+
+mod mistakes;
+
+pub use mistakes::{unknown_key, wrong_type, wrong_type_but};
 
 /// A type that can be read from a YAML node and can describe itself as JSON Schema.
 pub trait FromNode: Sized {
@@ -173,33 +177,6 @@ pub fn head_span(node: &Node) -> Span {
     node.as_map().and_then(|entries| entries.first()).map_or(node.span, |(key, _)| key.span)
 }
 
-/// Reports that a node has the wrong type; `wanted` is a clause such as "a provider is a mapping".
-pub fn wrong_type(node: &Node, wanted: &str, diags: &mut Diagnostics) {
-    let is_glued = node.as_str().is_some_and(yaml::is_glued);
-    let help = is_glued.then(|| "a colon needs a space after it, or YAML reads a text".to_owned());
-    wrong_type_but(node, wanted, help, diags);
-}
-
-/// The same, with what to write instead.
-pub fn wrong_type_but(node: &Node, wanted: &str, help: Option<String>, diags: &mut Diagnostics) {
-    let span = if node.as_list().is_some() { node.span } else { head_span(node) };
-    let label = format!("this is {}", node.type_name());
-    let diagnostic = Diagnostic::error("wrong-type", wanted).at(span).label(label);
-    diags.push(help.into_iter().fold(diagnostic, Diagnostic::help));
-}
-
-/// A key that `what` does not have, with what may have been meant.
-pub fn unknown_key(key: &Key, what: &str, known: impl IntoIterator<Item = &'static str>) -> Diagnostic {
-    let known: Vec<&'static str> = known.into_iter().collect();
-    let diagnostic = Diagnostic::error("unknown-key", format!("{what} has no key `{}`", key.text))
-        .at(key.span)
-        .label("unknown key");
-    match did_you_mean(&key.text, known.iter().copied()) {
-        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
-        None => diagnostic.help(format!("the keys are: {}", known.join(", "))),
-    }
-}
-
 /// Declares records. Each has `span`, its place in the file, besides the fields that stand in the declaration.
 ///
 /// ```ignore
@@ -235,6 +212,13 @@ macro_rules! record {
             /// The keys, as they are written in YAML.
             pub const KEYS: &'static [&'static str] =
                 &[$( $crate::config::record::record!(@key $field $($key)?) ),*];
+
+            /// The keys, and of each a mark that is the same where the value means the same.
+            #[allow(dead_code, reason = "not every record is compared by itself")]
+            pub fn parts(&self) -> Vec<$crate::config::changes::Part> {
+                vec![$( ($crate::config::record::record!(@key $field $($key)?),
+                    $crate::config::changes::mark(&self.$field)) ),*]
+            }
         }
 
         impl $crate::config::record::FromNode for $Name {

@@ -15,7 +15,8 @@ use self::rules::{Checked, InForce, Source};
 use self::watch::FileWatch;
 use super::router::Router;
 use super::server::caught;
-use super::telemetry::OneLine;
+use super::telemetry::{LongLine, OneLine};
+use crate::config::changes::told;
 use crate::config::files::Seen;
 use crate::config::secrets::Values;
 
@@ -37,6 +38,8 @@ pub struct Report {
     pub status: Status,
     /// The version that runs now.
     pub version: String,
+    /// What is otherwise now; at least one line if rules were taken.
+    pub changes: Vec<String>,
     /// Errors and warnings with their places, as JSON.
     pub diagnostics: Value,
     /// The same for people, with the lines shown.
@@ -51,7 +54,12 @@ impl Report {
             Status::Taken => "reloaded",
             Status::Refused => "refused",
         };
-        json!({ "status": status, "rules_version": self.version, "diagnostics": self.diagnostics })
+        json!({
+            "status": status,
+            "rules_version": self.version,
+            "changes": self.changes,
+            "diagnostics": self.diagnostics,
+        })
     }
 }
 
@@ -183,6 +191,7 @@ impl Follower {
         let before = self.router.rules();
         let known = std::mem::replace(&mut self.last, read);
         let read = &mut self.last;
+        let mut changes = Vec::new();
         let status = match read.ready.take() {
             None => Status::Refused,
             Some(ready) if read.hash == before.hash => {
@@ -196,6 +205,7 @@ impl Follower {
                         ready.engine.listen
                     );
                 }
+                changes = told(&ready.meaning.changes_since(&before.meaning));
                 self.router.adopt(ready);
                 self.router.improve();
                 Status::Taken
@@ -207,7 +217,11 @@ impl Follower {
         let version = self.router.rules().engine.version.clone();
         match status {
             Status::Taken => {
-                tracing::info!("the rules were reloaded: {} -> {version}", before.engine.version);
+                let before = &before.engine.version;
+                tracing::info!(
+                    "the rules were reloaded: {before} -> {version}: {}",
+                    LongLine(&changes.join("; "))
+                );
                 warn_of_new(&read.warnings, &known.warnings);
             }
             Status::Refused => tracing::warn!(
@@ -221,7 +235,8 @@ impl Follower {
             Status::Unchanged => {}
         }
         self.router.remember(status != Status::Refused, read.diagnostics.clone());
-        Report { status, version, diagnostics: read.diagnostics.clone(), text: read.text.clone() }
+        let (diagnostics, text) = (read.diagnostics.clone(), read.text.clone());
+        Report { status, version, changes, diagnostics, text }
     }
 }
 

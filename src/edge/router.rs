@@ -136,8 +136,8 @@ impl Router {
 
     fn improved(&self, before: &Arc<Ready>, engine: Engine) {
         let access = Access::of(&engine, Some(self.bound));
-        let (tls, hash) = (before.tls.clone(), before.hash.clone());
-        let ready = Ready { engine: Arc::new(engine), access, tls, hash, rules: None };
+        let (tls, hash, meaning) = (before.tls.clone(), before.hash.clone(), before.meaning.clone());
+        let ready = Ready { engine: Arc::new(engine), access, tls, hash, meaning, rules: None };
         self.rules.compare_and_swap(before, Arc::new(ready));
     }
 

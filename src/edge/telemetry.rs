@@ -15,6 +15,8 @@ use crate::text::visible::is_hidden;
 const LONGEST: usize = 300;
 /// The longest event in one: it may hold a provider's words, and names from the rules before and after them.
 const LONGEST_EVENT: usize = 450;
+/// The longest list of changed things in one line.
+const LONGEST_LIST: usize = 2000;
 
 /// Replaces the standard report of a panic, which may quote a prompt or a key, by its place only.
 pub fn quiet_panics() {
@@ -83,6 +85,15 @@ pub struct OneLine<T>(pub T);
 impl<T: Display> Display for OneLine<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", Within(&self.0, LONGEST))
+    }
+}
+
+/// Shows what may be many names as one line of bounded length.
+pub struct LongLine<T>(pub T);
+
+impl<T: Display> Display for LongLine<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", Within(&self.0, LONGEST_LIST))
     }
 }
 

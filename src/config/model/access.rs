@@ -178,6 +178,15 @@ crate::config::record::record! {
 }
 
 impl Access {
+    /// Tells its keys apart without giving any away.
+    pub fn key_labels(&self) -> Vec<String> {
+        let label = |key: &Spanned<ClientKey>| match &key.value {
+            ClientKey::Value(secret) => secret.label("rules"),
+            other => format!("{other:?}"),
+        };
+        self.keys.iter().flatten().map(label).collect()
+    }
+
     /// Whether all keys are left out, in so many words (`none`): as if there were no `keys`.
     pub fn leaves_keys_out(&self) -> bool {
         let Some(keys) = &self.keys else { return true };

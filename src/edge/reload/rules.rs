@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use serde_json::Value;
 
+use crate::config::changes::Meaning;
 use crate::config::check::check;
 use crate::config::files::{Disk, Seen};
 use crate::config::load::{Loaded, load_to_run};
@@ -51,6 +52,8 @@ pub struct Ready {
     pub tls: Option<Arc<ServerConfig>>,
     /// SHA-256 of all files.
     pub hash: String,
+    /// What they mean, to be compared with those that follow.
+    pub meaning: Arc<Meaning>,
     /// What they were compiled from, as long as there is more to make of it: see `Router::improve`.
     pub rules: Option<Arc<Rules>>,
 }
@@ -180,6 +183,7 @@ fn build(
     bound: Option<SocketAddr>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Ready> {
+    let meaning = Arc::new(Meaning::of(&rules));
     let engine = Arc::new(engine::build(&rules, hash, diagnostics)?);
     let access = Access::of(&engine, bound);
     if let Some(objection) = access.objection() {
@@ -191,7 +195,7 @@ fn build(
         proof(&rules, &engine, diagnostics);
     }
     let tls = tls::config(&rules, diagnostics);
-    Some(Ready { engine, access, tls, hash: hash.to_owned(), rules: Some(rules) })
+    Some(Ready { engine, access, tls, hash: hash.to_owned(), meaning, rules: Some(rules) })
 }
 
 fn summary(errors: &[String]) -> String {
