@@ -28,6 +28,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use ask::{Place, RouterArguments};
+use by_hand::ClearArguments;
 use help::{
     CHECK_EXAMPLES, CLEAR_EXAMPLES, DEMO_EXAMPLES, EXAMPLES, HEALTH_EXAMPLES, INIT_EXAMPLES, RELOAD_EXAMPLES,
     RUN_EXAMPLES, SCHEMA_EXAMPLES, SWITCH_EXAMPLES, TEST_EXAMPLES,
@@ -100,20 +101,6 @@ struct RunArguments {
     state: Option<String>,
     #[command(flatten)]
     log: log::LogArguments,
-}
-
-#[derive(Args, Debug)]
-struct ClearArguments {
-    /// The provider [default: say which there are]
-    name: Option<String>,
-    /// The same as --url
-    #[arg(value_name = "ADDR", hide = true, conflicts_with = "url")]
-    address: Option<Place>,
-    #[command(flatten)]
-    router: RouterArguments,
-    /// The router's answer as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::rules::{ask, completion, message, two};
-use crate::support::{Folder, Reply, Router, Settings, Upstream, program};
+use crate::support::{Answer, Folder, Reply, Router, Settings, Upstream, program};
 
 /// A first provider that is limited once and answers then, and a second one.
 async fn providers() -> (Upstream, Upstream, String) {
@@ -182,6 +182,74 @@ async fn a_provider_is_cleared_by_a_request_and_by_the_command_line() {
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(who_answers(&router).await, "first");
     router.logged(&["WARN", "first is in use again: by hand"]).await;
+}
+
+#[tokio::test]
+async fn one_key_or_one_model_is_cleared_and_what_still_cools_down_is_told() {
+    let first = Upstream::always(message("from first")).await;
+    let rules = format!(
+        r#"providers:
+  first:
+    speaks: anthropic.messages
+    url: "{}"
+    keys: [ {{ name: home, key: one }}, {{ name: work, key: two }} ]
+    models: {{ "small*": small, "*": big }}
+routes: [ {{ path: /v1/messages, protocol: anthropic.messages }} ]
+failover:
+  - {{ name: key-and-model, when: {{ status: 429 }}, do: next, cool_down: {{ for: 1h, scope: key_and_model }} }}
+  - {{ name: key, when: {{ status: 402 }}, do: next, cool_down: {{ for: 2h, scope: key }} }}
+"#,
+        first.url()
+    );
+    let router = Router::start(rules).await;
+    let limit = async |status: u16| {
+        first.then(Reply::json(status, "{}"));
+        first.then(Reply::json(status, "{}"));
+        router.client().post("/v1/messages", ask()).await
+    };
+    let clear = async |body: &str| router.client().post("/-/providers/first/clear", body).await;
+    let still = |answer: &Answer| -> Vec<String> {
+        let all = answer.json()["still_cooling_down"].as_array().unwrap().clone();
+        all.iter()
+            .map(|it| format!("{}/{}/{}", it["key"], it["model"], it["rule"]).replace('"', ""))
+            .collect()
+    };
+    assert_eq!(limit(429).await.status, 429);
+    let cleared = clear(r#"{"key":"work","model":"big"}"#).await;
+    assert_eq!(
+        (cleared.status, &cleared.json()["was"]["rule"]),
+        (200, &json!("key-and-model")),
+        "{}",
+        cleared.text()
+    );
+    assert_eq!(still(&cleared), ["home/big/key-and-model"]);
+    router.logged(&["first (key work) for big is in use again: by hand"]).await;
+    let cleared = clear(r#"{"model":"small"}"#).await;
+    assert_eq!(
+        (&cleared.json()["was"], still(&cleared)),
+        (&json!(null), vec!["home/big/key-and-model".to_owned()])
+    );
+    let cleared = clear(r#"{"model":"big"}"#).await;
+    assert_eq!((&cleared.json()["was"]["rule"], still(&cleared).len()), (&json!("key-and-model"), 0));
+    assert_eq!(limit(402).await.status, 402);
+    let run = |arguments: &[&str]| {
+        let mut command = program(router.folder.path());
+        let done = command.args(arguments).args(["--url", &router.url()]).output().unwrap();
+        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, said, wrong) = run(&["clear", "first", "--key", "home"]);
+    assert_eq!(code, Some(0), "{wrong}");
+    assert!(said.starts_with("first (key home) may be asked again; it was cooling down by rule key\nfirst (key work) still cools down until 2"), "{said}");
+    for (body, list, names) in [
+        (r#"{"key":"wrok"}"#, "keys", json!(["home", "work"])),
+        (r#"{"model":"bgi"}"#, "models", json!(["big", "small"])),
+    ] {
+        let unknown = clear(body).await;
+        assert_eq!((unknown.status, &unknown.json()[list]), (404, &names), "{}", unknown.text());
+    }
+    for bad in ["[]", "{", r#"{"kye":"work"}"#, r#"{"key":1}"#] {
+        assert_eq!(clear(bad).await.status, 400, "{bad}");
+    }
 }
 
 #[tokio::test]

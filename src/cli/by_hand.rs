@@ -1,9 +1,30 @@
 //! `rulegate clear`, `switch` and `reload`: what a person tells a running router to do.
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::ask::{NoAnswer, RouterArguments};
-use super::{ClearArguments, Outcome, ReloadArguments, SwitchArguments};
+use super::ask::{NoAnswer, Place, RouterArguments};
+use super::{Outcome, ReloadArguments, SwitchArguments};
+
+#[derive(Args, Debug)]
+pub(super) struct ClearArguments {
+    /// The provider [default: say which there are]
+    name: Option<String>,
+    /// Only this one of its keys, by name
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    /// Only this model, by the provider's name of it
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// The same as --url
+    #[arg(value_name = "ADDR", hide = true, conflicts_with = "url")]
+    address: Option<Place>,
+    #[command(flatten)]
+    router: RouterArguments,
+    /// The router's answer as JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Lets a provider be used again.
 pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
@@ -13,12 +34,30 @@ pub(super) fn clear(arguments: &ClearArguments) -> Outcome {
         complain!("rulegate clear: {name:?} cannot be the name of a provider");
         return Outcome::Unusable;
     }
-    done("clear", arguments.json, router.ask(&format!("POST /-/providers/{name}/clear"), ""), |page| {
-        match page["was"]["rule"].as_str() {
-            Some(rule) => format!("{name} may be asked again; it was cooling down by rule {rule}"),
-            None => format!("{name} was not cooling down"),
-        }
+    let wish = match (&arguments.key, &arguments.model) {
+        (None, None) => String::new(),
+        (key, model) => json!({ "key": key, "model": model }).to_string(),
+    };
+    done("clear", arguments.json, router.ask(&format!("POST /-/providers/{name}/clear"), &wish), |page| {
+        let whom = format!("{name}{}", part(page));
+        let first = match page["was"]["rule"].as_str() {
+            Some(rule) => format!("{whom} may be asked again; it was cooling down by rule {rule}"),
+            None => format!("{whom} was not cooling down"),
+        };
+        let still = page["still_cooling_down"].as_array().into_iter().flatten();
+        let still = still.map(|it| {
+            let until = it["until"].as_str().unwrap_or("a probe finds it well");
+            format!("{name}{} still cools down until {until} by rule {}", part(it), text(&it["rule"]))
+        });
+        std::iter::once(first).chain(still).collect::<Vec<_>>().join("\n")
     })
+}
+
+/// ` (key NAME) for MODEL`, as far as these are said.
+fn part(page: &Value) -> String {
+    let key = page["key"].as_str().map(|key| format!(" (key {key})")).unwrap_or_default();
+    let model = page["model"].as_str().map(|model| format!(" for {model}")).unwrap_or_default();
+    key + &model
 }
 
 /// Makes a provider the first choice, or gives the choice back to the rules.
@@ -84,7 +123,8 @@ pub(super) fn reload(arguments: &ReloadArguments) -> Outcome {
             Some("unchanged") => format!("the rules have not changed: {version}"),
             _ => format!("the new rules are in force: {version}"),
         };
-        std::iter::once(first).chain(findings(page)).collect::<Vec<_>>().join("\n")
+        let changes = page["changes"].as_array().into_iter().flatten().map(|it| format!("  {}", text(it)));
+        std::iter::once(first).chain(changes).chain(findings(page)).collect::<Vec<_>>().join("\n")
     })
 }
 

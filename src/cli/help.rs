@@ -72,6 +72,7 @@ In a file, the line `# yaml-language-server: $schema=PATH` tells editors where i
 pub(super) const CLEAR_EXAMPLES: &str = "\
 Examples:
   rulegate clear first_one
+  rulegate clear first_one --key work --model opus
   rulegate clear first_one --url http://127.0.0.1:9000
 
 The admin key is taken from $RULEGATE_ADMIN_KEY; on this machine none is needed unless the rules set one.

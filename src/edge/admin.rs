@@ -113,7 +113,7 @@ pub async fn answer(
             }
         }
         Path::Switch => by_hand::switch(router, ready, request).await,
-        Path::Clear => by_hand::clear(router, ready, request.uri().path()).await,
+        Path::Clear => by_hand::clear(router, ready, request).await,
         Path::Reload => reload(router).await,
         Path::Config => json_answer(StatusCode::OK, &config(router, ready)),
         Path::Decisions => pages::decisions(router, request.uri()),

@@ -1,6 +1,7 @@
 //! What is known about providers across requests and reloads: cool downs, the manual switch, last errors,
 //! counters. Keyed by names, outside of the engine, so that a reload carries it over untouched.
 
+pub mod clear;
 mod clock;
 pub mod evidence;
 pub mod pauses;

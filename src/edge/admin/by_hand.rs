@@ -18,12 +18,18 @@ use crate::edge::router::Router;
 use crate::edge::state;
 use crate::edge::telemetry::OneLine;
 use crate::engine::Ms;
+use crate::engine::health::clear::{Cleared, NotThere};
 use crate::engine::health::{AUTO, Pause};
+use crate::engine::plan::event::Part;
 use crate::text::units::{duration, instant_text};
 
 /// What the body of a switch is.
 const SHAPE: &str =
     "send {\"provider\": \"NAME\"}, with \"for\": \"2h\" if it is for some time, or {\"provider\": \"auto\"}";
+
+/// What the body of a clear is.
+const CLEAR_SHAPE: &str =
+    "send nothing, to clear all of the provider, or {\"key\": \"NAME\", \"model\": \"NAME\"}, either or both";
 
 /// The provider in `/-/providers/NAME/clear`.
 pub(super) fn cleared(path: &str) -> Option<&str> {
@@ -31,28 +37,86 @@ pub(super) fn cleared(path: &str) -> Option<&str> {
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
-/// Forgets why a provider is put aside, its keys and models too.
-pub(super) async fn clear(router: &Arc<Router>, ready: &Ready, path: &str) -> Response<ReplyBody> {
-    let name = cleared(path).unwrap_or_default();
+/// Ends the cool-downs of a provider, or those of one of its keys or models.
+pub(super) async fn clear(
+    router: &Arc<Router>,
+    ready: &Ready,
+    request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let path = request.uri().path().to_owned();
+    let name = cleared(&path).unwrap_or_default();
     let engine = &ready.engine;
-    if engine.provider(name).is_none() {
+    let Some(provider) = engine.provider(name).and_then(|place| engine.providers.get(place)) else {
         let names: Vec<&str> = engine.providers.iter().map(|provider| provider.name.as_str()).collect();
         return unknown(name, &names);
-    }
+    };
+    let body = match body(request, CLEAR_SHAPE).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let wanted = match to_clear(&body) {
+        Ok(wanted) => wanted,
+        Err(text) => return error(StatusCode::BAD_REQUEST, &text),
+    };
     let world = router.world();
     let now = world.clock.now();
-    let (ended, current) = {
+    let (ended, still, current) = {
         let mut health = world.stores.health();
-        (health.recovered(name, now), health.current(engine, now).map(str::to_owned))
+        let ended = health.clear(provider, &wanted, now);
+        (ended, health.cooling_down(provider, now), health.current(engine, now).map(str::to_owned))
     };
-    let rule = ended.as_ref().map(|pause| pause.rule.as_str());
-    if let Some(rule) = rule {
-        tracing::warn!("{name} is in use again: by hand (it was cooling down by rule {rule})");
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(missing) => return not_there(name, &wanted, &missing),
+    };
+    let part = Part(wanted.key.as_deref(), wanted.model.as_deref());
+    if let Some(pause) = &ended {
+        let rule = &pause.rule;
+        tracing::warn!("{name}{part} is in use again: by hand (it was cooling down by rule {rule})");
     }
     let was = ended.as_ref().map(cooling);
-    let mut page = json!({ "status": "ok", "provider": name, "was": was, "current_provider": current });
+    let mut page = json!({
+        "status": "ok",
+        "provider": name,
+        "key": wanted.key,
+        "model": wanted.model,
+        "was": was,
+        "still_cooling_down": still,
+        "current_provider": current,
+    });
     save(router, &mut page).await;
     json_answer(StatusCode::OK, &page)
+}
+
+/// The key and the model out of `{"key": "work", "model": "opus"}`; no body for all.
+fn to_clear(body: &[u8]) -> Result<Cleared, String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Cleared::default());
+    }
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| format!("this is no JSON ({error}); {CLEAR_SHAPE}"))?;
+    let fields = value.as_object().ok_or(CLEAR_SHAPE)?;
+    if let Some(other) = fields.keys().find(|name| !["key", "model"].contains(&name.as_str())) {
+        return Err(format!("there is no {other:?} here; {CLEAR_SHAPE}"));
+    }
+    let text = |name: &str| match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(CLEAR_SHAPE.to_owned()),
+    };
+    Ok(Cleared { key: text("key")?, model: text("model")? })
+}
+
+fn not_there(provider: &str, wanted: &Cleared, missing: &NotThere) -> Response<ReplyBody> {
+    let (what, name, names) = match missing {
+        NotThere::Key(names) => ("key", &wanted.key, names),
+        NotThere::Model(names) => ("model", &wanted.model, names),
+    };
+    let name = name.as_deref().unwrap_or_default();
+    let text = format!("{provider} has no {what} {name:?}; there are {}", names.join(", "));
+    let mut page = error_page(StatusCode::NOT_FOUND, &text);
+    page[format!("{what}s")] = json!(names);
+    json_answer(StatusCode::NOT_FOUND, &page)
 }
 
 /// A cool-down that was ended.
@@ -78,7 +142,7 @@ pub(super) async fn switch(
     ready: &Ready,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
-    let body = match body(request).await {
+    let body = match body(request, SHAPE).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };
@@ -142,14 +206,14 @@ fn unknown<T: AsRef<str>>(name: &str, names: &[T]) -> Response<ReplyBody> {
 }
 
 /// A request's body, or the answer to one that cannot be read.
-async fn body(request: Request<Incoming>) -> Result<Bytes, Response<ReplyBody>> {
+async fn body(request: Request<Incoming>, shape: &str) -> Result<Bytes, Response<ReplyBody>> {
     let (parts, body) = request.into_parts();
     let time = request_body::Time { pace: Pace::new(BODY_TIME, 0), total: BODY_TIME };
     let read = request_body::read(&parts.headers, body, MOST, time, |_| true).await;
     read.map_err(|refused| {
         let (status, text) = match refused {
             BodyError::Undecodable(_) => refused.told(),
-            _ => (StatusCode::BAD_REQUEST, format!("the body could not be read; {SHAPE}")),
+            _ => (StatusCode::BAD_REQUEST, format!("the body could not be read; {shape}")),
         };
         let mut answer = error(status, &text);
         compression::tell_supported(&mut answer);

@@ -48,6 +48,11 @@ impl Health {
         })
     }
 
+    /// What of a provider cools down: which key by name, which model, until when, by which rule.
+    pub fn cooling_down(&self, provider: &Provider, now: Ms) -> Vec<Value> {
+        self.pauses_of(provider, now).map(|(aside, pause)| told(provider, aside, pause)).collect()
+    }
+
     fn detail(&self, provider: &Provider, standing: Standing, now: Ms) -> Value {
         let known = self.provider(&provider.name);
         let pause = self.pause(&provider.name, now);
@@ -118,16 +123,17 @@ fn counted(provider: &Provider, aside: &Aside, rule: &str, tally: &Tally, now: M
 
 /// A pause of less than the whole provider: of which key by name, for which model, until when.
 fn part(provider: &Provider, aside: &Aside, pause: &Pause) -> Option<Value> {
-    let key = key_of(provider, aside);
-    if key.is_none() && aside.model.is_none() {
-        return None;
-    }
+    let is_part = key_of(provider, aside).is_some() || aside.model.is_some();
+    is_part.then(|| told(provider, aside, pause))
+}
+
+fn told(provider: &Provider, aside: &Aside, pause: &Pause) -> Value {
     let mut shown = Map::new();
-    let parts = [("key", key), ("model", aside.model.as_deref())];
+    let parts = [("key", key_of(provider, aside)), ("model", aside.model.as_deref())];
     shown.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), json!(part?)))));
     shown.insert("since".to_owned(), json!(instant_text(pause.since)));
     shown.insert("until".to_owned(), json!(pause.until.map(instant_text)));
     shown.insert("rule".to_owned(), json!(pause.rule));
     shown.insert("request".to_owned(), json!(pause.request));
-    Some(shown.into())
+    shown.into()
 }

@@ -6,6 +6,8 @@ use crate::engine::failure::{Phase, Said};
 
 mod words;
 
+pub use words::Part;
+
 /// How much an event matters to who reads the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
 pub enum Level {

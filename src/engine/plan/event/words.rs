@@ -14,7 +14,7 @@ impl fmt::Display for By<'_> {
 }
 
 /// ` (key NAME) for MODEL`, or as much of it as there is.
-struct Part<'a>(Option<&'a str>, Option<&'a str>);
+pub struct Part<'a>(pub Option<&'a str>, pub Option<&'a str>);
 
 impl fmt::Display for Part<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
