@@ -80,6 +80,35 @@ async fn a_key_that_a_provider_quotes_in_disguise_goes_no_further() {
     }
 }
 
+/// After content, and in what no protocol calls an error, a key that was sent is still nobody's business.
+#[tokio::test]
+async fn a_key_that_was_sent_comes_back_in_no_event_and_no_header() {
+    let first = Upstream::start().await;
+    let second = Upstream::always(completion("fine")).await;
+    let router = router(&first, &second).await;
+    let odd = [
+        format!("data: {}\n\n", json!({ "error": { "message": KEY } })),
+        format!("data: {}\n\n", json!({ "error": KEY })),
+        format!("data: {}\n\n", json!({ "detail": KEY })),
+        format!("event: error\ndata: {}\n\n", json!({ "message": KEY })),
+        format!("event: foo\ndata: {}\n\n", json!({ "type": "foo", "k": KEY })),
+        format!(": {KEY}\n\n"),
+        format!("id: {KEY}\ndata: {{}}\n\n"),
+    ];
+    for said in odd {
+        let events = message_events("hello").into_iter().take(3);
+        let begun = events.fold(Reply::stream(), |reply, (name, data)| reply.event(name, data));
+        first.then(begun.body(said.as_bytes()).header("request-id", format!("req_{KEY}")));
+        let answer = router.client().post("/v1/messages", ask_stream()).await;
+        assert!(!format!("{:?}", answer.headers).contains(KEY), "{:?}", answer.headers);
+        assert!(
+            answer.text().contains("hello") && !answer.text().contains(KEY),
+            "{said:?}: {}",
+            answer.text()
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_looks_like_a_key_is_not_shown_and_the_client_reads_it() {
     let first = Upstream::start().await;

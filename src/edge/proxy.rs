@@ -205,7 +205,7 @@ impl Life {
     }
 
     fn observe(&mut self, mut outcome: Outcome) {
-        self.note_tokens(&mut outcome);
+        self.look_at(&mut outcome);
         self.with_health(|plan, health, now| plan.observe(outcome, health, now));
         self.weigh();
         self.tell();

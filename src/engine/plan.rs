@@ -35,6 +35,7 @@ use super::decision::{Decision, Keeping};
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::health::{Health, Lane, Shared};
+use super::judge::Rule;
 use super::judge::cooling::millis;
 use super::judge::counts::Counts;
 use super::protocol::ErrorText;
@@ -265,7 +266,12 @@ struct Current {
     dropped: Vec<String>,
     /// The words of its answer, if they are few and rules look at them.
     words: Option<String>,
+    /// What the rules say of its good answer, once they have seen it.
+    seen: Option<Option<NoAnswer>>,
 }
+
+/// A good answer that a rule does not take for one.
+type NoAnswer = Box<(Failure, ErrorText, Arc<Rule>)>;
 
 /// A provider that was given up for this request.
 struct Tried {

@@ -5,8 +5,11 @@ use crate::edge::telemetry;
 use crate::engine::plan::Outcome;
 
 impl Life {
-    /// Takes in the tokens that an answer told; those of a stream so far.
-    pub(super) fn note_tokens(&mut self, outcome: &mut Outcome) {
+    /// Does what takes long with an outcome before the health is held, which everybody needs: takes in the tokens that an
+    /// answer told, those of a stream so far, and lets the rules see a good one.
+    pub(super) fn look_at(&mut self, outcome: &mut Outcome) {
+        let now = self.now();
+        self.plan.see(outcome, now);
         match outcome {
             Outcome::Whole(whole) => self.decision.used(whole.usage),
             Outcome::Streaming(exchange) => self.decision.used(exchange.take_usage()),

@@ -56,7 +56,8 @@ impl Passing {
         let mut seen = Seen::Nothing;
         let mut too_long = false;
         frames.push(bytes, |whole| {
-            let (mut quoted, mut events) = (false, 0);
+            // A key that is sent stands in nothing that is good for a client, whatever frame it is in.
+            let (mut quoted, mut events) = (job.keys.iter().any(|key| key.is_in(whole)), 0);
             let from = output.len();
             output.extend_from_slice(whole);
             let reader = reader.filter(|reader| reader.may_be_in(whole));
@@ -79,7 +80,7 @@ impl Passing {
                     usage.update(reader.read_event(event.data));
                 }
                 if begun {
-                    quoted |= may_quote(job, shape, &event);
+                    quoted |= may_quote(shape, &event);
                 }
                 if matches!(seen, Seen::Failed(_)) {
                 } else if looks && matches!(seen, Seen::Nothing) {
@@ -222,8 +223,8 @@ fn unreadable(data: &[u8]) -> Failure {
 }
 
 /// Whether an event is an error, which may quote a key. Anything else may say what it likes.
-fn may_quote(job: &Job, shape: &StreamShape, event: &SseEvent<'_>) -> bool {
-    (shape.may_be_error(event.data, event.name) || job.keys.iter().any(|key| key.is_in(event.data)))
+fn may_quote(shape: &StreamShape, event: &SseEvent<'_>) -> bool {
+    shape.may_be_error(event.data, event.name)
         && Doc::parse(event.data.to_vec()).is_ok_and(|doc| shape.is_error(&doc, event.name))
 }
 

@@ -7,6 +7,7 @@ use crate::engine::headers;
 use crate::engine::mapping::{ErrorParts, error_doc};
 use crate::engine::names::{MAPPING, View};
 use crate::engine::protocol::{ErrorText, Wording};
+use crate::engine::provider::KeySource;
 use crate::engine::route::Way;
 use crate::engine::worded;
 use crate::text::json::JsonKind;
@@ -204,6 +205,13 @@ impl Plan {
                     headers::write(&mapping.returned, &mut view.env(MAPPING, mapping.slots), &mut headers);
                 }
             }
+        }
+        let provider =
+            self.way(way).and_then(|way| Some((self.engine.providers.get(way.provider)?, way.key)));
+        let key = provider.and_then(|(provider, key)| provider.keys.get(key)).map(|key| &key.source);
+        if let Some(KeySource::Value(key)) = key {
+            let quoting = headers.values_mut().filter(|value| key.is_in(value.as_bytes()));
+            quoting.for_each(|value| *value = HeaderValue::from_static("[key]"));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers

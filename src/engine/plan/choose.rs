@@ -168,8 +168,16 @@ impl Plan {
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
                 let (body, dropped) = (request.body.clone(), job.dropped.clone());
-                self.current =
-                    Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
+                self.current = Some(Current {
+                    way,
+                    number,
+                    began: now,
+                    body,
+                    provider_doc,
+                    dropped,
+                    words: None,
+                    seen: None,
+                });
                 if self.minds_losses(way, number, health, now) {
                     return None;
                 }
@@ -198,8 +206,16 @@ impl Plan {
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
                 let (body, dropped) = (bytes::Bytes::new(), Vec::new());
-                self.current =
-                    Some(Current { way, number, began: now, body, provider_doc, dropped, words: None });
+                self.current = Some(Current {
+                    way,
+                    number,
+                    began: now,
+                    body,
+                    provider_doc,
+                    dropped,
+                    words: None,
+                    seen: None,
+                });
                 health.with(|health| self.failed(*failure, health, now));
                 None
             }

@@ -1,7 +1,7 @@
 //! What an attempt's outcome means: it is judged, and the plan goes on as the rule says.
 
 use super::verdict::{Case, kept};
-use super::{Answer, Event, Outcome, Plan, State, Tried};
+use super::{Answer, Event, NoAnswer, Outcome, Plan, State, Tried};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
 use crate::engine::exchange::Exchange;
@@ -20,14 +20,14 @@ use std::sync::Arc;
 const CLIENT_GONE: u16 = 499;
 
 impl Plan {
-    /// Takes in how the attempt went.
-    pub fn observe(&mut self, outcome: Outcome, health: &mut Health, now: Ms) {
-        let Some(way) = self.current.as_ref().map(|current| current.way) else {
+    /// Lets the rules see a good answer. It may be long, so whoever holds the health calls this before; `observe` does
+    /// it where nobody did.
+    pub fn see(&mut self, outcome: &Outcome, now: Ms) {
+        let Some(way) = self.current.as_ref().filter(|current| current.seen.is_none()).map(|it| it.way)
+        else {
             return;
         };
-        match outcome {
-            Outcome::Failed(failure) if self.is_cut(&failure, now) => self.too_late(way, failure),
-            Outcome::Failed(failure) => self.failed(failure, health, now),
+        let found = match outcome {
             Outcome::Whole(whole) => {
                 self.hear(way, |protocol| {
                     if whole.raw.len() > LARGEST {
@@ -36,7 +36,31 @@ impl Plan {
                     let doc = Doc::parse(whole.raw.clone()).ok()?;
                     Some(protocol.words(&doc).trim().to_owned())
                 });
-                if self.refuses(way, whole.status, &whole.headers, &whole.raw, health, now) {
+                self.no_answer(way, whole.status, &whole.headers, || whole.raw.clone(), now)
+            }
+            Outcome::Streaming(exchange) => {
+                self.hear(way, |_| exchange.words().map(str::to_owned));
+                let held = || Bytes::copy_from_slice(exchange.held());
+                self.no_answer(way, exchange.status(), exchange.headers(), held, now)
+            }
+            Outcome::Failed(_) | Outcome::ClientGone => return,
+        };
+        if let Some(current) = &mut self.current {
+            current.seen = Some(found);
+        }
+    }
+
+    /// Takes in how the attempt went.
+    pub fn observe(&mut self, outcome: Outcome, health: &mut Health, now: Ms) {
+        self.see(&outcome, now);
+        let Some(way) = self.current.as_ref().map(|current| current.way) else {
+            return;
+        };
+        match outcome {
+            Outcome::Failed(failure) if self.is_cut(&failure, now) => self.too_late(way, failure),
+            Outcome::Failed(failure) => self.failed(failure, health, now),
+            Outcome::Whole(whole) => {
+                if self.refuses(way, health, now) {
                     return;
                 }
                 self.succeeded(way, whole.status, &whole.body, health, now);
@@ -46,8 +70,7 @@ impl Plan {
                 self.state = State::Done(Box::new(answer));
             }
             Outcome::Streaming(exchange) => {
-                self.hear(way, |_| exchange.words().map(str::to_owned));
-                if self.refuses(way, exchange.status(), exchange.headers(), exchange.held(), health, now) {
+                if self.refuses(way, health, now) {
                     return;
                 }
                 self.succeeded(way, exchange.status(), b"", health, now);
@@ -144,39 +167,47 @@ impl Plan {
         }
     }
 
-    /// Lets the rules see a good answer. True if one of them makes a failure of it; then the plan goes on.
-    fn refuses(
+    /// Whether a rule makes a failure of a good answer, and which.
+    fn no_answer(
         &mut self,
         way: usize,
         status: u16,
         headers: &HeaderMap,
-        body: &[u8],
-        health: &mut Health,
+        body: impl FnOnce() -> Bytes,
         now: Ms,
-    ) -> bool {
+    ) -> Option<NoAnswer> {
         let words = self.current.as_ref().and_then(|current| current.words.as_deref());
         if !self.rules(way).is_some_and(|rules| rules.see_good(words)) {
-            return false;
+            return None;
         }
-        let mut failure = Failure {
+        let failure = Failure {
             status: Some(status),
             phase: Phase::Content,
             headers: headers.clone(),
-            body: Bytes::copy_from_slice(body),
+            body: body(),
             is_refused: true,
             ..Failure::new(FailureKind::Malformed, "a rule does not take this for an answer")
         };
-        self.hide_keys(way, &mut failure);
         let read = self.read(way, &failure);
         let case = Case { kind: None, ..Case::of(way, &failure, &read, now) };
-        let Some(rule) = self.judge(&case) else {
+        let rule = self.judge(&case)?;
+        Some(Box::new((failure, read, rule)))
+    }
+
+    /// Does what a rule says that makes a failure of a good answer. True if there is one; then the plan goes on.
+    fn refuses(&mut self, way: usize, health: &mut Health, now: Ms) -> bool {
+        let seen = self.current.as_mut().and_then(|current| current.seen.take()).flatten();
+        let Some((mut failure, mut read, rule)) = seen.map(|found| *found) else {
             return false;
         };
         if rule.action == Do::Return {
+            let case = Case { kind: None, ..Case::of(way, &failure, &read, now) };
             self.last_rule = Some(rule.name.clone());
             self.put_aside(&case, &rule, health);
             return false;
         }
+        self.hide_keys(way, &mut failure);
+        read = self.read(way, &failure);
         let words = self.current.as_ref().and_then(|current| current.words.as_deref());
         failure.said = self.said(way, None, read.message.as_deref().or(words));
         self.note_failure(self.provider_name(way), &failure);
