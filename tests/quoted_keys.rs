@@ -109,6 +109,20 @@ async fn a_key_that_was_sent_comes_back_in_no_event_and_no_header() {
     }
 }
 
+/// Whoever needs no key often writes a word for it.
+#[tokio::test]
+async fn a_key_that_is_a_word_may_stand_in_an_answer() {
+    for word in ["lm-studio", "simulated", "not-needed-at-all-here"] {
+        let first = Upstream::start().await;
+        let rules = two(&first.url(), &first.url()).replace("key: first-key", &format!("key: {word}"));
+        let router = Router::with(Settings::rules(rules)).await;
+        let events = message_events(&format!("this is {word} speaking")).into_iter();
+        first.then(events.fold(Reply::stream(), |reply, (name, data)| reply.event(name, data)));
+        let answer = router.client().post("/v1/messages", ask_stream()).await;
+        assert!(answer.text().contains(&format!("this is {word} speaking")), "{}", answer.text());
+    }
+}
+
 #[tokio::test]
 async fn what_looks_like_a_key_is_not_shown_and_the_client_reads_it() {
     let first = Upstream::start().await;

@@ -56,8 +56,8 @@ impl Passing {
         let mut seen = Seen::Nothing;
         let mut too_long = false;
         frames.push(bytes, |whole| {
-            // A key that is sent stands in nothing that is good for a client, whatever frame it is in.
-            let (mut quoted, mut events) = (job.keys.iter().any(|key| key.is_in(whole)), 0);
+            // A key that was sent stands in nothing that is good for a client, whatever frame it is in.
+            let (mut quoted, mut events) = (job.keys.iter().any(|key| key.is_unmistakably_in(whole)), 0);
             let from = output.len();
             output.extend_from_slice(whole);
             let reader = reader.filter(|reader| reader.may_be_in(whole));

@@ -210,7 +210,7 @@ impl Plan {
             self.way(way).and_then(|way| Some((self.engine.providers.get(way.provider)?, way.key)));
         let key = provider.and_then(|(provider, key)| provider.keys.get(key)).map(|key| &key.source);
         if let Some(KeySource::Value(key)) = key {
-            let quoting = headers.values_mut().filter(|value| key.is_in(value.as_bytes()));
+            let quoting = headers.values_mut().filter(|value| key.is_unmistakably_in(value.as_bytes()));
             quoting.for_each(|value| *value = HeaderValue::from_static("[key]"));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -15,6 +15,8 @@ pub use redactor::Redactor;
 const LABEL: usize = 5;
 /// Shorter ones, in bytes, are not looked for.
 const LEAST: usize = 8;
+/// So long a secret, in bytes, is no word.
+const UNMISTAKABLE: usize = 16;
 
 /// A key or a password.
 ///
@@ -75,6 +77,16 @@ impl Secret {
     /// Whether [`Secret::hidden_in`] would find anything.
     pub fn is_in(&self, text: &[u8]) -> bool {
         self.text.len() >= LEAST && self.finder().find(text).is_some()
+    }
+
+    /// Whether the secret stands in the text, and is so long and mixed that no model would write it by chance: a key may
+    /// be a word such as `lm-studio`, of which an answer may speak.
+    pub fn is_unmistakably_in(&self, text: &[u8]) -> bool {
+        let is_mixed = || {
+            let has = |of: fn(&u8) -> bool| self.text.as_bytes().iter().any(of);
+            has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+        };
+        self.text.len() >= UNMISTAKABLE && self.is_in(text) && is_mixed()
     }
 
     fn finder(&self) -> &Finder<'static> {
