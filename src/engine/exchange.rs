@@ -256,7 +256,11 @@ impl Exchange {
     }
 
     fn has_content(&self) -> bool {
-        matches!(&self.body, Body::Translating(machine) if machine.has_content())
+        match &self.body {
+            Body::Translating(machine) => machine.has_content(),
+            Body::Passing(passing) => passing.has_content,
+            _ => false,
+        }
     }
 
     fn is_good(&self) -> bool {

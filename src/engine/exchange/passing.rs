@@ -22,6 +22,8 @@ pub struct Passing {
     /// The last two events, the latest last: what follows the good end may be one event more.
     last: [Vec<u8>; 2],
     ended: bool,
+    /// Whether content has come: what fails from then on is a failure of an answer that began.
+    pub has_content: bool,
     /// The tokens that it told and nobody has taken.
     pub usage: Usage,
 }
@@ -34,6 +36,7 @@ impl Passing {
             limit,
             last: [Vec::new(), Vec::new()],
             ended: false,
+            has_content: false,
             usage: Usage::default(),
         }
     }
@@ -51,7 +54,7 @@ impl Passing {
         let Some(shape) = &job.provider.stream else {
             return Seen::Failed(Failure::new(FailureKind::Malformed, "the protocol knows no streams"));
         };
-        let Passing { frames, decoder, last, ended, limit, usage } = self;
+        let Passing { frames, decoder, last, ended, limit, usage, has_content } = self;
         let reader = job.provider.usage.as_ref();
         let mut seen = Seen::Nothing;
         let mut too_long = false;
@@ -90,6 +93,7 @@ impl Passing {
                         seen => seen,
                     };
                     *ended |= matches!(seen, Seen::Ended);
+                    *has_content |= matches!(seen, Seen::Content);
                 } else {
                     remember(last, event.data);
                     *ended |= is_done(shape, event.data) || shape.is_seen_to_end(event.data);
