@@ -1,6 +1,8 @@
 //! Cuts a byte stream after whole SSE frames, so that a stream that passes through unchanged is never left in
 //! the middle of one: an error can follow at any time, and the client can read it.
 
+use std::ops::ControlFlow;
+
 /// Holds back the bytes of the frame that is not complete yet.
 #[derive(Debug, Default)]
 pub struct Frames {
@@ -10,28 +12,36 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Takes bytes in and gives `each` the whole frames that are there now, as they came, if there are any.
-    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8])) {
-        if self.pending.is_empty() {
+    /// Takes bytes in and gives `each` one whole frame after the other, as it came, until it wants no more of them: so what
+    /// becomes of a frame does not depend on what came in one read with it.
+    pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8]) -> ControlFlow<()>) {
+        let mut from = 0;
+        let joined = if self.pending.is_empty() {
             // The usual case: a read ends where a frame ends, and nothing is copied.
-            let end = last_end(bytes, 0);
-            let (whole, rest) = bytes.split_at(end.min(bytes.len()));
-            if !whole.is_empty() {
-                each(whole);
+            Vec::new()
+        } else {
+            from = self.searched.saturating_sub(3);
+            self.pending.extend_from_slice(bytes);
+            if first_end(&self.pending, from) == 0 {
+                self.searched = self.pending.len();
+                return;
             }
-            self.keep(rest);
-            return;
+            std::mem::take(&mut self.pending)
+        };
+        let mut rest = if joined.is_empty() { bytes } else { &joined };
+        loop {
+            let end = first_end(rest, from);
+            let (frame, after) = rest.split_at(end.min(rest.len()));
+            if frame.is_empty() {
+                break;
+            }
+            (rest, from) = (after, 0);
+            if each(frame).is_break() {
+                rest = &[];
+                break;
+            }
         }
-        self.pending.extend_from_slice(bytes);
-        let end = last_end(&self.pending, self.searched.saturating_sub(3));
-        if end == 0 {
-            self.searched = self.pending.len();
-            return;
-        }
-        let mut whole = std::mem::take(&mut self.pending);
-        let rest = whole.split_off(end.min(whole.len()));
-        each(&whole);
-        self.keep(&rest);
+        self.keep(rest);
     }
 
     /// The bytes held back.
@@ -46,9 +56,8 @@ impl Frames {
     }
 }
 
-/// The place after the last blank line; 0 if there is none. `from`: nothing is to be found before it.
-fn last_end(bytes: &[u8], from: usize) -> usize {
-    let mut end = 0;
+/// The place after the first blank line behind something; 0 if there is none. `from`: nothing is to be found before it.
+fn first_end(bytes: &[u8], from: usize) -> usize {
     let mut line_start = None;
     let mut at = from;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'\n', b'\r', rest)) {
@@ -58,24 +67,31 @@ fn last_end(bytes: &[u8], from: usize) -> usize {
         let is_half = bytes.get(here) == Some(&b'\r') && here + 1 == bytes.len();
         let next = here + if is_crlf { 2 } else { 1 };
         if line_start == Some(here) && !is_half {
-            end = next;
+            return next;
         }
         line_start = Some(next);
         at = next;
     }
-    end
+    0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Frames;
+    use super::{ControlFlow, Frames};
+
+    fn push(frames: &mut Frames, bytes: &[u8], whole: &mut Vec<u8>) {
+        frames.push(bytes, |frame| {
+            whole.extend_from_slice(frame);
+            ControlFlow::Continue(())
+        });
+    }
 
     /// All whole frames and what is left over, with the bytes given in pieces of `size`.
     fn run(text: &str, size: usize) -> (String, String) {
         let mut frames = Frames::default();
         let mut whole = Vec::new();
         for piece in text.as_bytes().chunks(size) {
-            frames.push(piece, |bytes| whole.extend_from_slice(bytes));
+            push(&mut frames, piece, &mut whole);
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (text(&whole), text(frames.pending()))
@@ -98,12 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn frames_come_one_by_one_until_no_more_are_wanted() {
+        let mut frames = Frames::default();
+        let mut seen = Vec::new();
+        frames.push(b"\ndata: a\n\n\n: b\r\n\r\ndata: c\n\ndata: d\n\ndat", |frame| {
+            seen.push(String::from_utf8_lossy(frame).into_owned());
+            if frame.starts_with(b"data: c") { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(seen, ["\ndata: a\n\n", "\n: b\r\n\r\n", "data: c\n\n"]);
+        assert!(frames.pending().is_empty());
+    }
+
+    #[test]
     fn half_a_line_end_at_the_end_waits() {
         let mut frames = Frames::default();
         let mut whole = Vec::new();
-        frames.push(b"data: a\n\r", |bytes| whole.extend_from_slice(bytes));
+        push(&mut frames, b"data: a\n\r", &mut whole);
         assert!(whole.is_empty());
-        frames.push(b"\ndata: b", |bytes| whole.extend_from_slice(bytes));
+        push(&mut frames, b"\ndata: b", &mut whole);
         assert_eq!(whole, b"data: a\n\r\n");
         assert_eq!(frames.pending(), b"data: b");
     }

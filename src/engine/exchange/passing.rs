@@ -11,6 +11,8 @@ use crate::engine::usage::Usage;
 use crate::text::json::Doc;
 use crate::text::sse::{SseDecoder, SseEvent};
 use bytes::Bytes;
+use std::ops::ControlFlow;
+
 use sound::{Worth, sound_part};
 
 /// Where a passing stream is.
@@ -67,12 +69,12 @@ impl Passing {
             let bare = decoder.bare();
             let mut is_sound = str::from_utf8(whole).is_ok();
             let read = decoder.push(whole, &mut |event| {
-                let begun = committed || matches!(seen, Seen::Content | Seen::Ended);
+                let begun = committed || *has_content || *ended;
                 if begun || event.data.is_empty() {
                     let worth = Worth::of(shape, event.data);
                     if worth != Worth::Sound {
                         is_sound = false;
-                        if worth == Worth::Damaged && !*ended && !matches!(seen, Seen::Failed(_)) {
+                        if worth == Worth::Damaged {
                             seen = Seen::Failed(unreadable(event.data));
                         }
                         return;
@@ -110,6 +112,12 @@ impl Passing {
             }
             if quoted {
                 strike_out(job, output, from);
+            }
+            // Nobody waits for what comes behind a failure or the end, however much of it is there already.
+            if *ended || matches!(seen, Seen::Failed(_)) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         });
         if too_long || frames.pending().len() > *limit {
