@@ -176,7 +176,7 @@ async fn each_thing_is_one_line_at_its_level_and_holds_no_prompt_and_no_key() {
     assert_eq!(client.post("/v1/messages", request()).await.status, 200);
     let warned = log.lines("WARN").join("\n");
     assert!(warned.contains("first -> second: status 429 (rule limit)"), "{warned}");
-    assert!(warned.contains("first is put aside until"), "{warned}");
+    assert!(warned.contains("first is cooling down until"), "{warned}");
     let told = log.lines("INFO").join("\n");
     assert!(told.contains("listening on http://127.0.0.1:"), "{told}");
     let detail = log.lines("DEBUG").join("\n");

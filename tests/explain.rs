@@ -56,7 +56,7 @@ fn it_says_which_rule_fires_why_the_earlier_ones_do_not_and_what_follows() {
         "fires  limited",
         "status 429 is 429",
         "-> next (rule limited)",
-        "first is put aside until 2026-03-01T10:01:00Z",
+        "first is cooling down until 2026-03-01T10:01:00Z",
         "$header.retry-after says 60",
         "second is asked",
     ] {

@@ -74,7 +74,7 @@ async fn requests_that_wait_get_an_error_and_nobody_is_blamed() {
     assert_eq!(second.count(), 0, "nobody else is asked");
     router.logged(&["stopped", "cut"]).await;
     assert!(
-        !router.log().contains("put aside") && !router.log().contains("client went away"),
+        !router.log().contains("cooling down") && !router.log().contains("client went away"),
         "{}",
         router.log()
     );

@@ -46,7 +46,7 @@ families! {
     Retries "rulegate_retries_total" ["rule", "provider"]
         "Times that the same provider was asked again, repairs included.";
     CoolDowns "rulegate_cool_downs_total" ["rule", "provider"]
-        "Times that a provider was put aside.";
+        "Times that a provider began to cool down.";
     Streams "rulegate_streams_total" ["provider", "end"]
         "Streams that clients read, by how they ended: complete, broken or client_left.";
     Resumed "rulegate_streams_resumed_total" ["rule", "from", "to"]
@@ -60,7 +60,7 @@ families! {
     After "rulegate_rule_after_total" ["rule", "after"]
         "What came after a rule decided: again, returned, answered (by the next provider), failed (the next one too, or nobody was left).";
     Lost "rulegate_exhausted_total" ["route"]
-        "Requests for which all providers had failed or were put aside.";
+        "Requests for which all providers had failed or were cooling down.";
 }
 
 /// Tokens are counted by so many models.

@@ -15,7 +15,7 @@ use super::decision::Keeping;
 use super::judge::texts::Texts;
 use super::judge::when::Test;
 use super::mapping::Mapping;
-use super::names::{self, Names, REFUSING, ROUTING};
+use super::names::{self, EXHAUSTED, Names, ROUTING};
 use super::protocol::{Headers, Protocol};
 use super::provider::Provider;
 use super::route::{Route, Way, left_out};
@@ -216,9 +216,9 @@ impl Build<'_> {
         let spread = from.spread.as_ref().or(self.rules.spread.as_ref());
         let spread = spread.map(|it| Spread { by: it.by, on: self.template(it.on.as_ref(), &scope) });
         scope.finish(self.diags);
-        let refusing = self.scope(REFUSING);
-        let exhausted = from.exhausted.as_ref().and_then(|it| self.refusal(it, &refusing));
-        refusing.finish(self.diags);
+        let ending = self.scope(EXHAUSTED);
+        let exhausted = from.exhausted.as_ref().and_then(|it| self.refusal(it, &ending));
+        ending.finish(self.diags);
         let method = http::Method::from_bytes(from.method.word().as_bytes()).unwrap_or(http::Method::POST);
         let deadline =
             from.deadline.as_ref().or(self.rules.timeouts.deadline.as_ref()).map(|time| time.value);

@@ -172,7 +172,7 @@ pub struct Facts<'a> {
     /// The model that the client asked for.
     pub model: &'a str,
     /// `$provider`.
-    pub provider_doc: &'a Doc,
+    pub provider_doc: Option<&'a Doc>,
     /// The provider's name.
     pub provider: &'a str,
     /// The name of the provider's key, if it has several.
@@ -229,7 +229,7 @@ impl<'a> Facts<'a> {
         View {
             doc: self.read.doc.as_ref(),
             request: Some(self.request),
-            provider: Some(self.provider_doc),
+            provider: self.provider_doc,
             header: Some(self.headers),
             status: self.status.or(self.came),
             model: Some(self.model),

@@ -91,7 +91,7 @@ pub const FAILOVER: Names = &[
     Name::Error,
     Name::Now,
 ];
-/// The message of a failover rule that refuses, and of a route where all have failed.
+/// The message of a failover rule that refuses; `$match` stands last.
 pub const REFUSING: Names = &[
     Name::Doc,
     Name::Request,
@@ -105,6 +105,11 @@ pub const REFUSING: Names = &[
     Name::Id,
     Name::Match,
 ];
+/// The message of a route where all have failed: no rule matched that.
+pub const EXHAUSTED: Names = match REFUSING.split_last() {
+    Some((_, names)) => names,
+    None => &[],
+};
 /// Sources of a cool down's end.
 pub const COOLING: Names = &[Name::Doc, Name::Match, Name::Header, Name::Status, Name::Error, Name::Now];
 /// Conditions of routes, patches of requests, and answers that the rules give by themselves.
@@ -185,10 +190,8 @@ pub const PLACES: &[(&str, Names)] = &[
     ("a protocol's `fold` and `unfold`", STREAM_VALUES),
     ("a protocol's `errors` and `error_headers`, `ping`, `stop` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
-    (
-        "`message` of `refuse` in a failover rule, and of `exhausted` in a route (there without `$match`)",
-        REFUSING,
-    ),
+    ("`message` of `refuse` in a failover rule", REFUSING),
+    ("`message` of `exhausted` in a route", EXHAUSTED),
     ("`cool_down.until`", COOLING),
     ("`when`, `answer`, `otherwise` and `refuse` of a route; a provider's `patch`", ROUTING),
     ("`stream` of a protocol's `continue`", RESUMING),

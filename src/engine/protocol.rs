@@ -64,7 +64,7 @@ pub struct Protocol {
     pub fold: Option<Arc<StreamProgram>>,
     /// From a whole body to a stream.
     pub unfold: Option<Arc<StreamProgram>>,
-    /// How a stream that broke off is gone on with.
+    /// How a stream that broke off is resumed.
     pub resume: Option<Resume>,
     /// Makes a request ask for a stream, over [`super::names::ROUTING`].
     pub ask_stream: Option<Patch>,
@@ -72,7 +72,7 @@ pub struct Protocol {
     pub(super) wording: errors::Words,
 }
 
-/// How a stream that broke off is gone on with by another provider.
+/// How another provider resumes a stream that broke off.
 pub struct Resume {
     /// Whether that is possible, over [`super::names::RESUMED`].
     pub when: Option<Condition>,

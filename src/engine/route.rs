@@ -47,7 +47,7 @@ pub struct Route {
     pub deadline: Option<Duration>,
     /// After how much silence a client that waits for a stream gets a sign of life.
     pub keep_alive: Option<Duration>,
-    /// Whether a stream that breaks off is gone on with by another provider.
+    /// Whether another provider resumes a stream that breaks off.
     pub resumes: bool,
     /// The answer when no provider gives one, over [`super::names::ROUTING`].
     pub(super) otherwise: Option<Template>,
@@ -57,7 +57,7 @@ pub struct Route {
     pub quiet: bool,
     /// The error without asking anyone, over [`super::names::ROUTING`].
     pub(super) refuse: Option<Refusal>,
-    /// The error when all have failed, over [`super::names::REFUSING`].
+    /// The error when all have failed, over [`super::names::EXHAUSTED`].
     pub(super) exhausted: Option<Refusal>,
 }
 

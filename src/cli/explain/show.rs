@@ -249,7 +249,7 @@ fn done(out: &mut String, attempt: &Value, style: Style) {
         let key = cool_down["key"].as_str().map(|key| format!(" (key {key})")).unwrap_or_default();
         let model = cool_down["model"].as_str().map(|model| format!(" for {model}")).unwrap_or_default();
         let name = text(&cool_down["provider"]);
-        let _ = writeln!(out, "  {name}{key}{model} is put aside until {until}");
+        let _ = writeln!(out, "  {name}{key}{model} is cooling down until {until}");
     }
     if let Some(evidence) = attempt["evidence"].as_str() {
         let _ = writeln!(out, "  {evidence}: no cool down yet");

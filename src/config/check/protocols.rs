@@ -84,14 +84,14 @@ fn like(rules: &Rules, protocol: &Protocol, diags: &mut Diagnostics) {
     }
 }
 
-/// What is gone on with is a text.
+/// What is resumed is a text.
 fn resumes(protocol: &Protocol, diags: &mut Diagnostics) {
     let Some(resumes) = &protocol.resumes else { return };
     if protocol.stream.as_ref().is_none_or(|stream| stream.text.is_none()) {
         let message =
             format!("`{}` does not say which words a stream's events hold", protocol.protocol.value);
         let diagnostic = Diagnostic::error("missing-key", message).at(resumes.span);
-        diags.push(diagnostic.label("nothing could be gone on with").help("write `text` under `stream`"));
+        diags.push(diagnostic.label("nothing could be resumed").help("write `text` under `stream`"));
     }
 }
 

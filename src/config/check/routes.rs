@@ -197,7 +197,7 @@ fn times(rules: &Rules, route: &Route, diags: &mut Diagnostics) {
     if let (true, Some(name), Some(protocol)) = (route.resumes, &route.protocol, protocol)
         && protocol.resumes.is_none()
     {
-        let message = format!("`{}` does not say how a stream is gone on with", name.value);
+        let message = format!("`{}` does not say how a stream is resumed", name.value);
         let diagnostic = Diagnostic::error("no-continue", message).at(name.span);
         let diagnostic = diagnostic.label("needs `continue` in the protocol's file");
         diags.push(diagnostic.note(protocol.protocol.span, "here").help("or leave `continue: true` out"));

@@ -58,7 +58,7 @@ record! {
         /// How a whole answer becomes a stream, for a provider that does not stream though it was asked to: a
         /// stream program whose only event is the whole body.
         unfold: Option<Node>,
-        /// How a stream that broke off in the middle of a text is gone on with by another provider, on routes that
+        /// How another provider resumes a stream that broke off in the middle of a text, on routes that
         /// say `continue: true`.
         resumes("continue"): Option<Resumption>,
         /// How to read an error: templates for `type`, `code` and `message`.
@@ -141,7 +141,7 @@ record! {
 }
 
 record! {
-    /// How a stream that broke off is gone on with. `$said` is the text that the client has read so far, without white
+    /// How a stream that broke off is resumed. `$said` is the text that the client has read so far, without white
     /// space at its end; `$state` is what `stream` has noted.
     pub struct Resumption: "`continue`" {
         /// A condition over the request and `$said` and `$state`, looked at when the stream has broken: can anybody go on

@@ -129,7 +129,7 @@ pub(super) fn metrics(router: &Router, ready: &Ready) -> Response<ReplyBody> {
     let gauges = [
         Gauge {
             name: "rulegate_provider_usable",
-            help: "1 if requests go to the provider, 0 if it is put aside or has no key.",
+            help: "1 if requests go to the provider, 0 if it is cooling down or has no key.",
             values: usable.collect(),
         },
         Gauge {

@@ -121,7 +121,7 @@ impl Build<'_> {
         StreamProgram::compile(node?, self.scope(MAPPING), framing, self.diags).map(Arc::new)
     }
 
-    /// How a stream that broke off is gone on with.
+    /// How a stream that broke off is resumed.
     fn resume(&mut self, protocol: &model::Protocol, from: &model::Resumption) -> Option<Resume> {
         let scope = self.scope(RESUMED);
         let when = self.condition(from.when.as_ref(), &scope);

@@ -77,7 +77,7 @@ fn every_step_of_a_bad_day_is_told() {
     world.replies("two", [Reply::ok(HELLO)]);
     world.send(ASK);
     let again = &world.decisions[1];
-    let one = PassedOver { reason: "put aside by rule limit".to_owned(), until: Some(START + 3_600_000) };
+    let one = PassedOver { reason: "cooling down by rule limit".to_owned(), until: Some(START + 3_600_000) };
     assert_eq!(again.candidates[0].passed_over, [one]);
     assert!(!again.failed());
     assert_eq!(again.to_json()["candidates"][0]["why_not"][0]["until"], "2023-11-14T23:13:20Z");

@@ -108,9 +108,9 @@ impl Plan {
         Ok(plan)
     }
 
-    /// An answer that the rules make by themselves.
-    pub(super) fn made(&self, template: &Template) -> Answer {
-        let view = View {
+    /// What a route's own templates see: the request, before anybody is asked.
+    pub(super) fn asked(&self) -> View<'_> {
+        View {
             doc: Some(&self.doc),
             request: Some(&self.doc),
             header: Some(&self.incoming.headers),
@@ -120,9 +120,13 @@ impl Plan {
             id: Some(&self.incoming.id),
             path: self.holes.as_ref(),
             ..View::default()
-        };
+        }
+    }
+
+    /// An answer that the rules make by themselves.
+    pub(super) fn made(&self, template: &Template) -> Answer {
         let mut out = Vec::new();
-        let answer = match template.write(&mut view.env(ROUTING, ROUTING.len()), &mut out) {
+        let answer = match template.write(&mut self.asked().env(ROUTING, ROUTING.len()), &mut out) {
             Ok(true) => Answer::by_router(StatusCode::OK, out.into()),
             Ok(false) => Answer::by_router(StatusCode::OK, Bytes::from_static(b"null")),
             Err(fail) => {
@@ -197,7 +201,6 @@ fn takes(
     let Some(when) = &route.when else {
         return true;
     };
-    let null = Doc::null();
     let holes = route.values(&incoming.path);
     let read = ErrorText { doc: Some(doc.clone()), ..ErrorText::default() };
     let facts = Facts {
@@ -211,7 +214,7 @@ fn takes(
         request: doc,
         counts,
         model,
-        provider_doc: &null,
+        provider_doc: None,
         provider: "",
         key: "",
         zone: None,

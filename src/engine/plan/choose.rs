@@ -119,7 +119,7 @@ impl Plan {
                     passed_over.push(Event::Skipped { provider, reason, until });
                 }
                 (Some(pause), _) => {
-                    let reason = format!("put aside by rule {}", pause.rule);
+                    let reason = format!("cooling down by rule {}", pause.rule);
                     let (provider, until) = (self.way_name(way), pause.until);
                     passed_over.push(Event::Skipped { provider, reason, until });
                 }
@@ -160,6 +160,10 @@ impl Plan {
         let number = again.as_ref().map_or(1, |current| current.number + 1);
         let repaired =
             again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
+        let current = |body, provider_doc, dropped| {
+            let (words, seen) = (None, None);
+            Current { way, number, began: now, body, provider_doc, dropped, words, seen }
+        };
         match self.prepare(way, repaired) {
             Ok((mut request, mut job)) => {
                 self.shorten(&mut request.timeouts, now);
@@ -168,16 +172,7 @@ impl Plan {
                 let model = provider_doc.root().get("model").and_then(|model| model.str());
                 let model = model.map(|model| model.into_owned()).filter(|model| !model.is_empty());
                 let (body, dropped) = (request.body.clone(), job.dropped.clone());
-                self.current = Some(Current {
-                    way,
-                    number,
-                    began: now,
-                    body,
-                    provider_doc,
-                    dropped,
-                    words: None,
-                    seen: None,
-                });
+                self.current = Some(current(body, provider_doc, dropped));
                 if self.minds_losses(way, number, health, now) {
                     return None;
                 }
@@ -206,16 +201,7 @@ impl Plan {
             Err(failure) => {
                 let provider_doc = crate::text::json::Doc::null();
                 let (body, dropped) = (bytes::Bytes::new(), Vec::new());
-                self.current = Some(Current {
-                    way,
-                    number,
-                    began: now,
-                    body,
-                    provider_doc,
-                    dropped,
-                    words: None,
-                    seen: None,
-                });
+                self.current = Some(current(body, provider_doc, dropped));
                 health.with(|health| self.failed(*failure, health, now));
                 None
             }

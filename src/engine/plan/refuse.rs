@@ -5,7 +5,7 @@ use super::{Answer, Event, Plan};
 use crate::engine::actions::Refusal;
 use crate::engine::failure::Failure;
 use crate::engine::judge::{Judged, Rule};
-use crate::engine::names::{REFUSING, ROUTING, View};
+use crate::engine::names::{EXHAUSTED, REFUSING, ROUTING, View};
 use crate::engine::protocol::{ErrorText, Wording};
 use crate::engine::worded;
 use crate::language::scope::Env;
@@ -19,18 +19,7 @@ const LONGEST: usize = 2000;
 impl Plan {
     /// The error that the route gives to every request.
     pub(super) fn refused_by_route(&mut self, refusal: &Refusal) -> Answer {
-        let view = View {
-            doc: Some(&self.doc),
-            request: Some(&self.doc),
-            header: Some(&self.incoming.headers),
-            model: Some(&self.model),
-            models: Some(&self.engine.models_doc),
-            now: Some(self.incoming.now),
-            id: Some(&self.incoming.id),
-            path: self.holes.as_ref(),
-            ..View::default()
-        };
-        let message = words(refusal, &mut view.env(ROUTING, ROUTING.len()));
+        let message = words(refusal, &mut self.asked().env(ROUTING, ROUTING.len()));
         let answer = self.refusal(refusal, &message, None, false);
         let name = self.route().and_then(|route| route.name.as_deref());
         let by = name.map_or_else(|| "the route".to_owned(), |name| format!("the route {name}"));
@@ -63,8 +52,11 @@ impl Plan {
     ) -> Answer {
         let provider = self.provider_name(way);
         let case = Case::of(way, failure, read, self.incoming.now);
-        let view = View { id: Some(&self.incoming.id), ..self.facts(&case, &provider).view() };
-        let message = words(refusal, &mut view.env(REFUSING, REFUSING.len()));
+        let document =
+            self.provider_at(way).zip(self.way(way)).map(|(it, way)| way.document(it, &self.model));
+        let facts = self.facts(&case, &provider);
+        let view = View { id: Some(&self.incoming.id), provider: document.as_ref(), ..facts.view() };
+        let message = words(refusal, &mut view.env(EXHAUSTED, EXHAUSTED.len()));
         self.refusal(refusal, &self.without_keys(way, &message), free_in, true)
     }
 

@@ -163,7 +163,7 @@ impl Plan {
             request: &self.doc,
             counts: &self.counts,
             model: &self.model,
-            provider_doc: current.map_or(&self.doc, |current| &current.provider_doc),
+            provider_doc: current.map(|current| &current.provider_doc),
             provider,
             key: self.used_key(case.way),
             zone: self.provider_at(case.way).and_then(|provider| provider.zone.as_deref()),

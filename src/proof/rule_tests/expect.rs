@@ -131,8 +131,9 @@ fn cooling(name: &Key, expect: &ExpectProvider, seen: &Seen, wrong: &mut Vec<Wro
     if let Some(expected) = expect.cooling_for {
         let got = last.map(|(_, time, _)| *time);
         if got != Ms::try_from(expected.as_millis()).ok() {
-            let got = got.map_or("not put aside".to_owned(), |got| format!("put aside for {}", seconds(got)));
-            let message = format!("expected {} to be put aside for {expected:?}, it is {got}", name.text);
+            let got =
+                got.map_or("not cooling down".to_owned(), |got| format!("cooling down for {}", seconds(got)));
+            let message = format!("expected {} to cool down for {expected:?}, it is {got}", name.text);
             wrong.push(Wrong::new(expect.span, message));
         }
     }

@@ -273,7 +273,7 @@ fn every_expectation_can_be_missed() {
         r#"expected "text/plain", it is "application/json""#,
         "expected one to be down, it is cooling",
         "one is cooling down until 1767225700s (99s later than expected)",
-        "expected one to be put aside for 1s, it is put aside for 100s",
+        "expected one to cool down for 1s, it is cooling down for 100s",
         "expected 2 attempts, got 1",
         r#"expected "n", it is "m""#,
         r#"expected {"is":"string"}, it is nothing"#,

@@ -153,7 +153,7 @@ fn both(
         request: &null,
         counts: &counts,
         model,
-        provider_doc: &null,
+        provider_doc: None,
         provider: "one",
         key: "",
         zone: None,

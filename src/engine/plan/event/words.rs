@@ -63,7 +63,7 @@ impl fmt::Display for Event {
                 write!(out, "{provider}{part}: {seen}: no cool down yet{}", By(Some(rule)))
             }
             Event::CoolDown { provider, key, model, until, rule } => {
-                write!(out, "{provider}{} is put aside until ", Part(key.as_deref(), model.as_deref()))?;
+                write!(out, "{provider}{} is cooling down until ", Part(key.as_deref(), model.as_deref()))?;
                 match until {
                     Some(until) => write!(out, "{}{}", instant_text(*until), By(Some(rule))),
                     None => write!(out, "a probe finds it well{}", By(Some(rule))),
