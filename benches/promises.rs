@@ -91,7 +91,7 @@ fn verdicts(criterion: &mut Criterion) {
     let provider = engine.provider("claude_pro").expect("a provider");
     let protocol = engine.protocol("anthropic.messages").expect("a protocol");
     let request = Doc::parse(small_request(false)).expect("JSON");
-    let (null, counts) = (Doc::null(), Counts::default());
+    let counts = Counts::default();
     let mut group = criterion.benchmark_group("verdict");
     let cases = [
         ("of the last rule", 400, "the-callers-own-mistake", world::TOO_LONG, &[][..]),
