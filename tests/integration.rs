@@ -36,6 +36,7 @@ mod map;
 mod new_provider;
 mod night;
 mod operating;
+mod outdated;
 mod overload;
 mod panics;
 mod pass_on;

@@ -124,7 +124,8 @@ pub(super) fn reload(arguments: &ReloadArguments) -> Outcome {
             _ => format!("the new rules are in force: {version}"),
         };
         let changes = page["changes"].as_array().into_iter().flatten().map(|it| format!("  {}", text(it)));
-        std::iter::once(first).chain(changes).chain(findings(page)).collect::<Vec<_>>().join("\n")
+        let kept = page["cool_downs"].as_array().into_iter().flatten().map(text);
+        std::iter::once(first).chain(changes).chain(kept).chain(findings(page)).collect::<Vec<_>>().join("\n")
     })
 }
 

@@ -46,6 +46,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
     options.variables = Arc::new(move |name| variables.get(name).cloned());
     options.follow = false;
     options.log = log.writer();
+    options.local_time = log.is_local();
     options.state = Some("off".to_owned());
     run::serve(options, |address| introduce(&script, &introduced, reset, address))
 }

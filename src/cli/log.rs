@@ -18,18 +18,26 @@ use crate::text::units::local_now_text;
 pub(super) const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The log as long as it is needed. Dropping it writes the last lines.
-pub(super) struct Log(Option<LogWriter>);
+pub(super) struct Log {
+    writer: Option<LogWriter>,
+    clock: Clock,
+}
 
 impl Log {
     /// What writes it.
     pub(super) fn writer(&self) -> Option<LogWriter> {
-        self.0.clone()
+        self.writer.clone()
+    }
+
+    /// Whether its lines bear the time of this machine's zone.
+    pub(super) fn is_local(&self) -> bool {
+        self.clock == Clock::Local
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if let Some(writer) = &self.0 {
+        if let Some(writer) = &self.writer {
             writer.flush(LAST_LINES);
         }
     }
@@ -102,7 +110,7 @@ pub(super) fn start(asked: LogArguments) -> Log {
         Ok(writer) => writer,
         Err(error) => {
             complain!("rulegate: there is no log: {error}");
-            return Log(None);
+            return Log { writer: None, clock };
         }
     };
     let lines = tracing_subscriber::fmt()
@@ -121,7 +129,7 @@ pub(super) fn start(asked: LogArguments) -> Log {
     if started.is_ok() {
         wrong.iter().for_each(|wrong| tracing::warn!("{wrong}: what is usual is used"));
     }
-    Log(Some(writer))
+    Log { writer: Some(writer), clock }
 }
 
 /// Standard error by a handle of its own: a log that is stuck must not hold the lock of the common one.

@@ -22,6 +22,7 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     let state = std::env::var("RULEGATE_STATE").ok().filter(|path| !path.is_empty());
     options.state = arguments.state.clone().or(state);
     options.log = log.writer();
+    options.local_time = log.is_local();
     options.listen = arguments.listen.map(|address| address.to_string());
     tracing::info!("the rules are {}", rules.display());
     serve(options, |_| ())

@@ -141,6 +141,9 @@ fn reasons(detail: &Value, now: i64) -> Vec<String> {
             it["request"].as_str().map(|id| format!(" (explain {})", shown(id))).unwrap_or_default();
         it["rule"].as_str().map(|rule| format!("by rule {rule}{request}")).unwrap_or_default()
     };
+    let outdated = |it: &Value| {
+        it["outdated"]["text"].as_str().map(|text| format!("; {}", shown(text))).unwrap_or_default()
+    };
     let part = |it: &Value| {
         let key = it["key"].as_str().map(|key| format!("key {key} ")).unwrap_or_default();
         let model = it["model"].as_str().map(|model| format!("{} ", shown(model))).unwrap_or_default();
@@ -154,11 +157,11 @@ fn reasons(detail: &Value, now: i64) -> Vec<String> {
             Some(until) => until_in(until, now),
             None => "until a probe finds it well".to_owned(),
         };
-        why.push(format!("{until}, {}", by_rule(detail)));
+        why.push(format!("{until}, {}{}", by_rule(detail), outdated(detail)));
     }
     for paused in detail["paused"].as_array().into_iter().flatten() {
         let until = paused["until"].as_str().map(|until| until_in(until, now)).unwrap_or_default();
-        why.push(format!("{}cools down {until}, {}", part(paused), by_rule(paused)));
+        why.push(format!("{}cools down {until}, {}{}", part(paused), by_rule(paused), outdated(paused)));
     }
     for counted in detail["evidence"].as_array().into_iter().flatten() {
         why.push(format!("{}{}, {}", part(counted), plain(&counted["seen"]), by_rule(counted)));
@@ -270,7 +273,10 @@ mod tests {
                 },
                 "two": {
                     "status": "available", "since": null, "until": null, "rule": null, "attempts": 9, "failures": 0,
-                    "paused": [ { "key": "work", "model": "big", "until": "2026-03-03T10:00:00Z", "rule": "tokens" } ],
+                    "paused": [ {
+                        "key": "work", "model": "big", "until": "2026-03-03T10:00:00Z", "rule": "tokens",
+                        "outdated": { "rule": "gone", "text": "the rule `tokens` is gone since the reload of 09:58Z" },
+                    } ],
                     "evidence": [ { "rule": "broken", "seen": "2 of 3 failures within 30s" } ],
                 },
             },
@@ -289,7 +295,7 @@ healthy, two is asked first, rules 45fe27bc31f1
 PROVIDER  STATUS     SINCE   FAILED  WHY
 one       cooling    3m ago  3/12    until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit (explain ymq3piycf56hy8yykrrtkh6n)
                                      last error 3m ago: 429 \"limit [31m\" (rate_limit_error)
-two       available  -       0/9     key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens
+two       available  -       0/9     key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens; the rule `tokens` is gone since the reload of 09:58Z
                                      2 of 3 failures within 30s, by rule broken
 
 RULE         FIRED  LAST    AND THEN

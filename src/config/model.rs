@@ -43,7 +43,7 @@ pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{
     ANYBODY, Body, Expect, ExpectFacts, ExpectProvider, Given, LaterRequest, MOST_TIMES, RuleTest,
 };
-pub use rules::{Decisions, FoundFile, Limits, Recovery, Rules, RulesFile};
+pub use rules::{Decisions, FoundFile, Limits, OnRuleRemoved, Recovery, Rules, RulesFile};
 pub use timeouts::Timeouts;
 pub use tls::{ClientCertificate, ListenTls};
 pub use when::{BodyKind, Count, FACTS, Fact, FailureKind, Phase, When};

@@ -19,6 +19,10 @@ use super::telemetry::{LongLine, OneLine};
 use crate::config::changes::told;
 use crate::config::files::Seen;
 use crate::config::secrets::Values;
+use crate::engine::health::origin::Orphan;
+
+/// So many cool-downs are told one by one.
+const SHOWN: usize = 20;
 
 /// What came of reading the rules again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub struct Report {
     pub version: String,
     /// What is otherwise now; at least one line if rules were taken.
     pub changes: Vec<String>,
+    /// Cool-downs whose rules are gone or changed with that.
+    pub cool_downs: Vec<String>,
     /// Errors and warnings with their places, as JSON.
     pub diagnostics: Value,
     /// The same for people, with the lines shown.
@@ -58,6 +64,7 @@ impl Report {
             "status": status,
             "rules_version": self.version,
             "changes": self.changes,
+            "cool_downs": self.cool_downs,
             "diagnostics": self.diagnostics,
         })
     }
@@ -191,7 +198,7 @@ impl Follower {
         let before = self.router.rules();
         let known = std::mem::replace(&mut self.last, read);
         let read = &mut self.last;
-        let mut changes = Vec::new();
+        let (mut changes, mut cool_downs) = (Vec::new(), Vec::new());
         let status = match read.ready.take() {
             None => Status::Refused,
             Some(ready) if read.hash == before.hash => {
@@ -206,7 +213,7 @@ impl Follower {
                     );
                 }
                 changes = told(&ready.meaning.changes_since(&before.meaning));
-                self.router.adopt(ready);
+                cool_downs = listed(&self.router.adopt(ready));
                 self.router.improve();
                 Status::Taken
             }
@@ -222,6 +229,7 @@ impl Follower {
                     "the rules were reloaded: {before} -> {version}: {}",
                     LongLine(&changes.join("; "))
                 );
+                cool_downs.iter().for_each(|line| tracing::warn!("{}", OneLine(line)));
                 warn_of_new(&read.warnings, &known.warnings);
             }
             Status::Refused => tracing::warn!(
@@ -236,8 +244,22 @@ impl Follower {
         }
         self.router.remember(status != Status::Refused, read.diagnostics.clone());
         let (diagnostics, text) = (read.diagnostics.clone(), read.text.clone());
-        Report { status, version, changes, diagnostics, text }
+        Report { status, version, changes, cool_downs, diagnostics, text }
     }
+}
+
+/// Cool-downs whose rules are gone or changed, a line each: a bounded number, and how many more there are.
+fn listed(orphans: &[Orphan]) -> Vec<String> {
+    let mut lines: Vec<String> = orphans.iter().take(SHOWN).map(ToString::to_string).collect();
+    if let Some(more) = orphans.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("and so do {more} more, whose rules are gone or changed, too"));
+    }
+    lines
+}
+
+/// Says of cool-downs in the log that their rules are gone or changed.
+pub(super) fn tell_orphans(orphans: &[Orphan]) {
+    listed(orphans).iter().for_each(|line| tracing::warn!("{}", OneLine(line)));
 }
 
 /// Logs the warnings that were not there before.

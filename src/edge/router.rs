@@ -22,13 +22,15 @@ use super::clock;
 use super::compression;
 use super::pace::Pace;
 use super::proxy::{self, World};
-use super::reload::Handle;
 use super::reload::rules::Ready;
+use super::reload::{self, Handle};
 use super::request_body::{self, BodyError};
 use super::server::{Handler, ServerLimits};
 use super::stopping;
+use crate::engine::health::origin::{Loaded, Orphan};
 use crate::engine::plan::{Incoming, sign};
 use crate::engine::{Engine, Ms, build_for_providers};
+use crate::text::units::local_offset;
 
 mod admission;
 mod home;
@@ -77,8 +79,8 @@ impl Router {
         reload: Handle,
         found: Value,
     ) -> Self {
-        world.stores.health().adopt(&first.engine);
         let now = world.clock.now();
+        reload::tell_orphans(&take_up(&world, &first.engine, true));
         let last =
             LastReload { ok: true, at: now, diagnostics: found, in_force_since: now, refused_since: None };
         Self {
@@ -112,14 +114,16 @@ impl Router {
         &self.reload
     }
 
-    /// Puts new rules in force, for every request that comes from now on.
-    pub fn adopt(&self, ready: Ready) {
-        self.world.stores.health().adopt(&ready.engine);
+    /// Puts new rules in force, for every request that comes from now on. Returns the cool-downs whose rules are gone or
+    /// changed with that.
+    pub fn adopt(&self, ready: Ready) -> Vec<Orphan> {
+        let orphans = take_up(&self.world, &ready.engine, false);
         let links = ready.engine.providers.iter().map(|it| (it.url.as_str(), it.link.as_ref()));
         self.world.upstream.keep_only(links);
         self.rules.store(Arc::new(ready));
         self.last().in_force_since = self.world.clock.now();
         self.changes.send_replace(());
+        orphans
     }
 
     /// Builds the rules in force once more, with mappings of each provider's own, and puts that in their place, if they
@@ -317,4 +321,19 @@ impl Handler for Router {
     fn cut_off(&self) {
         self.world.stopping.cut_off();
     }
+}
+
+/// Lets what outlives rules know of new ones, and what cools down be compared with them.
+fn take_up(world: &World, engine: &Engine, is_start: bool) -> Vec<Orphan> {
+    let at = world.clock.now();
+    let offset = if world.local_time { local_offset(at) } else { 0 };
+    let mut health = world.stores.health();
+    health.adopt(engine);
+    let orphans =
+        health.compare_rules(engine, Loaded { at, offset, is_start }, engine.recovery.clear_outdated);
+    drop(health);
+    if !orphans.is_empty() {
+        world.unsaved.notify_one();
+    }
+    orphans
 }

@@ -54,6 +54,8 @@ pub struct Options {
     pub state: Option<String>,
     /// What writes the log, for the count of lines that were lost.
     pub log: Option<LogWriter>,
+    /// Whether moments are shown to people in the machine's zone, as in the log, and not in UTC.
+    pub local_time: bool,
     /// Whether to watch the rules' files. If not, they are read again only when somebody asks for it.
     pub follow: bool,
 }
@@ -71,6 +73,7 @@ impl Options {
             descriptors: None,
             state: None,
             log: None,
+            local_time: false,
             follow: true,
         }
     }
@@ -144,9 +147,9 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
             clock::length(by)
         );
     }
-    let (clock, stores) = (options.clock, Stores::with(known));
-    let world =
-        Arc::new(World { clock, stores, keeper: Some(state.clone()), log: options.log, ..World::default() });
+    let (clock, stores, local_time) = (options.clock, Stores::with(known), options.local_time);
+    let (keeper, log) = (Some(state.clone()), options.log);
+    let world = Arc::new(World { clock, stores, keeper, log, local_time, ..World::default() });
     let (handle, wishes) = reload::channel();
     let limits = allowed(options.limits, options.descriptors);
     let router = Arc::new(Router::new(ready, world, bound, limits, handle, first.diagnostics.clone()));

@@ -4,6 +4,7 @@
 pub mod clear;
 mod clock;
 pub mod evidence;
+pub mod origin;
 pub mod pauses;
 mod snapshot;
 mod state;
@@ -16,6 +17,7 @@ pub use snapshot::KeptError;
 use super::provider::{OwnKey, Provider, Rotate};
 use super::{Engine, Ms};
 use evidence::{After, Counting, Evidence, Tally};
+use origin::{Loaded, Meanings};
 use pauses::Pauses;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -79,6 +81,8 @@ struct Known {
     keys: Vec<String>,
     /// All models that it is asked for, if the rules fix them.
     models: Option<Vec<String>>,
+    /// The rules that may judge it.
+    rules: Meanings,
 }
 
 /// A person's choice of the provider that goes first.
@@ -117,6 +121,8 @@ pub struct Health {
     limited: HashMap<String, Ms>,
     /// The providers of the rules in force.
     known: HashMap<String, Known>,
+    /// When these came into force, once cool-downs were compared with them.
+    loaded: Option<Loaded>,
 }
 
 /// Health as the plan reaches it: its own, or, behind a lock, that of all requests. A plan asks for it for
@@ -235,7 +241,8 @@ impl Health {
     /// Puts a provider as a whole aside until `until`. A pause that ends later stays as it is. Returns the end
     /// in force.
     pub fn cool_down(&mut self, name: &str, until: Ms, rule: &str, now: Ms) -> Ms {
-        let wanted = Wanted { until, rule, trials: 0, is_guess: false, is_stated: false, is_moment: false };
+        let (meaning, trials, is_guess, is_stated, is_moment) = (None, 0, false, false, false);
+        let wanted = Wanted { until, rule, meaning, trials, is_guess, is_stated, is_moment };
         self.put_aside(Aside::provider(name), wanted, now)
     }
 
@@ -253,7 +260,13 @@ impl Health {
                 self.limited.insert(id.clone(), now);
             }
         }
-        self.pauses.begin(aside, wanted, now)
+        let until = self.pauses.begin(aside.clone(), wanted, now);
+        // A request that began before a reload is judged by the rules of then.
+        let outdated = self.pauses.get(&aside).and_then(|pause| self.outdated(&aside, pause));
+        if let Some(pause) = self.pauses.get_mut(&aside) {
+            pause.outdated = outdated;
+        }
+        until
     }
 
     /// Notes which request's failure began a pause: of something, or, if that is `None`, of a provider that is down.
@@ -325,10 +338,12 @@ impl Health {
     }
 
     /// Puts a provider aside until a probe finds it well.
-    pub fn down(&mut self, name: &str, rule: &str, now: Ms) {
+    pub fn down(&mut self, name: &str, rule: &str, meaning: Option<u64>, now: Ms) {
+        let mut pause = Pause::down(rule, meaning, now);
+        pause.outdated = self.outdated(&Aside::provider(name), &pause);
         let known = self.entry(name);
         if known.down.is_none() {
-            known.down = Some(Pause::down(rule, now));
+            known.down = Some(pause);
             known.since = Some(now);
         }
         known.good_probes = 0;
@@ -471,6 +486,11 @@ impl Health {
     /// and after each reload. Forgets nothing, but drops a choice of a provider that no longer exists.
     pub fn adopt(&mut self, engine: &Engine) {
         self.learn(engine, OwnKey::is_set);
+        for (place, provider) in engine.providers.iter().enumerate() {
+            if let Some(known) = self.known.get_mut(&provider.name) {
+                known.rules = origin::meanings(engine, place);
+            }
+        }
     }
 
     /// The same where nothing is really sent, and keys without a value take part.
@@ -485,7 +505,7 @@ impl Health {
         let known = engine.providers.iter().map(|provider| {
             let keys = provider.keys.iter().filter(|key| counts(key)).map(|key| key.id.clone()).collect();
             let models = provider.fixed_models().map(|names| names.into_iter().map(str::to_owned).collect());
-            (provider.name.clone(), Known { keys, models })
+            (provider.name.clone(), Known { keys, models, rules: Meanings::new() })
         });
         self.known = known.collect();
     }

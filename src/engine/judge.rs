@@ -42,6 +42,8 @@ pub struct Rule {
     pub name: String,
     /// Where that stands in the rules.
     pub at: Span,
+    /// Which answers leave a provider alone by it, and for how long: equal for what means the same, wherever it stands.
+    pub meaning: u64,
     /// What it looks at.
     pub when: Test,
     /// The same for good answers, if it judges them: those parts that name a good status.

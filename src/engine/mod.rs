@@ -132,6 +132,8 @@ pub struct Recovery {
     pub trials: u32,
     /// How many providers may be put aside at once for being out of order; at least one.
     pub most_out: usize,
+    /// Whether a cool-down ends when the rule that began it is gone or changed.
+    pub clear_outdated: bool,
 }
 
 /// How long the stages of an attempt may take. The defaults are those of the rules.

@@ -224,8 +224,15 @@ impl World {
     /// A provider that has said itself that it is of no use for so long, in milliseconds.
     pub fn limited(&mut self, provider: &str, time: Ms) {
         let until = self.now + time;
-        let wanted =
-            Wanted { until, rule: "test", trials: 0, is_guess: false, is_stated: true, is_moment: false };
+        let wanted = Wanted {
+            until,
+            rule: "test",
+            meaning: None,
+            trials: 0,
+            is_guess: false,
+            is_stated: true,
+            is_moment: false,
+        };
         self.health.put_aside(Aside::provider(provider), wanted, self.now);
     }
 

@@ -10,7 +10,7 @@ use super::{
     Protocol, Provider, Published, RequestRepair, Route, RuleTest, Spanned, Spread, Table, Timeouts,
 };
 use crate::config::proxies::ProxyVariables;
-use crate::config::record::record;
+use crate::config::record::{record, words};
 use crate::text::diagnostic::{FileId, Span};
 
 record! {
@@ -78,6 +78,10 @@ record! {
         /// by cool downs of a provider whose length the rule says, be it because the answer says none, and by
         /// `down`. Limits of keys, and what the answer says itself, always hold and are not counted.
         at_most_out: Option<Percent>,
+        /// What becomes of cool downs when rules are read again, or the router starts again, and the rule that began one is
+        /// gone, or its `when`, `cool_down` or `down` is another one. Either way the reload says which; with `keep` the
+        /// health page, `rulegate status` and `explain` say it, too, until the cool down is over.
+        on_rule_removed: OnRuleRemoved = OnRuleRemoved::Keep,
     }
 
     /// How much is too much.
@@ -118,6 +122,16 @@ record! {
     }
 }
 
+words! {
+    /// What becomes of a cool down whose rule is gone or changed.
+    pub enum OnRuleRemoved: "a word for `on_rule_removed`" {
+        /// It lasts as long as the rule said.
+        Keep = "keep",
+        /// It ends, and the provider may be asked again.
+        Clear = "clear",
+    }
+}
+
 record! {
     /// What is kept of the router's decisions, in memory only.
     pub struct Decisions: "`decisions`" {
@@ -143,7 +157,7 @@ impl Decisions {
 impl Recovery {
     /// What holds when nobody says anything.
     pub fn standard(span: Span) -> Recovery {
-        Recovery { span, trials: 1, at_most_out: None }
+        Recovery { span, trials: 1, at_most_out: None, on_rule_removed: OnRuleRemoved::Keep }
     }
 }
 

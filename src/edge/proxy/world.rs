@@ -32,6 +32,8 @@ pub struct World {
     pub upstream: Upstream,
     /// The time.
     pub clock: Clock,
+    /// Whether moments are shown in the machine's zone, as in the log, and not in UTC.
+    pub local_time: bool,
     /// What writes the log, if that is this program's affair.
     pub log: Option<LogWriter>,
     /// When requests under way must end.

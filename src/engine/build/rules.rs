@@ -1,6 +1,7 @@
 //! Compiles failover rules and the conditions of routes.
 
 use super::{Build, Repairs};
+use crate::config::changes::mark;
 use crate::config::model::{self, Fact};
 use crate::engine::actions::Do;
 use crate::engine::build::compile;
@@ -56,6 +57,7 @@ impl Build<'_> {
         Some(Rule {
             name: from.name.value.clone(),
             at: from.name.span,
+            meaning: mark(&(&from.when, &from.cool_down, &from.down)),
             good: when.for_good(),
             sees_losses: when.names_dropped(),
             when,

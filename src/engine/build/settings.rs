@@ -28,7 +28,8 @@ fn key(key: &model::Key) -> KeySource {
 pub(super) fn recovery(from: &model::Recovery, providers: usize) -> Recovery {
     let share = from.at_most_out.and_then(|share| usize::try_from(share.0).ok());
     let most_out = share.map_or(providers, |percent| providers * percent / 100).max(1);
-    Recovery { trials: from.trials, most_out }
+    let clear_outdated = from.on_rule_removed == model::OnRuleRemoved::Clear;
+    Recovery { trials: from.trials, most_out, clear_outdated }
 }
 
 pub(super) fn limits(from: &model::Limits) -> Limits {

@@ -1,5 +1,6 @@
 //! What is put aside and until when: providers and keys, each as a whole or for one model.
 
+use super::origin::Outdated;
 use crate::engine::Ms;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -71,6 +72,10 @@ pub struct Pause {
     pub until: Option<Ms>,
     /// The rule that asked for it.
     pub rule: String,
+    /// What that rule meant then: [`crate::engine::judge::Rule::meaning`]; `None` if that is not known.
+    pub meaning: Option<u64>,
+    /// What has become of that rule since, if it is no longer in force.
+    pub outdated: Option<Outdated>,
     /// How many requests at once may try whether all is well when it has run out; 0: all.
     pub trials: u32,
     /// How often it came again without a good answer in between.
@@ -94,6 +99,8 @@ pub struct Wanted<'a> {
     pub until: Ms,
     /// The rule that asks for it.
     pub rule: &'a str,
+    /// What that rule means, if it is one.
+    pub meaning: Option<u64>,
     /// How many requests at once may try whether all is well when it has run out; 0: all.
     pub trials: u32,
     /// Is it about a provider out of order, for as long as the rule thinks?
@@ -106,12 +113,14 @@ pub struct Wanted<'a> {
 
 impl Pause {
     /// One without an end.
-    pub(super) fn down(rule: &str, now: Ms) -> Pause {
+    pub(super) fn down(rule: &str, meaning: Option<u64>, now: Ms) -> Pause {
         let (rule, under_way) = (rule.to_owned(), Vec::new());
         Pause {
             since: now,
             until: None,
             rule,
+            meaning,
+            outdated: None,
             trials: 0,
             repeats: 0,
             is_guess: false,
@@ -120,6 +129,12 @@ impl Pause {
             request: None,
             under_way,
         }
+    }
+
+    /// Why whatever it is about is not asked, as it reads at `now`.
+    pub fn reason(&self, now: Ms) -> String {
+        let outdated = self.outdated.map(|it| format!(", which is {}", it.told(now))).unwrap_or_default();
+        format!("cooling down by rule {}{outdated}", self.rule)
     }
 
     /// Is it in force?
@@ -159,11 +174,17 @@ impl Pauses {
             _ => now,
         };
         self.make_room(now);
-        let Wanted { until, rule, trials, is_guess, is_moment, .. } = wanted;
-        let (until, rule, under_way) = (Some(until), rule.to_owned(), Vec::new());
-        let request = None;
-        let pause =
-            Pause { since, until, rule, trials, repeats, is_guess, stated, is_moment, request, under_way };
+        let Wanted { until, rule, meaning, trials, is_guess, is_moment, .. } = wanted;
+        let until = Some(until);
+        let pause = Pause {
+            until,
+            trials,
+            repeats,
+            is_guess,
+            stated,
+            is_moment,
+            ..Pause::down(rule, meaning, since)
+        };
         self.all.insert(aside, pause);
         wanted.until
     }
@@ -249,6 +270,16 @@ impl Pauses {
     /// All pauses, also those that have run out and are not over.
     pub fn all(&self) -> impl Iterator<Item = (&Aside, &Pause)> {
         self.all.iter()
+    }
+
+    /// All pauses, to be changed.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = (&Aside, &mut Pause)> {
+        self.all.iter_mut()
+    }
+
+    /// The pause of exactly this, to be changed.
+    pub(super) fn get_mut(&mut self, aside: &Aside) -> Option<&mut Pause> {
+        self.all.get_mut(aside)
     }
 
     /// Puts a pause back as it was.

@@ -50,7 +50,7 @@ impl Health {
 
     /// What of a provider cools down: which key by name, which model, until when, by which rule.
     pub fn cooling_down(&self, provider: &Provider, now: Ms) -> Vec<Value> {
-        self.pauses_of(provider, now).map(|(aside, pause)| told(provider, aside, pause)).collect()
+        self.pauses_of(provider, now).map(|(aside, pause)| told(provider, aside, pause, now)).collect()
     }
 
     fn detail(&self, provider: &Provider, standing: Standing, now: Ms) -> Value {
@@ -74,8 +74,15 @@ impl Health {
                 "rule": error.rule,
             })),
         });
-        let paused: Vec<Value> =
-            self.pauses_of(provider, now).filter_map(|(aside, pause)| part(provider, aside, pause)).collect();
+        if let Some(outdated) = pause.and_then(|pause| told_outdated(pause, now))
+            && let Some(fields) = detail.as_object_mut()
+        {
+            fields.insert("outdated".to_owned(), outdated);
+        }
+        let paused: Vec<Value> = self
+            .pauses_of(provider, now)
+            .filter_map(|(aside, pause)| part(provider, aside, pause, now))
+            .collect();
         if !paused.is_empty()
             && let Some(fields) = detail.as_object_mut()
         {
@@ -100,7 +107,7 @@ impl Health {
 }
 
 /// The name of the key that a pause is about, if it is about one of several.
-fn key_of<'a>(provider: &'a Provider, aside: &Aside) -> Option<&'a str> {
+pub(super) fn key_of<'a>(provider: &'a Provider, aside: &Aside) -> Option<&'a str> {
     let key = match &aside.whose {
         Whose::Key(id) => provider.keys.iter().position(|key| key.id == *id),
         Whose::Provider(_) => None,
@@ -122,12 +129,12 @@ fn counted(provider: &Provider, aside: &Aside, rule: &str, tally: &Tally, now: M
 }
 
 /// A pause of less than the whole provider: of which key by name, for which model, until when.
-fn part(provider: &Provider, aside: &Aside, pause: &Pause) -> Option<Value> {
+fn part(provider: &Provider, aside: &Aside, pause: &Pause, now: Ms) -> Option<Value> {
     let is_part = key_of(provider, aside).is_some() || aside.model.is_some();
-    is_part.then(|| told(provider, aside, pause))
+    is_part.then(|| told(provider, aside, pause, now))
 }
 
-fn told(provider: &Provider, aside: &Aside, pause: &Pause) -> Value {
+fn told(provider: &Provider, aside: &Aside, pause: &Pause, now: Ms) -> Value {
     let mut shown = Map::new();
     let parts = [("key", key_of(provider, aside)), ("model", aside.model.as_deref())];
     shown.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), json!(part?)))));
@@ -135,5 +142,16 @@ fn told(provider: &Provider, aside: &Aside, pause: &Pause) -> Value {
     shown.insert("until".to_owned(), json!(pause.until.map(instant_text)));
     shown.insert("rule".to_owned(), json!(pause.rule));
     shown.insert("request".to_owned(), json!(pause.request));
+    shown.extend(told_outdated(pause, now).map(|outdated| ("outdated".to_owned(), outdated)));
     shown.into()
+}
+
+/// That the rules in force no longer have the rule that began a pause.
+fn told_outdated(pause: &Pause, now: Ms) -> Option<Value> {
+    let outdated = pause.outdated?;
+    Some(json!({
+        "rule": outdated.fate.word(),
+        "since": instant_text(outdated.since.at),
+        "text": format!("the rule `{}` is {}", pause.rule, outdated.told(now)),
+    }))
 }

@@ -1,6 +1,7 @@
 //! What is known of providers as JSON, and back: for the file that lets it survive a restart.
 
 use super::evidence::{After, Counted, Tally};
+use super::origin::{Fate, Loaded, Outdated};
 use super::pauses::Whose;
 use super::{Aside, Health, KeptError, Pause, ProviderHealth, Switch};
 use crate::engine::Ms;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 /// The version of what is written. One that is larger was written by a newer program.
 pub const VERSION: u64 = 1;
+/// The program that writes it. What rules mean is put in numbers that another one may reckon otherwise.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 impl Health {
     /// All that is to survive a restart, times in milliseconds since 1970. There is no key in it, and no more of
@@ -30,6 +33,7 @@ impl Health {
             .map(|it| json!({ "provider": it.provider, "since": it.since, "until": it.until }));
         json!({
             "version": VERSION,
+            "program": PROGRAM,
             "switch": switch,
             "pauses": self.pauses.all().map(|(aside, pause)| paused(aside, pause)).collect::<Vec<_>>(),
             "evidence": self.evidence.all().map(counted).collect::<Vec<_>>(),
@@ -54,8 +58,10 @@ impl Health {
             let (provider, since) = (text(switch, "provider")?, moment(switch, "since")?);
             health.switch = Some(Switch { provider, since, until: switch["until"].as_i64() });
         }
+        let is_own = state["program"] == PROGRAM;
         for item in state["pauses"].as_array().ok_or("it has no list of pauses")? {
-            let (aside, pause) = read_pause(item)?;
+            let (aside, mut pause) = read_pause(item)?;
+            pause.meaning = pause.meaning.filter(|_| is_own);
             health.pauses.put(aside, pause);
         }
         // A file of an older program has none.
@@ -68,7 +74,9 @@ impl Health {
             health.limited.insert(id.clone(), at);
         }
         for (name, known) in state["providers"].as_object().ok_or("it has no providers")? {
-            health.providers.insert(name.clone(), read_provider(known)?);
+            let mut known = read_provider(known)?;
+            known.down.iter_mut().filter(|_| !is_own).for_each(|down| down.meaning = None);
+            health.providers.insert(name.clone(), known);
         }
         Ok(health)
     }
@@ -135,6 +143,8 @@ fn paused(aside: &Aside, pause: &Pause) -> Value {
         "since": pause.since,
         "until": pause.until,
         "rule": pause.rule,
+        "meaning": pause.meaning.map(meaning_text),
+        "outdated": pause.outdated.map(outdated),
         "trials": pause.trials,
         "repeats": pause.repeats,
         "guess": pause.is_guess,
@@ -156,9 +166,32 @@ fn read_pause(item: &Value) -> Result<(Aside, Pause), String> {
         stated: item["stated"].as_i64(),
         is_moment: item["moment"].as_bool().unwrap_or_default(),
         request: item["request"].as_str().map(str::to_owned),
-        ..Pause::down(&text(item, "rule")?, 0)
+        outdated: read_outdated(&item["outdated"]),
+        ..Pause::down(&text(item, "rule")?, read_meaning(item), 0)
     };
     Ok((aside, pause))
+}
+
+/// A text, since a number of 64 bits does not survive every reader of JSON.
+fn meaning_text(meaning: u64) -> String {
+    format!("{meaning:016x}")
+}
+
+fn read_meaning(item: &Value) -> Option<u64> {
+    item["meaning"].as_str().and_then(|text| u64::from_str_radix(text, 16).ok())
+}
+
+fn outdated(outdated: Outdated) -> Value {
+    let Loaded { at, offset, is_start } = outdated.since;
+    json!({ "fate": outdated.fate.word(), "since": at, "offset": offset, "start": is_start })
+}
+
+/// A file of an older program has none; what is not understood is found out anew.
+fn read_outdated(item: &Value) -> Option<Outdated> {
+    let fate = [Fate::Gone, Fate::Changed].into_iter().find(|fate| item["fate"] == fate.word())?;
+    let offset = i32::try_from(item["offset"].as_i64()?).ok()?;
+    let since = Loaded { at: item["since"].as_i64()?, offset, is_start: item["start"] == true };
+    Some(Outdated { fate, since })
 }
 
 fn provider(known: &ProviderHealth) -> Value {
@@ -170,7 +203,12 @@ fn provider(known: &ProviderHealth) -> Value {
         "last_probe": known.last_probe,
         "good_probes": known.good_probes,
         "turns": known.turns,
-        "down": known.down.as_ref().map(|pause| json!({ "since": pause.since, "rule": pause.rule })),
+        "down": known.down.as_ref().map(|pause| json!({
+            "since": pause.since,
+            "rule": pause.rule,
+            "meaning": pause.meaning.map(meaning_text),
+            "outdated": pause.outdated.map(outdated),
+        })),
         "last_error": known.last_error.as_ref().map(|error| json!({
             "at": error.at,
             "kind": error.kind,
@@ -195,7 +233,8 @@ fn read_provider(from: &Value) -> Result<ProviderHealth, String> {
     };
     let down = &from["down"];
     if !down.is_null() {
-        known.down = Some(Pause::down(&text(down, "rule")?, moment(down, "since")?));
+        let pause = Pause::down(&text(down, "rule")?, read_meaning(down), moment(down, "since")?);
+        known.down = Some(Pause { outdated: read_outdated(&down["outdated"]), ..pause });
     }
     let error = &from["last_error"];
     // A kind that this program does not know is no reason to forget the rest.
@@ -230,6 +269,7 @@ mod tests {
         let wanted = Wanted {
             until: 9_000,
             rule: "limit",
+            meaning: Some(u64::MAX - 1),
             trials: 2,
             is_guess: true,
             is_stated: true,
@@ -243,7 +283,7 @@ mod tests {
             let rule = format!("{counted:?}");
             health.count(&lane, &Aside::provider("three").with_model("m"), &rule, after, 2_500);
         }
-        health.down("two", "dead", 3_000);
+        health.down("two", "dead", Some(7), 3_000);
         health.asked("two");
         health.switch = Some(Switch { provider: "two".to_owned(), since: 4_000, until: Some(5_000) });
         let written = health.to_state();

@@ -23,7 +23,7 @@ fn a_cool_down_is_never_shortened_and_ends_by_itself() {
 fn down_lasts_until_enough_probes_were_good() {
     let mut health = Health::new();
     let one = Lane { provider: "one", key: "k", model: "m".into() };
-    health.down("one", "dead", 5);
+    health.down("one", "dead", None, 5);
     assert_eq!(health.free_at("one", 6), Some(Ms::MAX));
     assert!(!health.probed(&one, true, 2, 10));
     assert!(!health.probed(&one, false, 2, 20));
@@ -40,7 +40,15 @@ fn when_the_clock_is_set_lengths_of_time_go_with_it_and_moments_stay() {
         health.cool_down("guess", now + 30_000, "r", now);
         for (name, is_moment) in [("stated", false), ("moment", true)] {
             let until = now + 40_000;
-            let wanted = Wanted { until, rule: "r", trials: 1, is_guess: false, is_stated: true, is_moment };
+            let wanted = Wanted {
+                until,
+                rule: "r",
+                meaning: None,
+                trials: 1,
+                is_guess: false,
+                is_stated: true,
+                is_moment,
+            };
             health.put_aside(Aside::provider(name), wanted, now);
         }
         let counted = Lane { provider: "counted", key: "", model: "".into() };
@@ -49,8 +57,15 @@ fn when_the_clock_is_set_lengths_of_time_go_with_it_and_moments_stay() {
         health.switch = Some(Switch { provider: "guess".to_owned(), since: now, until: Some(now + 5_000) });
         // A pause that has run out, and a request that tries whether all is well.
         let trial = Lane { provider: "trial", key: "", model: "".into() };
-        let wanted =
-            Wanted { until: now, rule: "r", trials: 1, is_guess: true, is_stated: false, is_moment: false };
+        let wanted = Wanted {
+            until: now,
+            rule: "r",
+            meaning: None,
+            trials: 1,
+            is_guess: true,
+            is_stated: false,
+            is_moment: false,
+        };
         health.put_aside(Aside::provider("trial"), wanted, now - 10_000);
         health.engage(&trial, now + 60_000, now);
         health.asked("guess");

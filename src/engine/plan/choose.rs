@@ -119,7 +119,7 @@ impl Plan {
                     passed_over.push(Event::Skipped { provider, reason, until });
                 }
                 (Some(pause), _) => {
-                    let reason = format!("cooling down by rule {}", pause.rule);
+                    let reason = pause.reason(now);
                     let (provider, until) = (self.way_name(way), pause.until);
                     passed_over.push(Event::Skipped { provider, reason, until });
                 }
@@ -242,7 +242,7 @@ impl Plan {
         for way in left {
             let Some(pause) = health.closed(&self.lane(way), now) else { continue };
             let (provider, until) = (self.way_name(way), pause.until);
-            let reason = format!("cooling down by rule {}, for as long as the answer stated", pause.rule);
+            let reason = format!("{}, for as long as the answer stated", pause.reason(now));
             others.push(format!("{provider} was not asked: {reason}"));
             self.events.push(Event::Skipped { provider, reason, until });
         }

@@ -320,7 +320,7 @@ failover:
 fn what_the_mapping_refuses_is_told_in_its_words() {
     let mut world = world(RULES);
     for name in ["one", "two"] {
-        world.health.down(name, "test", START);
+        world.health.down(name, "test", None, START);
     }
     let seen = world.send(r#"{"ask":"x","forbidden":true}"#);
     assert_eq!(seen.status, 400);

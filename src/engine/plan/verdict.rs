@@ -234,7 +234,7 @@ impl Plan {
             self.cool_down(case, rule, cooling, end, health);
         }
         if rule.down && !self.is_spared(provider.name.as_str(), rule, case.now, health) {
-            health.down(&provider.name, &rule.name, case.now);
+            health.down(&provider.name, &rule.name, Some(rule.meaning), case.now);
             health.caused_by(&provider.name, None, &self.incoming.id);
             let (provider, rule) = (provider.name.clone(), rule.name.clone());
             self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule });
@@ -295,7 +295,8 @@ impl Plan {
         let repeats = if is_stated { 0 } else { health.repeats(&aside, case.now) };
         let until = cooling.grown(until, repeats, case.now);
         let trials = cooling.trials.unwrap_or(engine.recovery.trials);
-        let wanted = Wanted { until, rule: &rule.name, trials, is_guess, is_stated, is_moment };
+        let meaning = Some(rule.meaning);
+        let wanted = Wanted { until, rule: &rule.name, meaning, trials, is_guess, is_stated, is_moment };
         let mut concerned = Vec::new();
         for provider in &engine.providers {
             let key = provider.keys.iter().position(|key| key.id == lane.key);

@@ -2,7 +2,7 @@
 
 use jiff::civil::DateTime;
 use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
 use super::duration;
@@ -39,6 +39,23 @@ pub fn instant_text(ms: i64) -> String {
 /// `2026-03-01T12:00:00.000000+02:00`.
 pub fn local_now_text() -> String {
     Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
+}
+
+/// By how many minutes the clock of this machine's zone (or that of `TZ`) is ahead of UTC at a moment.
+pub fn local_offset(ms: i64) -> i32 {
+    let moment = Timestamp::from_millisecond(ms).unwrap_or_default();
+    TimeZone::system().to_offset(moment).seconds() / 60
+}
+
+/// A moment as a clock shows it that is `offset` minutes ahead of UTC, in minutes: `12:03Z`, `14:03+02:00`; with the date,
+/// if that is not the one of `now_ms`.
+pub fn clock_text(ms: i64, offset: i32, now_ms: i64) -> String {
+    let zone = Offset::from_seconds(offset.saturating_mul(60)).map_or(TimeZone::UTC, TimeZone::fixed);
+    let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or_default().to_zoned(zone.clone());
+    let (moment, now) = (at(ms), at(now_ms));
+    let date = if moment.date() == now.date() { "" } else { "%Y-%m-%d " };
+    let ending = if offset == 0 { "Z" } else { "%:z" };
+    moment.strftime(&format!("{date}%H:%M{ending}")).to_string()
 }
 
 fn number(text: &str, now_ms: i64) -> Option<i64> {
@@ -85,7 +102,7 @@ fn in_calendar(ms: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{instant_from, instant_text};
+    use super::{clock_text, instant_from, instant_text};
     use proptest::prelude::*;
 
     const NOW: i64 = 1_755_800_000_000;
@@ -150,6 +167,17 @@ mod tests {
         let read: Vec<_> = others.iter().filter(|text| read(text).is_some()).collect();
         // Space around the text is no part of it.
         assert_eq!(read, [&"3600 "]);
+    }
+
+    #[test]
+    fn clocks() {
+        let day = 24 * 3_600_000;
+        assert_eq!(clock_text(NOW, 0, NOW + 3_600_000), "18:13Z");
+        assert_eq!(clock_text(NOW, 330, NOW), "23:43+05:30");
+        assert_eq!(clock_text(NOW, -120, NOW + day), "2025-08-21 16:13-02:00");
+        // The next day begins where the clock hangs.
+        assert_eq!(clock_text(NOW, 360, NOW - 3_600_000), "2025-08-22 00:13+06:00");
+        assert_eq!(clock_text(i64::MAX, i32::MAX, i64::MIN), "00:00+00:00");
     }
 
     proptest! {

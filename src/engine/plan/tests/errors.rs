@@ -111,7 +111,7 @@ routes:
 fn errors_are_told_in_the_clients_protocol() {
     let mut world = world(RULES);
     for name in ["one", "two"] {
-        world.health.down(name, "test", START);
+        world.health.down(name, "test", None, START);
     }
     let table: [(Reply, u16, &str); 5] = [
         (
@@ -201,8 +201,8 @@ health: [ { provider: one, every: 30s, when_down_only: true, request: { ask: pin
 #[test]
 fn what_a_mapping_drops_is_told_and_a_rule_can_make_it_the_next_provider() {
     let others_down = |mut world: World| {
-        world.health.down("one", "test", START);
-        world.health.down("two", "test", START);
+        world.health.down("one", "test", None, START);
+        world.health.down("two", "test", None, START);
         world.replies("three", [Reply::ok(SAID), Reply::ok(SAID)]);
         world
     };

@@ -146,7 +146,7 @@ fn a_whole_answer_where_a_stream_was_asked_for_becomes_one() {
 fn a_translated_stream_fails_over_before_content_and_says_so_after() {
     let oops = r#"{"oops":{"kind":"hush","text":"enough"}}"#;
     let mut world = world(RULES);
-    world.health.down("one", "test", START);
+    world.health.down("one", "test", None, START);
     let engine = world.engine.clone();
     world.health.switch(&engine, "three", START).unwrap();
     world.replies("three", [Reply::Stream(beta(&[r#"{"w":""}"#, oops])), Reply::Stream(beta(&["[END]"]))]);
@@ -190,7 +190,7 @@ fn narrow(provider: &str, piece: usize) -> World {
     let mut world = world(&format!("{RULES}limits: {{ held: 1KiB }}\n"));
     world.piece = piece;
     if provider != "one" {
-        world.health.down("one", "test", START);
+        world.health.down("one", "test", None, START);
         let engine = world.engine.clone();
         world.health.switch(&engine, provider, START).unwrap();
     }
