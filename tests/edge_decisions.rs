@@ -309,7 +309,12 @@ async fn what_each_rule_did_is_counted_across_reloads() {
         let broken = of(page, "broken");
         assert_eq!((&broken["fired"], &broken["in_force"]), (&json!(3), &json!(in_force)), "{page:#}");
         assert_eq!(broken["providers"], json!({ "first": 2, "second": 1 }));
-        assert_eq!(broken["after"], json!({ "answered": 1, "failed": 2, "again": 0, "returned": 0 }));
+        assert_eq!(
+            broken["after"],
+            json!({
+                "answered": 1, "failed": 2, "again": 0, "returned": 0, "otherwise": 0, "left": 0, "probe": 0
+            })
+        );
         assert!(broken["last"].is_string());
     };
     let page = scene.get("/-/rules").await;

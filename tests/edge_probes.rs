@@ -93,6 +93,23 @@ impl Scene {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cool_down_ends_with_no_fewer_good_probes_than_the_rules_want() {
+    let scene = Scene::set(429, "every: 10m, recovered_after: 2").await;
+    assert_eq!(scene.ask().await.as_deref(), Some("second"));
+    scene.first.afterwards(Reply::json(200, MESSAGE));
+    scene.until_asked(600, 2).await;
+    assert_eq!(scene.standing().await, "cooling", "once is not enough");
+    scene.until_asked(600, 3).await;
+    assert_eq!(scene.standing().await, "available");
+
+    let scene = Scene::set(429, "every: 10m, recovered_when: { $.content: { is: absent } }").await;
+    assert_eq!(scene.ask().await.as_deref(), Some("second"));
+    scene.first.afterwards(Reply::json(200, MESSAGE));
+    scene.until_asked(600, 2).await;
+    assert_eq!(scene.standing().await, "cooling", "that is not the answer that the rules want");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_is_down_is_asked_until_it_is_well_and_is_then_the_first_choice_again() {
     let scene = Scene::set(529, "every: 30m, recovered_after: 2").await;
     assert_eq!(scene.ask().await.as_deref(), Some("second"));

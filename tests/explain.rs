@@ -290,3 +290,77 @@ fn a_stream_that_another_provider_goes_on_with_is_told() {
         assert!(told.contains(part), "{part}\n{told}");
     }
 }
+
+/// Three routes at one path.
+fn routed(first: &str) -> String {
+    let routes = "  - { name: vision, path: /v1/messages, protocol: anthropic.messages, when: { tokens: { above: 8000 } } }
+  - { path: /v1/messages, protocol: anthropic.messages, when: { $header.x-team: night, $.max_tokens: { above: 100 } } }
+  - { name: secret, path: /v1/messages, protocol: anthropic.messages, when: { $.metadata.note: other } }
+  - { name: secret-header, path: /v1/messages, protocol: anthropic.messages, when: { $header.x-api-key: other } }
+  - { name: rest, path: /v1/messages, protocol: anthropic.messages }";
+    two(first, "http://127.0.0.1:9")
+        .replace("  - { path: /v1/messages, protocol: anthropic.messages }", routes)
+        .replace("key: first-key", "key: first-key-0123456789")
+}
+
+#[tokio::test]
+async fn why_the_routes_above_do_not_apply_is_told_with_what_was_seen_and_no_secrets() {
+    let first = Upstream::always(crate::support::rules::message("hi")).await;
+    let router = Router::start(routed(&first.url())).await;
+    let mut question = ask();
+    question["metadata"] = json!({ "note": "the-prompts-words" });
+    let client = router.client().with("x-team", "sk-ant-api03-0123456789abcdef0123456789abcdef");
+    let answer =
+        client.with("x-api-key", "clients-own-key-0123").post("/v1/messages", question.clone()).await;
+    let id = answer.header("x-rulegate-request").unwrap();
+    let record = router.client().get(&format!("/-/decisions/{id}")).await.json();
+    let passed = &record["routes_passed_over"];
+    let why = |place: usize| passed[place]["why"].as_str().unwrap_or_default();
+    assert_eq!((&record["route"], passed.as_array().map(Vec::len)), (&json!("rest"), Some(4)), "{passed}");
+    assert_eq!(passed[0]["route"], "vision");
+    let counted =
+        regex::Regex::new("^the request has about [0-9]+ tokens, which is not above 8000$").unwrap();
+    assert!(counted.is_match(why(0)), "{passed}");
+    assert_eq!(passed[1]["route"], "POST /v1/messages (2)");
+    assert!(why(1).starts_with("$header.x-team is ") && why(1).ends_with("which does not fit"), "{passed}");
+    let all = record.to_string();
+    for secret in ["0123456789abcdef", "clients-own-key", "first-key-0123", "the-prompts-words"] {
+        assert!(!all.contains(secret), "{secret}: {passed}");
+    }
+    let told = told(&router.folder, &format!("{id} --url {}", router.url()), "");
+    assert!(told.contains("  route vision does not apply: the request has about "), "{told}");
+    assert!(told.contains("  route rest applies\n"), "{told}");
+
+    let client = router.client().with("x-team", "night");
+    let answer = client.post("/v1/messages", question.clone()).await;
+    let id = answer.header("x-rulegate-request").unwrap();
+    let record = router.client().get(&format!("/-/decisions/{id}")).await.json();
+    assert_eq!(record["routes_passed_over"][1]["why"], "$.max_tokens is 64, which does not fit");
+
+    // What would be is asked by whoever has the request.
+    let folder = Folder::new();
+    folder.write("rules.yaml", &routed("http://127.0.0.1:9"));
+    folder.write("ask.json", &question.to_string());
+    let page = json_of(&folder, "--provider first --status 500 --request ask.json", "");
+    let why: Vec<&str> =
+        page["routes_passed_over"].as_array().unwrap().iter().filter_map(|it| it["why"].as_str()).collect();
+    assert_eq!(
+        why[1..3],
+        ["there is no $header.x-team", "$.metadata.note is \"the-prompts-words\", which does not fit"]
+    );
+}
+
+#[tokio::test]
+async fn where_no_route_takes_a_request_the_record_says_why_and_the_client_is_told_no_condition() {
+    let rules = two("http://127.0.0.1:9", "http://127.0.0.1:9").replace(
+        "protocol: anthropic.messages }",
+        "protocol: anthropic.messages, when: { messages: { above: 2 } } }",
+    );
+    let router = Router::start(rules).await;
+    let answer = router.client().post("/v1/messages", ask()).await;
+    assert!(answer.status == 404 && !answer.text().contains("above 2"), "{}", answer.text());
+    let id = answer.header("x-rulegate-request").unwrap();
+    let record = router.client().get(&format!("/-/decisions/{id}")).await.json();
+    let why = "; POST /v1/messages (1): the request has 1 message, which is not above 2";
+    assert!(record["refused"].as_str().unwrap().ends_with(why), "{record}");
+}

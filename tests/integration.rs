@@ -32,6 +32,7 @@ mod keys;
 mod language_page;
 mod limits;
 mod log_output;
+mod log_words;
 mod map;
 mod new_provider;
 mod night;

@@ -51,7 +51,7 @@ async fn the_next_provider_goes_on_whatever_cut_the_first_off() {
         assert_eq!((first.count(), second.count(), answer.complete), (1, 1, true));
         let sent = second.only().json();
         assert_eq!(sent["messages"][1], json!({ "role": "assistant", "content": "one" }), "{sent}");
-        router.logged(&["WARN", "second goes on with the stream of first after 3 characters", rule]).await;
+        router.logged(&["WARN", "second resumes the stream of first after 3 characters", rule]).await;
         let client = router.client();
         let page = client.get("/-/decisions?last=1").await.json();
         let record = &page["decisions"][0];
@@ -95,7 +95,7 @@ async fn when_nobody_can_go_on_the_client_is_told_what_broke_its_stream() {
     assert_eq!((told(&events), second.count()), (("one".to_owned(), false), 1), "{}", answer.text());
     let (name, data) = events.last().unwrap();
     assert!(name == "error" && data.contains("connection"), "{}", answer.text());
-    router.logged(&["WARN", "nobody goes on with the stream of first"]).await;
+    router.logged(&["WARN", "no provider resumes the stream of first"]).await;
     let page = router.client().get("/-/decisions?last=1").await.json();
     assert_eq!(page["decisions"][0]["stream"]["ended"], "broken", "{page}");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::rules::{ask_stream, message_events, piece};
-use crate::support::{Reply, Router, Upstream};
+use crate::support::{Reply, Router, Upstream, program};
 
 /// What is no event: it is left out, and the rest goes on; `left` is what stays of it.
 const NOISE: [(&[u8], &str); 13] = [
@@ -87,6 +87,48 @@ async fn what_is_no_event_is_left_out_wherever_it_stands() {
         }
         assert_eq!(second.count(), 0);
     }
+}
+
+#[tokio::test]
+async fn what_was_left_out_is_counted_in_record_log_and_metrics() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let (protocol, path) = PROTOCOLS[1];
+    let router = router(protocol, path, &first, &second).await;
+    let (frames, after) = frames(protocol);
+    let noise = "data: keep-alive\n\nretry: 3000\n\ndata:\n\ndata: <html>\n\nevent: x\n\n";
+    for dripping in [false, true] {
+        let sent = [&frames[..after].concat(), noise, &frames[after..].concat()].concat();
+        let reply = Reply::stream();
+        first.then(if dripping { reply.drip(sent) } else { reply.body(sent) });
+        let answer = router.client().post(path, ask_stream()).await;
+        assert_eq!(answer.text(), frames.concat());
+        let id = answer.header("x-rulegate-request").unwrap().to_owned();
+        router.logged(&["INFO request", &id, "events_left_out=5"]).await;
+        let record = router.client().get(&format!("/-/decisions/{id}")).await.json();
+        assert_eq!(
+            record["attempts"][0]["events_left_out"],
+            json!({ "unreadable": 2, "empty": 3 }),
+            "{record}"
+        );
+        assert_eq!(record["failed"], false);
+    }
+    let metrics = router.client().get("/-/metrics").await.text();
+    for (kind, count) in [("unreadable", 4), ("empty", 6)] {
+        let line =
+            format!("rulegate_stream_events_left_out_total{{provider=\"first\",kind=\"{kind}\"}} {count}");
+        assert!(metrics.lines().any(|it| it == line), "{line}\n{metrics}");
+    }
+    let told =
+        program(router.folder.path()).args(["explain", "last", "--url", &router.url()]).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("events left out of its stream: 5 (2 unreadable, 3 without data)"), "{told}");
+    // Nothing is counted where nothing was left out.
+    first.then(Reply::stream().body(frames.concat()));
+    let answer = router.client().post(path, ask_stream()).await;
+    let id = answer.header("x-rulegate-request").unwrap();
+    router.logged(&["INFO request", id, "stream=\"complete\""]).await;
+    let record = router.client().get(&format!("/-/decisions/{id}")).await.json();
+    assert!(record["attempts"][0]["events_left_out"].is_null(), "{record}");
 }
 
 /// Bytes as one chunk, so that they come in one piece.

@@ -181,6 +181,9 @@ fn and_then(after: &Value) -> String {
         ("again", "asked again"),
         ("returned", "given to the client"),
         ("failed", "the next failed too"),
+        ("otherwise", "answered by the route itself"),
+        ("left", "given up by the client"),
+        ("probe", "by probes"),
     ];
     let counts = words.into_iter().filter_map(|(name, words)| {
         let count = after[name].as_u64().filter(|count| *count > 0)?;

@@ -136,6 +136,13 @@ fn health(router: &Router, ready: &Ready) -> Value {
     let world = router.world();
     let mut page = world.stores.health().snapshot(&ready.engine, world.clock.now());
     let last = router.last_reload();
+    page["counted_since"] = json!(instant_text(world.began));
+    for (name, detail) in page["details"].as_object_mut().into_iter().flatten() {
+        let tokens = world.metrics.tokens(name);
+        if !tokens.is_empty() {
+            detail["tokens"] = json!(tokens);
+        }
+    }
     page["rules_since"] = json!(instant_text(last.in_force_since));
     if let Some(since) = last.refused_since {
         page["rules_refused"] =

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::crypto::ring;
 use tokio::time::{Instant, sleep};
 
-use super::proxy::World;
+use super::router::Router;
 use crate::engine::Ms;
 use crate::text::units::duration_text;
 
@@ -148,11 +148,31 @@ pub fn length(time: Ms) -> String {
     duration_text(Duration::from_millis(time.unsigned_abs()))
 }
 
-/// Looks every second whether the machine's calendar clock was set, and lets what is known of providers follow.
-pub async fn keep(world: Arc<World>) {
+/// Looks every second whether the machine's calendar clock was set, and lets what is known of providers follow; and whether
+/// the time of a choice by hand is over, and tells that.
+pub async fn keep(router: Arc<Router>) {
     loop {
         sleep(Duration::from_secs(1)).await;
-        world.keep_time();
+        router.world().keep_time();
+        end_switch(&router);
+    }
+}
+
+fn end_switch(router: &Router) {
+    let (engine, now) = (router.rules().engine.clone(), router.world().clock.now());
+    let mut health = router.world().stores.health();
+    let Some(over) = health.end_switch(now) else { return };
+    let current = health.current(&engine, now).unwrap_or("nobody").to_owned();
+    drop(health);
+    let over = over.provider;
+    if current == over {
+        tracing::warn!(
+            "{over} stays the first choice: its time by hand is over, the choice is the rules' again"
+        );
+    } else {
+        tracing::warn!(
+            "switched from {over} to {current}: the time by hand is over, the choice is the rules' again"
+        );
     }
 }
 

@@ -53,12 +53,14 @@ families! {
         "Times that another provider was asked to go on with a stream that had broken off; rule - where none fired.";
     Tokens "rulegate_tokens_total" ["provider", "model", "kind"]
         "Tokens as answers tell them, by the provider's name of the model, - beyond a thousand; kinds: input (in no cache), cache_read, cache_write, output (all of it), reasoning (a part of output).";
+    LeftOut "rulegate_stream_events_left_out_total" ["provider", "kind"]
+        "Events of passed-on streams that clients were not given, since they could not read them: unreadable, or empty (without data).";
     Rules "rulegate_rule_fired_total" ["rule", "provider"]
         "Times that a failover rule decided.";
     Shadow "rulegate_rule_shadow_total" ["rule", "provider"]
         "Times that a failover rule in shadow would have decided.";
     After "rulegate_rule_after_total" ["rule", "after"]
-        "What came after a rule decided: again, returned, answered (by the next provider), failed (the next one too, or nobody was left).";
+        "What came after a rule decided: again, returned, answered (by the next provider), failed (the next one too, or nobody was left), otherwise (the route's otherwise answered), left (the client did), probe (no other provider is asked after one).";
     Lost "rulegate_exhausted_total" ["route"]
         "Requests for which all providers had failed or were cooling down.";
 }
@@ -113,7 +115,7 @@ impl Metrics {
     pub fn answered(&self, decision: &Decision) {
         let mut counts = self.counts();
         for (place, attempt) in decision.attempts.iter().enumerate() {
-            counts.attempt(attempt, decision.attempts.get(place + 1));
+            counts.attempt(attempt, decision.attempts.get(place + 1), decision);
         }
         if decision.probe {
             return;
@@ -141,16 +143,24 @@ impl Metrics {
         if stream.how == "broken" || rest.len() > 1 {
             for (place, attempt) in rest.iter().enumerate() {
                 match place {
-                    0 => counts.rule(attempt, rest.get(1)),
-                    _ => counts.attempt(attempt, rest.get(place + 1)),
+                    0 => counts.rule(attempt, rest.get(1), decision),
+                    _ => counts.attempt(attempt, rest.get(place + 1), decision),
                 }
             }
         }
     }
 
-    /// Counts the tokens of a request that is over.
+    /// Counts the tokens of a request that is over, and the events that its client was not given.
     pub fn used(&self, decision: &Decision) {
         let mut counts = self.counts();
+        for attempt in &decision.attempts {
+            let left_out = attempt.left_out;
+            for (kind, count) in [("unreadable", left_out.unreadable), ("empty", left_out.empty)] {
+                if count > 0 {
+                    counts.add_many(Count::LeftOut, &[&attempt.provider, kind], count);
+                }
+            }
+        }
         for attempt in decision.attempts.iter().filter(|attempt| !attempt.usage.is_empty()) {
             // Where every model's name is passed on, clients make them up.
             let known = counts.values.get(Count::Tokens as usize).map_or(0, BTreeMap::len);
@@ -161,6 +171,22 @@ impl Metrics {
                 }
             }
         }
+    }
+
+    /// The tokens that a provider's answers told, by the names of [`Usage::NAMES`]; empty if none did.
+    pub fn tokens(&self, provider: &str) -> BTreeMap<&'static str, u64> {
+        let counts = self.counts();
+        let mut sums = BTreeMap::new();
+        for (key, value) in counts.values.get(Count::Tokens as usize).into_iter().flatten() {
+            let mut labels = key.split(BETWEEN);
+            let is_its = labels.next() == Some(provider);
+            let kind = labels.next_back().filter(|_| is_its);
+            if let Some(kind) = Usage::NAMES.into_iter().find(|name| Some(*name) == kind) {
+                let sum = sums.entry(kind).or_insert(0u64);
+                *sum = sum.saturating_add(*value);
+            }
+        }
+        sums
     }
 
     /// What is known of a rule.
@@ -193,8 +219,21 @@ impl Metrics {
     }
 }
 
+/// What came after a rule had said that another provider is to answer.
+fn what_came(next: Option<&Attempted>, decision: &Decision) -> &'static str {
+    match next {
+        Some(next) if next.failed() => "failed",
+        Some(next) if next.failure.is_some() => "left",
+        Some(_) => "answered",
+        None if decision.probe => "probe",
+        None if decision.otherwise => "otherwise",
+        None if decision.client_left.is_some() => "left",
+        None => "failed",
+    }
+}
+
 impl Counts {
-    fn attempt(&mut self, attempt: &Attempted, next: Option<&Attempted>) {
+    fn attempt(&mut self, attempt: &Attempted, next: Option<&Attempted>, decision: &Decision) {
         let provider = attempt.provider.as_str();
         let outcome = attempt.failure.unwrap_or("answered");
         let status = attempt.status.map_or_else(String::new, |status| status.to_string());
@@ -203,13 +242,13 @@ impl Counts {
             let took = attempt.ended.map_or(0, |ended| ended.saturating_sub(attempt.began));
             self.add_many(Count::AttemptMillis, &[provider], u64::try_from(took).unwrap_or(0));
         }
-        self.rule(attempt, next);
+        self.rule(attempt, next, decision);
     }
 
     /// What was done about an attempt.
-    fn rule(&mut self, attempt: &Attempted, next: Option<&Attempted>) {
+    fn rule(&mut self, attempt: &Attempted, next: Option<&Attempted>, decision: &Decision) {
         let provider = attempt.provider.as_str();
-        for cool_down in &attempt.cool_downs {
+        for cool_down in attempt.cool_downs.iter().filter(|cool_down| cool_down.begins) {
             self.add(Count::CoolDowns, &[&cool_down.rule, &cool_down.provider]);
         }
         let at = attempt.ended.unwrap_or(attempt.began);
@@ -228,13 +267,13 @@ impl Counts {
                 if let Some(next) = next {
                     self.add(Count::Resumed, &[rule.unwrap_or("-"), provider, &next.provider]);
                 }
-                if next.is_some_and(|next| next.failure.is_none()) { "answered" } else { "failed" }
+                what_came(next, decision)
             }
             Some("next") => {
                 if let Some(next) = next {
                     self.add(Count::Failovers, &[rule.unwrap_or("-"), provider, &next.provider]);
                 }
-                if next.is_some_and(|next| next.failure.is_none()) { "answered" } else { "failed" }
+                what_came(next, decision)
             }
             Some(_) => "returned",
         };

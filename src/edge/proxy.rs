@@ -13,7 +13,7 @@ use super::budget::Share;
 use super::clock;
 use super::request_body::BodyError;
 use super::stopping;
-use super::telemetry::{self, FromAddress, OneLine};
+use super::telemetry::{self, OneLine};
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
 use crate::engine::health::Health;
@@ -69,10 +69,7 @@ pub async fn answer(
         }
         Err(Some(answer)) => {
             let decision = unplanned(&engine, &id, client, (&method, &path), &answer, now);
-            let why = decision.refused.as_deref().unwrap_or("nobody was asked");
-            let asked = format!("{method} {path}");
-            let from = FromAddress(client);
-            tracing::info!("[{id}] {}{from}: {}: {}", answer.status, OneLine(why), OneLine(asked));
+            telemetry::request(&decision);
             world.metrics.answered(&decision);
             world.decisions.push(decision, engine.keeping);
             respond(&id, *answer)

@@ -149,7 +149,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     }
     let (clock, stores, local_time) = (options.clock, Stores::with(known), options.local_time);
     let (keeper, log) = (Some(state.clone()), options.log);
-    let world = Arc::new(World { clock, stores, keeper, log, local_time, ..World::default() });
+    let world = Arc::new(World { clock, began: now, stores, keeper, log, local_time, ..World::default() });
     let (handle, wishes) = reload::channel();
     let limits = allowed(options.limits, options.descriptors);
     let router = Arc::new(Router::new(ready, world, bound, limits, handle, first.diagnostics.clone()));
@@ -161,7 +161,7 @@ pub async fn serve(options: Options) -> Result<Running, StartError> {
     let watch = options.follow.then(FileWatch::new);
     let helpers = vec![
         tokio::spawn(probes::run(router.clone())),
-        tokio::spawn(clock::keep(router.world().clone())),
+        tokio::spawn(clock::keep(router.clone())),
         tokio::spawn(reload::follow(router.clone(), source, first, watch, hangup, wishes)),
         tokio::spawn(state::keep(state.clone(), router.clone())),
     ];
@@ -212,7 +212,9 @@ pub async fn until_stopped(
         () = running.failed() => return Ok(Stopped::Failed),
     }
     let grace = running.router().rules().engine.limits.shutdown;
-    tracing::info!("stopping: what is under way may end within {grace:?}, a second signal ends it at once");
+    tracing::info!(
+        "stopping: requests in flight may end within {grace:?}, a second signal ends them at once"
+    );
     tokio::select! {
         cut = running.shutdown() => match cut {
             0 => tracing::info!("stopped"),

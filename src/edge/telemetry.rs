@@ -51,19 +51,20 @@ pub fn request(decision: &Decision) {
     let text = |text: &str| OneLine(text).to_string();
     let since = |at: Option<Ms>| at.map(|at| at.saturating_sub(decision.at));
     let route = format!("{} {}", decision.method, decision.route.as_deref().unwrap_or(&decision.path));
-    let sent = decision.attempts.last().and_then(|attempt| attempt.model.as_deref());
+    let asked = || decision.attempts.iter().filter(|attempt| attempt.number > 0);
+    let sent = asked().next_back().and_then(|attempt| attempt.model.as_deref());
     let over = ended.map(|stream| stream.at).or(decision.client_left).or(answer.map(|answer| answer.at));
     let usage = decision.usage();
+    let left_out: u64 = decision.attempts.iter().map(|attempt| attempt.left_out.count()).sum();
     let is_partial = !usage.is_empty() && decision.usage_is_partial();
-    let left = decision.client_left.map(|_| Event::CLIENT_LEFT);
     tracing::info!(
         id = decision.id,
         status = answer.map(|answer| answer.status),
         provider = answer.and_then(|answer| answer.provider.as_deref()),
         route = text(&route),
-        model = text(&decision.model),
+        model = Some(&decision.model).filter(|model| !model.is_empty()).map(|model| text(model)),
         sent = sent.map(text),
-        attempts = decision.attempts.len(),
+        attempts = asked().count(),
         rule = answer.and_then(|answer| answer.rule.as_deref()),
         tokens_in = usage.input,
         cache_read = usage.cache_read,
@@ -73,8 +74,11 @@ pub fn request(decision: &Decision) {
         tokens_partial = is_partial.then_some(true),
         first_ms = since(answer.map(|answer| answer.at)),
         took_ms = since(over),
-        stream = ended.map(|stream| stream.how).or(left),
+        stream = ended.map(|stream| stream.how),
+        client_left = decision.client_left.map(|_| true),
+        events_left_out = Some(left_out).filter(|count| *count > 0),
         client = decision.client.as_deref(),
+        refused = decision.refused.as_deref().map(text),
         "request"
     );
 }

@@ -9,6 +9,7 @@ mod page;
 mod tests;
 
 use super::Ms;
+use super::exchange::LeftOutEvents;
 use super::failure::{Phase, Said};
 use super::plan::{Answer, Event};
 use super::usage::Usage;
@@ -46,7 +47,7 @@ impl Keeping {
     }
 }
 
-/// A provider that a route leaves out, and why.
+/// A provider that a route leaves out, or a route that does not take a request, and why.
 pub type LeftOut = (String, String);
 
 /// One request's record.
@@ -70,13 +71,15 @@ pub struct Decision {
     pub pattern: Option<String>,
     /// The name of that route, if it has one.
     pub route: Option<String>,
+    /// The routes above it at that path, and why they did not take the request.
+    pub routes_passed_over: Vec<LeftOut>,
     /// What the client speaks; `None` where no route took the request.
     pub protocol: Option<String>,
     /// The model that the client named; empty if it named none.
     pub model: String,
     /// Did the client want a stream?
     pub streaming: bool,
-    /// Did nobody ask but a schedule?
+    /// Whether this was a scheduled health probe.
     pub probe: bool,
     /// Who might have been asked, in order; those who cannot be asked at all come after them.
     pub candidates: Vec<Candidate>,
@@ -88,8 +91,10 @@ pub struct Decision {
     pub answer: Option<Given>,
     /// How many of the attempts were made for that; those after them went on with its stream.
     pub before_answer: usize,
-    /// All that could be asked had failed or was put aside.
+    /// All that could be asked had failed or was cooling down.
     pub exhausted: bool,
+    /// The same, and the route's `otherwise` answered.
+    pub otherwise: bool,
     /// How a streaming answer ended; `None` while it goes on, and where there was none.
     pub stream: Option<StreamEnd>,
     /// Why no (further) provider was asked: there is no such path or method, its body is no JSON, the caller may not come
@@ -164,10 +169,12 @@ pub struct Attempted {
     pub cool_down_from: Option<String>,
     /// How far it is where one failure is not enough for a cool down.
     pub evidence: Option<String>,
-    /// Who was put aside because of it.
+    /// Who cools down because of it.
     pub cool_downs: Vec<CoolDown>,
     /// The tokens that the answer says it took; of a stream that did not end well, what was told so far.
     pub usage: Usage,
+    /// Events of its stream that the client was not given.
+    pub left_out: LeftOutEvents,
 }
 
 /// What one rule said.
@@ -190,7 +197,7 @@ pub struct Shadow {
     pub would: String,
 }
 
-/// A provider that was put aside.
+/// A provider that cools down.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CoolDown {
     /// Who.
@@ -203,6 +210,8 @@ pub struct CoolDown {
     pub until: Option<Ms>,
     /// By which rule.
     pub rule: String,
+    /// Whether it began with this attempt, and did not just go on.
+    pub begins: bool,
 }
 
 /// What the client was given.
@@ -264,6 +273,13 @@ impl Decision {
         }
     }
 
+    /// Takes in which events of the latest attempt's stream the client was not given.
+    pub fn left_out_events(&mut self, events: LeftOutEvents) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.left_out.add(events);
+        }
+    }
+
     /// The tokens of all attempts together, as far as answers told them.
     pub fn usage(&self) -> Usage {
         self.attempts.iter().fold(Usage::default(), |mut all, attempt| {
@@ -312,8 +328,10 @@ impl Decision {
             .map(|it| it.passed_over.iter().map(|why| why.reason.len() + 40).sum::<usize>() + 60)
             .sum();
         let attempts: usize = self.attempts.iter().map(Attempted::size).sum();
+        let routes: usize =
+            self.routes_passed_over.iter().map(|(name, why)| name.len() + why.len() + 48).sum();
         let prompt = self.prompt.as_ref().map_or(0, Bytes::len);
-        FRAME + self.path.len() + self.model.len() + candidates + attempts + prompt
+        FRAME + self.path.len() + self.model.len() + candidates + routes + attempts + prompt
     }
 }
 

@@ -18,6 +18,7 @@ mod translating;
 mod whole;
 
 pub use job::Job;
+pub use passing::LeftOutEvents;
 pub use seam::Seam;
 pub use time::Awaits;
 
@@ -78,6 +79,8 @@ pub struct Exchange {
     cut: Option<Box<Cut>>,
     /// The tokens that it told, where the body no longer keeps them.
     usage: Usage,
+    /// What of it was left out, likewise.
+    left_out: LeftOutEvents,
 }
 
 /// What is done with the bytes.
@@ -125,6 +128,7 @@ impl Exchange {
             is_torn: false,
             failure: None,
             usage: Usage::default(),
+            left_out: LeftOutEvents::default(),
         }
     }
 
@@ -213,6 +217,7 @@ impl Exchange {
             Body::Passing(mut passing) => {
                 let seen = passing.eof(&self.job, &mut self.output, self.committed);
                 self.usage.update(passing.usage);
+                self.left_out.add(passing.left_out);
                 self.ended(seen)
             }
             Body::Translating(mut machine) => {

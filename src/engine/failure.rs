@@ -105,6 +105,8 @@ pub struct Failure {
     pub phase: Phase,
     /// Whether a rule did not take a good answer for one.
     pub is_refused: bool,
+    /// Whether the message is the provider's own.
+    pub is_quoted: bool,
 }
 
 /// A provider's own words about an error: on one line, of bounded length. They may quote what was asked.
@@ -178,7 +180,14 @@ impl Failure {
             said: None,
             phase: Phase::FirstByte,
             is_refused: false,
+            is_quoted: false,
         }
+    }
+
+    /// Whether the message is the router's, and not the provider's or a mapping's, which may quote a prompt.
+    fn has_own_words(&self) -> bool {
+        let is_ours = self.body.is_empty() || self.kind == FailureKind::Malformed;
+        is_ours && !self.is_quoted && !self.is_refused && self.kind != FailureKind::Mapping
     }
 
     /// The same failure, seen in `phase`.
@@ -218,9 +227,11 @@ impl fmt::Display for Failure {
             None => write!(out, "{}", self.kind.name())?,
         }
         if let Some(said) = &self.said {
-            return write!(out, ": {said}");
+            let is_more = self.kind == FailureKind::Malformed && self.has_own_words();
+            let (what, sep) = if is_more { (self.message.as_str(), ": ") } else { ("", "") };
+            return write!(out, ": {what}{sep}{said}");
         }
-        let is_ours = self.body.is_empty() && self.kind != FailureKind::Mapping;
+        let is_ours = self.has_own_words();
         if self.message.is_empty() || !is_ours { Ok(()) } else { write!(out, ": {}", self.message) }
     }
 }

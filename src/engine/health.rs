@@ -337,16 +337,23 @@ impl Health {
         self.providers.get(name).map_or(0, |known| known.under_way)
     }
 
-    /// Puts a provider aside until a probe finds it well.
-    pub fn down(&mut self, name: &str, rule: &str, meaning: Option<u64>, now: Ms) {
+    /// The pause of exactly this, be it one that has run out and is not over.
+    pub fn pause_of(&self, aside: &Aside) -> Option<&Pause> {
+        self.pauses.get(aside)
+    }
+
+    /// Puts a provider aside until a probe finds it well. Returns whether it was not so already.
+    pub fn down(&mut self, name: &str, rule: &str, meaning: Option<u64>, now: Ms) -> bool {
         let mut pause = Pause::down(rule, meaning, now);
         pause.outdated = self.outdated(&Aside::provider(name), &pause);
         let known = self.entry(name);
-        if known.down.is_none() {
+        let is_new = known.down.is_none();
+        if is_new {
             known.down = Some(pause);
             known.since = Some(now);
         }
         known.good_probes = 0;
+        is_new
     }
 
     /// An attempt was made.
@@ -404,16 +411,22 @@ impl Health {
         ended
     }
 
-    /// One probe's result. True if with this one the way counts as open again: `needed` good ones in a row.
+    /// One probe's result. True if with this one the way is open again that was not, or was half-open: `needed` good ones
+    /// in a row.
     pub fn probed(&mut self, lane: &Lane<'_>, well: bool, needed: u32, now: Ms) -> bool {
         let known = self.entry(lane.provider);
         known.last_probe = Some(now);
+        if well {
+            known.last_success = Some(now);
+            known.since.get_or_insert(now);
+        }
         known.good_probes = if well { known.good_probes.saturating_add(1) } else { 0 };
         if !well || known.good_probes < needed.max(1) {
             return false;
         }
+        let was_half_open = self.pauses.all().any(|(aside, _)| aside.covers(lane));
         let ended = self.pauses.end(now, |aside| aside.covers(lane));
-        self.ended(lane.provider, ended, now).is_some()
+        self.ended(lane.provider, ended, now).is_some() || was_half_open
     }
 
     /// The places of a provider's keys in the order in which this request takes them.
@@ -462,6 +475,11 @@ impl Health {
             return Err(UnknownProvider { names: names.chain([AUTO.to_owned()]).collect() });
         }
         Ok((self.current(engine, now).unwrap_or_default().to_owned(), ended))
+    }
+
+    /// Forgets a person's choice whose time is over. Returns it, once.
+    pub fn end_switch(&mut self, now: Ms) -> Option<Switch> {
+        self.switch.take_if(|switch| !switch.holds(now))
     }
 
     /// The provider that a request would go to: the chosen one, else the first one that is usable, else the

@@ -19,6 +19,7 @@ use super::protocol::ErrorText;
 use super::{Engine, Ms};
 use crate::config::model;
 use crate::language::scope::Env;
+use crate::language::value::{Type, Val};
 use crate::text::diagnostic::Span;
 use crate::text::json::Doc;
 use crate::text::path::Path;
@@ -264,6 +265,8 @@ pub enum Shown {
     Nothing,
     /// What a provider said of a failure.
     Errors,
+    /// Of a request what can be no part of a prompt: its path, its headers, and numbers.
+    Request,
     /// Also what was asked and answered.
     Everything,
 }
@@ -315,11 +318,21 @@ impl<'a> Judged<'a> {
         Judged { shown, hide: Some(hide), ..self }
     }
 
-    /// Whether what stands at this path may be told.
-    fn shows(&self, path: &str) -> bool {
+    /// Whether what stands at this path may be told, which is `value`.
+    fn shows(&self, path: &str, value: &Val<'_>) -> bool {
+        const CREDENTIALS: [&str; 5] = ["authorization", "api-key", "cookie", "token", "secret"];
+        let is_header = path.starts_with("$header");
+        if is_header && CREDENTIALS.iter().any(|name| path.to_ascii_lowercase().contains(name)) {
+            return false;
+        }
         match self.shown {
             Shown::Nothing => false,
             Shown::Errors => self.facts.failure.is_some() && !path.starts_with("$request"),
+            Shown::Request => {
+                is_header
+                    || path.starts_with("$path")
+                    || !matches!(value.kind(), Type::String | Type::List | Type::Object)
+            }
             Shown::Everything => true,
         }
     }

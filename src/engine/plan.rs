@@ -17,10 +17,12 @@ pub mod event;
 mod outcome;
 mod patience;
 mod quoted;
+mod recovered;
 mod refuse;
 mod repair;
 mod request;
 mod resume;
+mod routes;
 mod spread;
 mod verdict;
 
@@ -309,6 +311,9 @@ impl Plan {
             decision.route.clone_from(&route.name);
             decision.protocol = route.protocol.as_ref().map(|protocol| protocol.name.clone());
             decision.left_out = route.left_out.clone();
+        }
+        if self.record {
+            decision.routes_passed_over = self.routes_passed_over();
         }
         if keeping.prompts && keeping.keep > 0 {
             decision.keep_prompt(&self.incoming.body);

@@ -231,7 +231,7 @@ impl Engine {
         }
         let common = |route: &Route| {
             let pairs = route.path.split('/').zip(path.split('/'));
-            pairs.take_while(|(ours, theirs)| ours == theirs).count()
+            pairs.take_while(|(ours, theirs)| nearby::is_part(ours, theirs)).count()
         };
         let mut best: Option<(usize, &Arc<Protocol>)> = None;
         for route in &self.routes {

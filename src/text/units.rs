@@ -22,7 +22,7 @@ pub use duration::{duration, duration_text};
 pub use glob::Glob;
 pub use hours::{DAYS, DaySet, Hours, TimeRange};
 pub use instant::{clock_text, instant_from, instant_text, local_now_text, local_offset};
-pub use numbers::NumberSet;
+pub use numbers::{NumberSet, grouped};
 pub use path_holes::PathHoles;
 pub use proxy::{ProxyAddress, ProxyScheme};
 pub use query::{path_text, with_query};

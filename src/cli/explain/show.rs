@@ -21,6 +21,7 @@ pub(super) fn explained(
     let page = explained.decision.to_json();
     let model = style.faint(&format!("(model {})", text(&page["model"])));
     let _ = writeln!(out, "{} on {} {model}", style.strong(&question.provider), text(&page["request"]));
+    routes(&mut out, &page, style);
     let attempt = &page["attempts"][0];
     let _ = writeln!(out, "  {}", outcome(attempt, style));
     rules(&mut out, attempt, all, &explained.places, sources, style);
@@ -56,6 +57,8 @@ pub(super) fn explained_json(explained: &Explained, sources: &Sources) -> Value 
     json!({
         "request": page["request"],
         "model": page["model"],
+        "route": page["route"],
+        "routes_passed_over": page["routes_passed_over"],
         "attempt": attempt,
         "stream": page["stream"],
         "next": next,
@@ -131,6 +134,7 @@ pub(super) fn record(page: &Value, all: bool, style: Style) -> String {
     let model = if model.is_empty() { String::new() } else { format!("model {model}, ") };
     let said = format!("  {model}{kind}, rules {}", text(&page["rules_version"]));
     let _ = writeln!(out, "{}", style.faint(&said));
+    routes(&mut out, page, style);
     for candidate in list_of(&page["candidates"]) {
         for why in list_of(&candidate["why_not"]) {
             let until = why["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
@@ -145,7 +149,10 @@ pub(super) fn record(page: &Value, all: bool, style: Style) -> String {
         let took = attempt["took_ms"].as_i64().map(|took| format!(", took {}", span_of_time(took)));
         let when = span_of_time(attempt["after_ms"].as_i64().unwrap_or_default());
         let when = style.faint(&format!("(after {when}{})", took.unwrap_or_default()));
-        let _ = writeln!(out, "{} {name}{key}{model} {when}", text_of_number(&attempt["number"]));
+        // Where the request could not even be written for the provider, nothing was sent.
+        let number = attempt["number"].as_u64().filter(|number| *number > 0);
+        let number = number.map_or_else(|| "not asked:".to_owned(), |number| number.to_string());
+        let _ = writeln!(out, "{number} {name}{key}{model} {when}");
         let _ = writeln!(out, "  {}", outcome(attempt, style));
         rules(&mut out, attempt, all, &[], &Sources::default(), style);
         done(&mut out, attempt, style);
@@ -174,12 +181,27 @@ pub(super) fn record(page: &Value, all: bool, style: Style) -> String {
     out
 }
 
+/// Which route took the request, if it has a name, and why those above it did not.
+fn routes(out: &mut String, page: &Value, style: Style) {
+    for passed in list_of(&page["routes_passed_over"]) {
+        let (route, why) = (text(&passed["route"]), text(&passed["why"]));
+        let _ = writeln!(out, "  route {route} does not apply: {}", style.faint(why));
+    }
+    if let Some(route) = page["route"].as_str() {
+        let _ = writeln!(out, "  route {} applies", style.strong(route));
+    }
+}
+
 /// What came of an attempt, in one line.
 fn outcome(attempt: &Value, style: Style) -> String {
     let what = text(&attempt["what"]);
     match attempt["outcome"].as_str() {
         None => "is under way".to_owned(),
-        Some("answered") => format!("{}: {what}", style.good("answered")),
+        Some("answered") => {
+            let how =
+                what.strip_prefix("answers ").map_or_else(|| format!(": {what}"), |how| format!(" {how}"));
+            format!("{}{how}", style.good("answered"))
+        }
         Some(failure) => {
             let phase = attempt["phase"].as_str().map(|phase| format!(", phase {phase}")).unwrap_or_default();
             format!("{}: {what} {}", style.bad("failed"), style.faint(&format!("(failure {failure}{phase})")))
@@ -249,10 +271,20 @@ fn done(out: &mut String, attempt: &Value, style: Style) {
         let key = cool_down["key"].as_str().map(|key| format!(" (key {key})")).unwrap_or_default();
         let model = cool_down["model"].as_str().map(|model| format!(" for {model}")).unwrap_or_default();
         let name = text(&cool_down["provider"]);
-        let _ = writeln!(out, "  {name}{key}{model} is cooling down until {until}");
+        let still = if cool_down["begins"] == false { "still " } else { "" };
+        let _ = writeln!(out, "  {name}{key}{model} is {still}cooling down until {until}");
+    }
+    if let Some(left_out) = attempt["events_left_out"].as_object() {
+        let count = |name: &str| left_out.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let (unreadable, empty) = (count("unreadable"), count("empty"));
+        let all = unreadable.saturating_add(empty);
+        let _ = writeln!(
+            out,
+            "  events left out of its stream: {all} ({unreadable} unreadable, {empty} without data)"
+        );
     }
     if let Some(evidence) = attempt["evidence"].as_str() {
-        let _ = writeln!(out, "  {evidence}: no cool down yet");
+        let _ = writeln!(out, "  {evidence}: no cool-down yet");
     }
     if let Some(from) = attempt["cool_down_from"].as_str() {
         let _ = writeln!(out, "    {}", style.faint(from));
@@ -276,10 +308,6 @@ fn span_of_time(millis: i64) -> String {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
-}
-
-fn text_of_number(value: &Value) -> String {
-    value.as_u64().map(|number| number.to_string()).unwrap_or_default()
 }
 
 fn list_of(value: &Value) -> &[Value] {

@@ -112,6 +112,9 @@ fn hits(rule: &str, hits: &Hits, in_force: bool) -> Value {
             "failed": after("failed"),
             "again": after("again"),
             "returned": after("returned"),
+            "otherwise": after("otherwise"),
+            "left": after("left"),
+            "probe": after("probe"),
         },
     })
 }

@@ -44,8 +44,7 @@ impl Stream for Live {
             this.stop();
         }
         loop {
-            let usage = this.exchange.take_usage();
-            this.life.decision.used(usage);
+            this.life.tally(&mut this.exchange);
             let output = this.exchange.take_output();
             if !output.is_empty() {
                 this.unread = 0;

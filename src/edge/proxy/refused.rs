@@ -9,7 +9,7 @@ use super::respond;
 use super::world::World;
 use crate::edge::body::ReplyBody;
 use crate::edge::clock;
-use crate::edge::telemetry::{FromAddress, OneLine};
+use crate::edge::telemetry;
 use crate::engine::decision::Decision;
 use crate::engine::plan::Answer;
 use crate::engine::{Engine, Ms};
@@ -32,12 +32,12 @@ pub fn refuse(
     message: String,
 ) -> Response<ReplyBody> {
     let id = clock::request_id();
-    tracing::info!("[{id}] {status}{}: {}", FromAddress(client), OneLine(&message));
     let mut answer = engine.error_answer(path, status, &message, &id);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }
     let decision = unplanned(engine, &id, client, (method, path), &answer, world.clock.now());
+    telemetry::request(&decision);
     world.metrics.answered(&decision);
     world.decisions.push_refused(decision, engine.keeping);
     respond(&id, answer)

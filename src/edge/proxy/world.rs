@@ -14,6 +14,7 @@ use crate::edge::stopping::Stopping;
 use crate::edge::stores::Stores;
 use crate::edge::upstream::Upstream;
 use crate::edge::work::Work;
+use crate::engine::Ms;
 
 /// What every request needs and no reload replaces.
 #[derive(Default)]
@@ -34,6 +35,8 @@ pub struct World {
     pub clock: Clock,
     /// Whether moments are shown in the machine's zone, as in the log, and not in UTC.
     pub local_time: bool,
+    /// When the router started.
+    pub began: Ms,
     /// What writes the log, if that is this program's affair.
     pub log: Option<LogWriter>,
     /// When requests under way must end.

@@ -2,6 +2,7 @@
 
 use super::{Attempted, Candidate, CoolDown, Decision, PassedOver, Shadow, StreamEnd, Verdict};
 use crate::engine::Ms;
+use crate::engine::exchange::LeftOutEvents;
 use crate::engine::plan::Event;
 use crate::engine::usage::Usage;
 
@@ -58,7 +59,7 @@ impl Decision {
                     attempt.rule.clone_from(rule);
                 }
             }
-            Event::Retry { provider, rule, at, repair } => {
+            Event::Retry { provider, rule, at, repair, .. } => {
                 if let Some(attempt) = self.undecided(provider) {
                     attempt.action = Some(if repair.is_some() { "repair" } else { "retry" });
                     attempt.rule = Some(rule.clone());
@@ -76,7 +77,7 @@ impl Decision {
                     attempt.evidence = Some(short(seen));
                 }
             }
-            Event::CoolDown { provider, key, model, until, rule } => {
+            Event::CoolDown { provider, key, model, until, rule, step } => {
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.cool_downs.push(CoolDown {
                         provider: provider.clone(),
@@ -84,10 +85,12 @@ impl Decision {
                         model: model.clone(),
                         until: *until,
                         rule: rule.clone(),
+                        begins: step.begins(),
                     });
                 }
             }
             Event::NoAnswer { .. } => self.exhausted = true,
+            Event::Otherwise { .. } => self.otherwise = true,
             Event::Refused { by, message } => {
                 self.refused = Some(short(&format!("refused by {by}: {message}")));
             }
@@ -112,7 +115,7 @@ impl Decision {
             }
             Event::Fired { .. } | Event::Switched { .. } | Event::Spared { .. } | Event::Gate { .. } => {}
             Event::Failover { .. } | Event::Recovered { .. } | Event::Answered { .. } => {}
-            Event::NotResumed { .. } => {}
+            Event::NotResumed { .. } | Event::ProbeFailed { .. } => {}
         }
     }
 
@@ -177,6 +180,7 @@ impl Attempted {
             evidence: None,
             cool_downs: Vec::new(),
             usage: Usage::default(),
+            left_out: LeftOutEvents::default(),
         }
     }
 }

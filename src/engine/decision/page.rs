@@ -31,6 +31,9 @@ impl Decision {
             "rules_version": self.rules_version,
             "request": format!("{} {}", self.method, self.path),
             "route": self.route,
+            "routes_passed_over": self.routes_passed_over.iter()
+                .map(|(route, why)| json!({ "route": route, "why": why }))
+                .collect::<Vec<_>>(),
             "client": self.client,
             "protocol": self.protocol,
             "model": self.model,
@@ -40,6 +43,7 @@ impl Decision {
             "candidates": candidates,
             "attempts": self.attempts.iter().map(|attempt| self.attempt(attempt)).collect::<Vec<_>>(),
             "exhausted": self.exhausted,
+            "otherwise": self.otherwise,
             "answer": self.answer.as_ref().map(|answer| json!({
                 "status": answer.status,
                 "provider": answer.provider,
@@ -71,6 +75,7 @@ impl Decision {
                 "model": cool_down.model,
                 "until": cool_down.until.map(instant_text),
                 "rule": cool_down.rule,
+                "begins": cool_down.begins,
             })
         });
         json!({
@@ -100,6 +105,10 @@ impl Decision {
             "evidence": attempt.evidence,
             "cool_downs": cool_downs.collect::<Vec<_>>(),
             "usage": usage(attempt.usage, None),
+            "events_left_out": (attempt.left_out.count() > 0).then(|| json!({
+                "unreadable": attempt.left_out.unreadable,
+                "empty": attempt.left_out.empty,
+            })),
         })
     }
 

@@ -56,6 +56,7 @@ fn every_step_of_a_bad_day_is_told() {
     );
     let [first, second, third, last] = record.attempts.as_slice() else { panic!("{record:#?}") };
     let limit = CoolDown {
+        begins: true,
         provider: "one".into(),
         key: None,
         model: None,

@@ -13,6 +13,7 @@ use crate::text::sse::{SseDecoder, SseEvent};
 use bytes::Bytes;
 use std::ops::ControlFlow;
 
+pub use sound::LeftOutEvents;
 use sound::{Worth, sound_part};
 
 /// Where a passing stream is.
@@ -28,6 +29,8 @@ pub struct Passing {
     pub has_content: bool,
     /// The tokens that it told and nobody has taken.
     pub usage: Usage,
+    /// What of it was left out and nobody has counted.
+    pub left_out: LeftOutEvents,
 }
 
 impl Passing {
@@ -40,6 +43,7 @@ impl Passing {
             ended: false,
             has_content: false,
             usage: Usage::default(),
+            left_out: LeftOutEvents::default(),
         }
     }
 
@@ -56,7 +60,7 @@ impl Passing {
         let Some(shape) = &job.provider.stream else {
             return Seen::Failed(Failure::new(FailureKind::Malformed, "the protocol knows no streams"));
         };
-        let Passing { frames, decoder, last, ended, limit, usage, has_content } = self;
+        let Passing { frames, decoder, last, ended, limit, usage, has_content, left_out } = self;
         let reader = job.provider.usage.as_ref();
         let mut seen = Seen::Nothing;
         let mut too_long = false;
@@ -68,13 +72,16 @@ impl Passing {
             let reader = reader.filter(|reader| reader.may_be_in(whole));
             let bare = decoder.bare();
             let mut is_sound = str::from_utf8(whole).is_ok();
+            let (mut is_empty, mut is_damaged) = (false, false);
             let read = decoder.push(whole, &mut |event| {
                 let begun = committed || *has_content || *ended;
                 if begun || event.data.is_empty() {
                     let worth = Worth::of(shape, event.data);
                     if worth != Worth::Sound {
                         is_sound = false;
-                        if worth == Worth::Damaged {
+                        is_empty = event.data.is_empty();
+                        is_damaged = worth == Worth::Damaged;
+                        if is_damaged {
                             seen = Seen::Failed(unreadable(event.data));
                         }
                         return;
@@ -102,7 +109,14 @@ impl Passing {
                 }
             });
             too_long |= read.is_err();
-            if !is_sound || decoder.bare() > bare {
+            let is_bare = decoder.bare() > bare;
+            if !is_sound || is_bare {
+                match is_empty || is_bare {
+                    // Of a damaged one the failure tells.
+                    _ if is_damaged => {}
+                    true => left_out.empty += 1,
+                    false => left_out.unreadable += 1,
+                }
                 output.truncate(from);
                 sound_part(shape, whole, output);
             }

@@ -229,6 +229,7 @@ pub fn from_fail(fail: &Fail, kind: FailureKind, body: &[u8]) -> Failure {
         status: is_providers.then_some(fail.status),
         body: Bytes::copy_from_slice(body),
         error_type: fail.kind.clone(),
+        is_quoted: true,
         ..Failure::new(kind, fail.message.clone())
     }
 }

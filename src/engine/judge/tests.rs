@@ -234,8 +234,8 @@ fn a_rule_in_shadow_tells_what_it_would_have_done() {
         .map(|event| format!("{:?}: {event}", event.level()))
         .collect();
     let expected = [
-        "Info: rule trial (in shadow) would do for one: return, and put one aside until 2023-11-14T22:14:20Z",
-        "Debug: rule quiet (in shadow) would do for one: next, and put one aside until a probe finds it well",
+        "Info: rule trial (in shadow) would do for one: return, and let one cool down until 2023-11-14T22:14:20Z",
+        "Debug: rule quiet (in shadow) would do for one: next, and let one cool down until a probe finds it well",
         "Error: rule real fires for one: next",
     ];
     assert_eq!(said, expected);

@@ -6,7 +6,7 @@ use crate::engine::exchange::sniff::{Sniffed, significant, sniff};
 use crate::engine::failure::FailureKind;
 use crate::language::Condition;
 use crate::language::value::{Type, Val};
-use crate::text::units::{Glob, Hours, StatusSet};
+use crate::text::units::{Glob, Hours, StatusSet, grouped};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -262,13 +262,21 @@ impl Test {
             }
             Test::Dropped(globs) => format!("dropped {} {is} {}", facts.dropped.join(", "), listed(globs)),
             Test::Count(count, bounds) => match facts.count(*count) {
-                Some(number) => format!("{} {number} {is} {}", count.word(), bounds.written),
+                Some(number) => {
+                    let (about, of) = match count {
+                        Count::Size => ("", "bytes"),
+                        Count::Tokens => ("about ", "tokens"),
+                        Count::Messages => ("", "messages"),
+                    };
+                    let of = if number == 1 { of.trim_end_matches('s') } else { of };
+                    format!("the request has {about}{} {of}, which {is} {}", grouped(number), bounds.written)
+                }
                 None => format!("the protocol does not say where its {} are", count.word()),
             },
             Test::Hours(hours) => format!("it is {}, which {is} {hours}", hours.shown(facts.now)),
             Test::Path(_, written) if holds => format!("{written} holds"),
             Test::Path(condition, written) => {
-                let seen = judged.shows(written).then(|| condition.seen(judged.env())).flatten();
+                let seen = condition.seen(judged.env()).filter(|seen| judged.shows(written, seen));
                 match seen {
                     Some(seen) if seen.kind() == Type::Nothing => format!("there is no {written}"),
                     Some(seen) => format!("{written} is {}, which does not fit", shown(&seen, judged)),

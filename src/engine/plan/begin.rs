@@ -1,14 +1,12 @@
 //! How a request is taken up: its route, its body, its model.
 
+use super::routes::Asked;
 use super::{Answer, Incoming, Plan, State};
-use crate::engine::failure::Phase;
 use crate::engine::judge::cooling::millis;
 use crate::engine::judge::counts::Counts;
-use crate::engine::judge::texts::Texts;
-use crate::engine::judge::{Facts, Judged};
 use crate::engine::names::{ROUTING, View};
-use crate::engine::protocol::{ErrorText, Protocol};
-use crate::engine::route::{Route, RouteMatch};
+use crate::engine::protocol::Protocol;
+use crate::engine::route::RouteMatch;
 use crate::engine::{Engine, worded};
 use crate::language::Template;
 use crate::text::form::{self, Form};
@@ -57,11 +55,15 @@ impl Plan {
             return Err(engine.word(protocol, StatusCode::BAD_REQUEST, &message, id));
         }
         let counts = Counts::new(incoming.body.len());
-        let found =
-            routes.iter().copied().find(|route| takes(&engine, route, &incoming, &doc, &counts, &model));
-        let Some(route) = found else {
+        let asked = Asked { engine: &engine, incoming: &incoming, doc: &doc, counts: &counts, model: &model };
+        let Some(route) = routes.iter().copied().find(|route| asked.takes(route)) else {
             let message = format!("no route of {} takes this request (model {model:?})", incoming.path);
-            return Err(engine.word(protocol, StatusCode::NOT_FOUND, &message, id));
+            let mut answer = engine.word(protocol, StatusCode::NOT_FOUND, &message, id);
+            // What conditions the rules have is not for clients.
+            let passed = asked.passed_over(&routes, engine.shown_of_requests());
+            let whys = passed.iter().map(|(route, why)| format!("; {route}: {why}"));
+            answer.reason = Some(format!("{message}{}", whys.collect::<String>()));
+            return Err(answer);
         };
         let place = engine.routes.iter().position(|other| std::ptr::eq(other, route)).unwrap_or_default();
         let wants_stream = route.protocol.as_ref().is_some_and(|protocol| {
@@ -187,45 +189,4 @@ fn model_of(protocol: &Protocol, doc: &Doc) -> String {
         name.truncate(name.len() - suffix.len());
     }
     name
-}
-
-/// Is the route for this request?
-fn takes(
-    engine: &Engine,
-    route: &Route,
-    incoming: &Incoming,
-    doc: &Doc,
-    counts: &Counts,
-    model: &str,
-) -> bool {
-    let Some(when) = &route.when else {
-        return true;
-    };
-    let holes = route.values(&incoming.path);
-    let read = ErrorText { doc: Some(doc.clone()), ..ErrorText::default() };
-    let facts = Facts {
-        failure: None,
-        status: None,
-        came: None,
-        headers: &incoming.headers,
-        body: &incoming.body,
-        read: &read,
-        answer: None,
-        request: doc,
-        counts,
-        model,
-        provider_doc: None,
-        provider: "",
-        key: "",
-        zone: None,
-        route: route.facts(holes.as_ref()),
-        attempt: 1,
-        phase: Phase::FirstByte,
-        committed: false,
-        dropped: &[],
-        now: incoming.now,
-        chance: 0.0,
-    };
-    let texts: &Texts = &engine.texts;
-    when.holds(&Judged::for_route(&facts, texts))
 }

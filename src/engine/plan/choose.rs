@@ -232,6 +232,9 @@ impl Plan {
         if let Some(template) =
             self.engine.clone().routes.get(self.route).and_then(|it| it.otherwise.as_ref())
         {
+            let told = order.iter().find_map(|way| self.tried.iter().find(|tried| tried.way == *way));
+            let reason = told.map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure));
+            self.events.push(Event::Otherwise { attempts: self.attempts, reason });
             return self.answered(self.made(template));
         }
         // Of a provider that has failed and is not cooling down nobody knows when it is well; of the others it is known.

@@ -4,8 +4,10 @@
 use crate::engine::Ms;
 use crate::engine::failure::{Phase, Said};
 
+mod cool_down;
 mod words;
 
+pub use cool_down::CoolDownStep;
 pub use words::Part;
 
 /// How much an event matters to who reads the log.
@@ -15,7 +17,7 @@ pub enum Level {
     Debug,
     /// Normal work and recoveries.
     Info,
-    /// Another provider had to be taken, or one was put aside.
+    /// Another provider had to be taken, or one began to cool down.
     Warn,
     /// A request got no provider's answer.
     Error,
@@ -130,6 +132,8 @@ pub enum Event {
         at: Ms,
         /// What was repaired before, if anything.
         repair: Option<String>,
+        /// What went wrong.
+        reason: String,
     },
     /// What the end of a cool down was reckoned from.
     Reckoned {
@@ -151,7 +155,7 @@ pub enum Event {
         /// The rule that counts.
         rule: String,
     },
-    /// A provider was put aside, or a part of it.
+    /// A provider cools down, or a part of it.
     CoolDown {
         /// Who.
         provider: String,
@@ -163,8 +167,19 @@ pub enum Event {
         until: Option<Ms>,
         /// The rule that said so.
         rule: String,
+        /// What it is to one before.
+        step: CoolDownStep,
     },
-    /// A provider would have been put aside, but as many are out already as may be.
+    /// A probe did not find its provider well.
+    ProbeFailed {
+        /// Who was asked.
+        provider: String,
+        /// What went wrong.
+        reason: String,
+        /// Until when the provider cools down, if it does: `Some(None)`: until a probe finds it well.
+        cooling: Option<Option<Ms>>,
+    },
+    /// A provider would have been ejected, but as many are out already as may be.
     Spared {
         /// Who.
         provider: String,
@@ -235,6 +250,13 @@ pub enum Event {
         /// The words.
         message: String,
     },
+    /// No provider answered, and the route's `otherwise` does.
+    Otherwise {
+        /// Attempts made.
+        attempts: u32,
+        /// What the first choice among those asked did, if anybody was asked.
+        reason: Option<String>,
+    },
     /// No provider answered.
     NoAnswer {
         /// The status given.
@@ -273,6 +295,8 @@ impl Event {
             // The line of the whole request says more.
             Event::Answered { .. } | Event::Refused { .. } => Level::Debug,
             Event::Retry { .. } | Event::Spared { .. } | Event::Recovered { .. } => Level::Info,
+            Event::ProbeFailed { .. } | Event::Otherwise { .. } => Level::Info,
+            Event::CoolDown { step: CoolDownStep::GoesOn, .. } => Level::Debug,
             Event::Failover { .. } | Event::CoolDown { .. } | Event::BrokenStream { .. } => Level::Warn,
             Event::Resumed { .. } | Event::NotResumed { .. } => Level::Warn,
             Event::NoAnswer { .. } => Level::Error,
@@ -295,6 +319,7 @@ impl Event {
             Event::Reckoned { .. } => "reckoned",
             Event::Counted { .. } => "counted",
             Event::CoolDown { .. } => "cool_down",
+            Event::ProbeFailed { .. } => "probe_failed",
             Event::Spared { .. } => "spared",
             Event::Recovered { .. } => "recovered",
             Event::Answered { .. } => "answered",
@@ -304,6 +329,7 @@ impl Event {
             Event::Resumed { .. } => "resumed",
             Event::NotResumed { .. } => "not_resumed",
             Event::Refused { .. } => "refused",
+            Event::Otherwise { .. } => "otherwise",
             Event::NoAnswer { .. } => "no_answer",
         }
     }

@@ -1,6 +1,7 @@
 //! What an attempt's outcome means: it is judged, and the plan goes on as the rule says.
 
-use super::verdict::{Case, kept};
+use super::recovered::kept;
+use super::verdict::Case;
 use super::{Answer, Event, NoAnswer, Outcome, Plan, State, Tried};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
@@ -127,37 +128,6 @@ impl Plan {
         self.events.push(Event::Decided { provider, rule, action: "too_late" });
     }
 
-    fn succeeded(&mut self, way: usize, status: u16, body: &[u8], health: &mut Health, now: Ms) {
-        let name = self.provider_name(way);
-        let what = format!("answers with status {status}");
-        self.events.push(Event::Outcome {
-            provider: name.clone(),
-            what,
-            failure: None,
-            status: Some(status),
-            phase: None,
-            said: None,
-        });
-        let began = self.current.as_ref().map_or(now, |current| current.began);
-        if health.succeeded(&self.lane(way), began, now) {
-            let reason = "a request was answered".to_owned();
-            self.events.push(Event::Recovered { provider: name.clone(), reason });
-        }
-        let engine = self.engine.clone();
-        if let Some(rule) = self.switching.take().filter(|_| self.probe.is_none())
-            && health.switch(&engine, &name, now).is_ok()
-        {
-            self.events.push(Event::Switched { to: name.clone(), rule });
-        }
-        if let Some(probe) = self.probe.and_then(|place| engine.probes.get(place)) {
-            let well = probe.is_well(status, body);
-            if health.probed(&self.lane(way), well, probe.recovered_after, now) {
-                let reason = "a probe was answered".to_owned();
-                self.events.push(Event::Recovered { provider: name, reason });
-            }
-        }
-    }
-
     /// Keeps the words of an answer, if rules look at them and they are few.
     fn hear(&mut self, way: usize, words: impl FnOnce(&Protocol) -> Option<String>) {
         let looks = self.rules(way).is_some_and(|rules| rules.notices.is_some());
@@ -262,6 +232,10 @@ impl Plan {
         if let Some(rule) = &rule {
             self.put_aside(&case, rule, health);
         }
+        if self.probe.is_some() {
+            let by = rule.as_ref().map(|rule| format!(" (rule {})", rule.name)).unwrap_or_default();
+            self.probe_failed(way, format!("{failure}{by}"), health, now);
+        }
         // What a provider does not like about going on is not the caller's mistake.
         if self.resumption.is_some() {
             action = Do::Next;
@@ -318,7 +292,7 @@ impl Plan {
                     return None;
                 }
                 self.count_retry(way, rule, count);
-                self.note_again(way, rule, at, None);
+                self.note_again(way, rule, at, None, failure);
                 Some(State::Asking(way, at))
             }
             Do::Wait { times, at_most, .. } if count <= *times => {
@@ -333,7 +307,7 @@ impl Plan {
                     return None;
                 }
                 self.count_retry(way, rule, count);
-                self.note_again(way, rule, at, None);
+                self.note_again(way, rule, at, None, failure);
                 Some(State::Asking(way, at))
             }
             Do::Repair { patch, .. } if !self.repaired.contains(&(way, *patch)) => {
@@ -344,7 +318,7 @@ impl Plan {
                     current.body = mended.body;
                 }
                 self.edited.extend(mended.headers.into_iter().map(|(name, value)| (way, name, value)));
-                self.note_again(way, rule, now, name);
+                self.note_again(way, rule, now, name, failure);
                 Some(State::Asking(way, now))
             }
             _ => None,
@@ -374,9 +348,9 @@ impl Plan {
         });
     }
 
-    fn note_again(&mut self, way: usize, rule: &Rule, at: Ms, repair: Option<String>) {
-        let provider = self.provider_name(way);
-        self.events.push(Event::Retry { provider, rule: rule.name.clone(), at, repair });
+    fn note_again(&mut self, way: usize, rule: &Rule, at: Ms, repair: Option<String>, failure: &Failure) {
+        let (provider, reason) = (self.provider_name(way), failure.to_string());
+        self.events.push(Event::Retry { provider, rule: rule.name.clone(), at, repair, reason });
     }
 }
 

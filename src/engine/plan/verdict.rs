@@ -1,10 +1,12 @@
 //! One outcome before the rules: what they see, what they say, what that does to the provider.
 
+use super::event::CoolDownStep;
+use super::recovered::kept;
 use super::{Event, Level, Plan};
 use crate::engine::Ms;
 use crate::engine::actions::{self, Do};
 use crate::engine::failure::{Failure, FailureKind, Phase};
-use crate::engine::health::{Aside, Health, KeptError, Lane, Wanted};
+use crate::engine::health::{Aside, Health, Lane, Wanted};
 use crate::engine::judge::cooling::Cooling;
 use crate::engine::judge::{self, Facts, Judged, Rule, Rules, Shown};
 use crate::engine::mapping::error_doc;
@@ -58,6 +60,7 @@ impl Plan {
         read.error = Some(error_doc(&failure, &read));
         if let Some(message) = read.message.as_ref().filter(|_| read.is_error()) {
             failure.message.clone_from(message);
+            failure.is_quoted = true;
         }
         let kind = read.kind.as_deref().or(read.code.as_deref());
         failure.said = self.said(way, kind, read.message.as_deref());
@@ -120,7 +123,7 @@ impl Plan {
         };
         let after = rule.cooling.as_ref().and_then(|cooling| cooling.after);
         let after = after.map(|after| format!(" after {after}")).unwrap_or_default();
-        let aside = aside.map(|until| format!(", and put {} aside {until}{after}", facts.provider));
+        let aside = aside.map(|until| format!(", and let {} cool down {until}{after}", facts.provider));
         Event::Fired {
             provider: facts.provider.to_owned(),
             rule: rule.name.clone(),
@@ -234,10 +237,11 @@ impl Plan {
             self.cool_down(case, rule, cooling, end, health);
         }
         if rule.down && !self.is_spared(provider.name.as_str(), rule, case.now, health) {
-            health.down(&provider.name, &rule.name, Some(rule.meaning), case.now);
+            let is_new = health.down(&provider.name, &rule.name, Some(rule.meaning), case.now);
+            let step = if is_new { CoolDownStep::Begins } else { CoolDownStep::GoesOn };
             health.caused_by(&provider.name, None, &self.incoming.id);
             let (provider, rule) = (provider.name.clone(), rule.name.clone());
-            self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule });
+            self.events.push(Event::CoolDown { provider, key: None, model: None, until: None, rule, step });
         }
     }
 
@@ -306,27 +310,15 @@ impl Plan {
             }
         }
         let model = aside.model.clone();
+        let before = health.pause_of(&aside).cloned();
         let until = health.put_aside(aside.clone(), wanted, case.now);
+        let step = CoolDownStep::after(before.as_ref(), &rule.name, until, case.now);
+        let by = health.pause_of(&aside).map_or_else(|| rule.name.clone(), |pause| pause.rule.clone());
         health.caused_by(&name, Some(&aside), &self.incoming.id);
         for (provider, key) in concerned {
-            let (model, rule) = (model.clone(), rule.name.clone());
-            self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule });
+            let (model, rule) = (model.clone(), by.clone());
+            self.events.push(Event::CoolDown { provider, key, model, until: Some(until), rule, step });
         }
-    }
-}
-
-/// An error as the health page shows it.
-pub(super) fn kept(case: &Case<'_>, failure: &Failure, rule: Option<&Rule>) -> KeptError {
-    let message = match &failure.said {
-        Some(said) => said.to_string(),
-        None => failure.to_string(),
-    };
-    KeptError {
-        at: case.now,
-        kind: failure.kind.name(),
-        status: failure.client_status(),
-        message,
-        rule: rule.map(|rule| rule.name.clone()),
     }
 }
 

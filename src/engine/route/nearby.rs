@@ -18,7 +18,8 @@ impl Engine {
             return format!("there is no {shown} here; {advice}");
         }
         let paths = || self.routes.iter().map(|route| route.path.as_str());
-        if let Some(meant) = did_you_mean(path, paths()) {
+        let filled: Vec<String> = paths().map(|known| filled(known, path)).collect();
+        if let Some(meant) = did_you_mean(path, filled.iter().map(String::as_str)) {
             return format!("there is no {shown} here; did you mean {meant}?");
         }
         let mut listed: Vec<&str> = Vec::new();
@@ -39,6 +40,26 @@ impl Engine {
     }
 }
 
+/// Whether a part of a path is a hole.
+fn is_hole(part: &str) -> bool {
+    part.starts_with('{') && part.ends_with('}')
+}
+
+/// Whether a part of a known path may be this one: a hole is whatever stands there.
+pub(super) fn is_part(ours: &str, theirs: &str) -> bool {
+    ours == theirs || (is_hole(ours) && !theirs.is_empty())
+}
+
+/// A known path with what the asked one of as many parts has in its holes.
+fn filled(known: &str, asked: &str) -> String {
+    if !known.contains('{') || known.split('/').count() != asked.split('/').count() {
+        return known.to_owned();
+    }
+    let pairs = known.split('/').zip(asked.split('/'));
+    let parts: Vec<&str> = pairs.map(|(ours, theirs)| if is_hole(ours) { theirs } else { ours }).collect();
+    parts.join("/")
+}
+
 /// How many parts at their ends a known path and the asked one have in common, and what to change in the base URL
 /// that the client was given, so that the rest is the same, too.
 fn base_url(known: &str, asked: &[&str]) -> Option<(usize, String)> {
@@ -46,9 +67,14 @@ fn base_url(known: &str, asked: &[&str]) -> Option<(usize, String)> {
         return None;
     }
     let parts: Vec<&str> = known.split('/').filter(|part| !part.is_empty()).collect();
-    let common =
-        parts.iter().rev().zip(asked.iter().rev()).take_while(|(ours, theirs)| ours == theirs).count();
-    if common == 0 {
+    let same = parts.iter().rev().zip(asked.iter().rev()).take_while(|(ours, theirs)| is_part(ours, theirs));
+    let mut same: Vec<&&str> = same.map(|(ours, _)| ours).collect();
+    // What only a hole has in common says nothing, unless the whole path stands there.
+    while same.len() < parts.len() && same.last().is_some_and(|part| is_hole(part)) {
+        same.pop();
+    }
+    let (common, fixed) = (same.len(), same.iter().filter(|part| !is_hole(part)).count());
+    if fixed == 0 {
         return None;
     }
     let begin =
@@ -60,12 +86,16 @@ fn base_url(known: &str, asked: &[&str]) -> Option<(usize, String)> {
         (false, true) => format!("with `/{ours}` at its end"),
         (false, false) => format!("with `/{ours}` in place of `/{theirs}` at its end"),
     };
-    Some((common, format!("did you mean {known}? Then give the client the base URL {change}")))
+    let (ours_begin, theirs_end) = (parts.len() - common, asked.len() - common);
+    let meant = parts.iter().take(ours_begin).chain(asked.iter().skip(theirs_end)).copied();
+    let meant: Vec<&str> = meant.collect();
+    let known = format!("/{}", meant.join("/"));
+    Some((fixed, format!("did you mean {known}? Then give the client the base URL {change}")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::base_url;
+    use super::{base_url, filled};
 
     fn advice(known: &str, asked: &str) -> Option<String> {
         let parts: Vec<&str> = asked.split('/').filter(|part| !part.is_empty()).collect();
@@ -95,6 +125,46 @@ mod tests {
             assert_eq!(advice(known, asked), Some(expected), "{asked}");
         }
         assert_eq!(advice("/v1/messages", "/v1/message"), None);
+        let generate = "/v1beta/models/{call}";
+        let hosted = "/cloud/deployments/{name}/chat/completions";
+        for (known, asked, meant, change) in [
+            (
+                generate,
+                "/models/g:generateContent",
+                "/v1beta/models/g:generateContent",
+                "with `/v1beta` at its end",
+            ),
+            (generate, "/v1beta/v1beta/models/g:x", "/v1beta/models/g:x", "without its `/v1beta`"),
+            (generate, "/v1/models/g:x", "/v1beta/models/g:x", "with `/v1beta` in place of `/v1` at its end"),
+            (
+                hosted,
+                "/deployments/d/chat/completions",
+                "/cloud/deployments/d/chat/completions",
+                "with `/cloud` at its end",
+            ),
+            (
+                hosted,
+                "/cloud/deployments/d/cloud/deployments/d/chat/completions",
+                "/cloud/deployments/d/chat/completions",
+                "without its `/cloud/deployments/d`",
+            ),
+            (
+                hosted,
+                "/cloud/deployments/chat/completions",
+                hosted,
+                "with `/cloud/deployments/{name}` in place of `/cloud/deployments` at its end",
+            ),
+            (hosted, "/chat/completions", hosted, "with `/cloud/deployments/{name}` at its end"),
+            ("/v1/models/{id}", "/v1/v1/models/m", "/v1/models/m", "without its `/v1`"),
+        ] {
+            let expected = format!("did you mean {meant}? Then give the client the base URL {change}");
+            assert_eq!(advice(known, asked), Some(expected), "{asked}");
+        }
+        assert_eq!(advice("/v1/models/{id}", "/v1/messages/x"), None, "a hole alone is nothing in common");
+        assert_eq!(
+            filled(hosted, "/cloud/deployment/d/chat/completions"),
+            "/cloud/deployments/d/chat/completions"
+        );
         assert_eq!(advice("/v1/messages", &"/messages".repeat(17)), None);
     }
 }

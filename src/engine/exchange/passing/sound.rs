@@ -3,6 +3,35 @@
 
 use crate::engine::protocol::StreamShape;
 use crate::text::json::Doc;
+use std::fmt;
+
+/// How many events of a stream the client was not given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LeftOutEvents {
+    /// That never were events of the protocol: data that are no JSON, bytes that are no UTF-8.
+    pub unreadable: u64,
+    /// Without data: `retry`, `event` or `id` alone.
+    pub empty: u64,
+}
+
+impl LeftOutEvents {
+    /// All of them.
+    pub fn count(self) -> u64 {
+        self.unreadable.saturating_add(self.empty)
+    }
+
+    /// Adds what came later.
+    pub fn add(&mut self, later: LeftOutEvents) {
+        self.unreadable = self.unreadable.saturating_add(later.unreadable);
+        self.empty = self.empty.saturating_add(later.empty);
+    }
+}
+
+impl fmt::Display for LeftOutEvents {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} unreadable, {} without data", self.unreadable, self.empty)
+    }
+}
 
 /// What an event's data are worth to a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,10 +1,11 @@
 //! Events in words, for the log and for people who trace a request.
 
-use super::Event;
+use super::{CoolDownStep, Event};
+use crate::engine::Ms;
 use crate::text::units::instant_text;
 use std::fmt;
 
-/// ` by rule NAME`, or nothing.
+/// ` (rule NAME)`, or nothing.
 struct By<'a>(Option<&'a str>);
 
 impl fmt::Display for By<'_> {
@@ -20,6 +21,27 @@ impl fmt::Display for Part<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |key| write!(out, " (key {key})"))?;
         self.1.map_or(Ok(()), |model| write!(out, " for {model}"))
+    }
+}
+
+/// Until when a cool-down lasts.
+struct Until(Option<Ms>);
+
+impl fmt::Display for Until {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(until) => write!(out, "until {}", instant_text(until)),
+            None => write!(out, "until a probe finds it well"),
+        }
+    }
+}
+
+/// `1 attempt`, `2 attempts`.
+struct Attempts(u32);
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} attempt{}", self.0, if self.0 == 1 { "" } else { "s" })
     }
 }
 
@@ -51,31 +73,56 @@ impl fmt::Display for Event {
             Event::Failover { from, to, rule, reason } => {
                 write!(out, "{from} -> {to}: {reason}{}", By(rule.as_deref()))
             }
-            Event::Retry { provider, rule, repair: Some(repair), .. } => {
-                write!(out, "asking {provider} again after repair {repair}{}", By(Some(rule)))
+            Event::Retry { provider, rule, repair, reason, .. } => {
+                let repair =
+                    repair.as_ref().map(|repair| format!(" after repair {repair}")).unwrap_or_default();
+                write!(out, "asking {provider} again{repair}: {reason}{}", By(Some(rule)))
             }
-            Event::Retry { provider, rule, repair: None, .. } => {
-                write!(out, "asking {provider} again{}", By(Some(rule)))
-            }
-            Event::Reckoned { provider, from } => write!(out, "{provider}: the cool down: {from}"),
+            Event::Reckoned { provider, from } => write!(out, "{provider}: the cool-down: {from}"),
             Event::Counted { provider, key, model, seen, rule } => {
                 let part = Part(key.as_deref(), model.as_deref());
-                write!(out, "{provider}{part}: {seen}: no cool down yet{}", By(Some(rule)))
+                write!(out, "{provider}{part}: {seen}: no cool-down yet{}", By(Some(rule)))
             }
-            Event::CoolDown { provider, key, model, until, rule } => {
-                write!(out, "{provider}{} is cooling down until ", Part(key.as_deref(), model.as_deref()))?;
-                match until {
-                    Some(until) => write!(out, "{}{}", instant_text(*until), By(Some(rule))),
-                    None => write!(out, "a probe finds it well{}", By(Some(rule))),
-                }
+            Event::CoolDown { provider, key, model, until, rule, step } => {
+                let part = Part(key.as_deref(), model.as_deref());
+                let (still, how) = match step {
+                    CoolDownStep::Begins => ("", ""),
+                    CoolDownStep::Again => ("", " again"),
+                    CoolDownStep::Longer => ("", " longer,"),
+                    CoolDownStep::GoesOn => ("still ", ""),
+                };
+                write!(
+                    out,
+                    "{provider}{part} is {still}cooling down{how} {}{}",
+                    Until(*until),
+                    By(Some(rule))
+                )
+            }
+            Event::ProbeFailed { provider, reason, cooling: Some(until) } => {
+                write!(out, "the probe of {provider} failed, still cooling down {}: {reason}", Until(*until))
+            }
+            Event::ProbeFailed { provider, reason, cooling: None } => {
+                write!(out, "the probe of {provider} failed: {reason}")
             }
             Event::Spared { provider, rule, most } => {
-                write!(out, "{provider} stays in use, since {most} are out already{}", By(Some(rule)))
+                write!(
+                    out,
+                    "{provider} stays in use, the ejection limit is reached: {most} out already{}",
+                    By(Some(rule))
+                )
             }
             Event::Recovered { provider, reason } => write!(out, "{provider} is well again: {reason}"),
             Event::Answered { provider, status, attempts, rule } => {
-                let who = provider.as_deref().unwrap_or("the router");
-                write!(out, "{status} from {who} at attempt {attempts}{}", By(rule.as_deref()))
+                let rule = By(rule.as_deref());
+                match (provider, attempts) {
+                    (Some(provider), number) => {
+                        write!(out, "{status} from {provider} at attempt {number}{rule}")
+                    }
+                    (None, 0) => write!(out, "{status} from the router, no provider was asked{rule}"),
+                    (None, number) => {
+                        write!(out, "{status} from the router after {}{rule}", Attempts(*number))
+                    }
+                }
             }
             Event::Gate { provider, shadow, what } => {
                 let shadow = if *shadow { " (shadow)" } else { "" };
@@ -86,18 +133,29 @@ impl fmt::Display for Event {
                 write!(out, "the stream of {provider} broke while the client was reading: {reason}")
             }
             Event::Resumed { from, to, rule, said } => {
+                let rule = By(rule.as_deref());
+                write!(out, "{to} resumes the stream of {from} after {said} characters{rule}")
+            }
+            Event::NotResumed { from } => write!(out, "no provider resumes the stream of {from}"),
+            Event::Refused { by, message } => write!(out, "refused by {by}: {message}"),
+            Event::Otherwise { reason: None, .. } => {
+                write!(out, "no provider could be asked, the route's `otherwise` answers")
+            }
+            Event::Otherwise { attempts, reason: Some(reason) } => {
                 write!(
                     out,
-                    "{to} goes on with the stream of {from} after {said} characters{}",
-                    By(rule.as_deref())
+                    "no provider answered after {}, the route's `otherwise` does: {reason}",
+                    Attempts(*attempts)
                 )
             }
-            Event::NotResumed { from } => write!(out, "nobody goes on with the stream of {from}"),
-            Event::Refused { by, message } => write!(out, "refused by {by}: {message}"),
+            Event::NoAnswer { status, attempts: 0, reason } => {
+                write!(out, "no provider could be asked, the client gets {status}: {reason}")
+            }
             Event::NoAnswer { status, attempts, reason } => {
                 write!(
                     out,
-                    "no provider answered, the client gets {status} after {attempts} attempts: {reason}"
+                    "no provider answered, the client gets {status} after {}: {reason}",
+                    Attempts(*attempts)
                 )
             }
         }

@@ -106,7 +106,7 @@ failover:
     world.send(ASK);
     let lines: Vec<String> = world.events.iter().map(ToString::to_string).collect();
     let said = |text: &str| assert!(lines.iter().any(|line| line.ends_with(text)), "{text} in {lines:#?}");
-    said(&format!("size {} is not above 1KiB", ASK.len()));
+    said(&format!("the request has {} bytes, which is not above 1KiB", ASK.len()));
     // START is 2023-11-14T22:13:20Z, a Tuesday.
     said("it is tue 23:13 in UTC+1, which is 23:00-06:00 of mon, tue, wed, thu, fri");
 }

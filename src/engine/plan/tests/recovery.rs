@@ -209,7 +209,7 @@ fn how_far_it_is_stands_in_the_log_the_record_the_health_page_and_the_state_file
         world.events.iter().filter(|event| matches!(event, Event::Counted { .. })).map(ToString::to_string);
     assert_eq!(
         said.next_back().as_deref(),
-        Some("one: 2 of 3 failures within 30s: no cool down yet (rule lost)")
+        Some("one: 2 of 3 failures within 30s: no cool-down yet (rule lost)")
     );
     let page = world.decisions[1].to_json();
     assert_eq!(page["attempts"][0]["evidence"], "2 of 3 failures within 30s");
