@@ -275,7 +275,7 @@ fn commands_in_the_documents_exist() {
     for name in documents() {
         let document = std::fs::read_to_string(root().join(&name)).unwrap();
         for line in shell_lines(&document) {
-            let line = line.split(" #").next().unwrap_or_default().trim();
+            let line = line.split(" #").next().unwrap_or_default().trim().trim_end_matches(" &");
             let own = line
                 .strip_prefix("rulegate")
                 .or_else(|| line.split_once("cargo run --release --").map(|(_, rest)| rest));
