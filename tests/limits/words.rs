@@ -128,6 +128,12 @@ pub fn stated() -> Vec<Stated> {
         (
             429,
             vec![],
+            says("You have used all of today's requests. Come back in 3h 47m — resets at midnight Pacific."),
+            3 * HOUR + 47 * MINUTE,
+        ),
+        (
+            429,
+            vec![],
             says("Usage limit reached, try again at Sep 12, 2026, 7:38 AM"),
             16 * HOUR + 52 * MINUTE + 40 * SECOND,
         ),
@@ -200,6 +206,33 @@ pub fn stated() -> Vec<Stated> {
             bare(),
             30 * SECOND,
         ),
+        // The drafts of the IETF, old and new.
+        (429, vec![("ratelimit-reset", "45")], bare(), 45 * SECOND),
+        (429, vec![("ratelimit-remaining", "0"), ("ratelimit-reset", "45")], bare(), 45 * SECOND),
+        (429, vec![("ratelimit-remaining", "3"), ("ratelimit-reset", "3600")], bare(), 30 * SECOND),
+        (429, vec![("ratelimit", "limit=100, remaining=0, reset=90")], bare(), 90 * SECOND),
+        (429, vec![("ratelimit", "limit=100, remaining=10, reset=90")], bare(), 30 * SECOND),
+        (429, vec![("ratelimit", "\"default\";r=0;t=90")], bare(), 90 * SECOND),
+        (
+            400,
+            vec![("ratelimit", "\"default\"; r=0; pk=:cHNjCg==:; t=90")],
+            says("quota exceeded"),
+            90 * SECOND,
+        ),
+        (429, vec![("ratelimit", "default;t=90;r=0")], bare(), 90 * SECOND),
+        (429, vec![("ratelimit", "\"default\";r=5;t=3600")], bare(), 30 * SECOND),
+        (429, vec![("ratelimit", "\"default\";r=0")], bare(), 30 * SECOND),
+        // Of several limits those count of which nothing remains, and of these the one that lasts longest.
+        (429, vec![("ratelimit", "\"minute\";r=0;t=40, \"day\";r=20;t=40000")], bare(), 40 * SECOND),
+        (429, vec![("ratelimit", "\"minute\";r=0;t=40, \"day\";r=0;t=40000")], bare(), 40_000 * SECOND),
+        (429, vec![("ratelimit", "\"day\";r=0;t=40000, \"minute\";r=0;t=40")], bare(), 40_000 * SECOND),
+        (
+            429,
+            vec![("ratelimit-policy", "\"day\";q=100;w=86400"), ("ratelimit", "\"day\";r=0;t=3600")],
+            bare(),
+            HOUR,
+        ),
+        (429, vec![("ratelimit", "\"default\";r=0;t=90"), ("retry-after", "120")], bare(), 2 * MINUTE),
         (
             429,
             vec![

@@ -113,7 +113,7 @@ impl Build<'_> {
         let mut until = Vec::new();
         for source in from.until.iter() {
             let value = compile::template(source, scope, self.diags);
-            until.extend(value.map(|value| Source::new(source.as_str(), value)));
+            until.extend(value.map(|value| Source::new(source.as_str(), looks_at(source), value)));
         }
         Cooling {
             until,
@@ -204,6 +204,13 @@ impl Build<'_> {
         let written = path.trim_start_matches('$').replacen('.', " ", 1);
         Some(Test::Path(Arc::new(compile::condition(&node, scope, self.diags)?), written))
     }
+}
+
+/// The path that a template looks at first, if it is one with a choice or a pattern about it.
+fn looks_at(template: &Node) -> Option<&str> {
+    let entries = template.as_map()?;
+    let inner = |name: &str| entries.iter().find(|(key, _)| key.text == name).and_then(|(_, it)| it.as_str());
+    inner("$then").or_else(|| inner("$from"))
 }
 
 fn level(from: model::LogLevel) -> Level {

@@ -57,17 +57,19 @@ pub struct Source {
     pub value: Template,
     /// Whether a bare number counts milliseconds: the name of the place ends in `ms`.
     pub in_ms: bool,
-    /// How it is written, if it is one path.
+    /// How it is written, if it is one path, or which one it looks at.
     written: Option<String>,
 }
 
 impl Source {
-    /// A source; `path` is how it is written if it is one path, whose last word tells the unit of bare numbers.
-    pub fn new(path: Option<&str>, value: Template) -> Source {
+    /// A source; `path` is how it is written if it is one path, whose last word tells the unit of bare numbers, and
+    /// `inner` the path that it looks at if it is more than that.
+    pub fn new(path: Option<&str>, inner: Option<&str>, value: Template) -> Source {
         let path = path.filter(|path| path.starts_with('$'));
         let last = path.and_then(|path| path.rsplit(['.', '-', '_']).next());
         let in_ms = last.is_some_and(|word| word.eq_ignore_ascii_case("ms") || word.ends_with("Ms"));
-        Source { value, in_ms, written: path.map(str::to_owned) }
+        let written = path.or_else(|| inner.filter(|path| path.starts_with('$'))).map(str::to_owned);
+        Source { value, in_ms, written }
     }
 }
 
