@@ -51,7 +51,7 @@ fn it_says_which_rule_fires_why_the_earlier_ones_do_not_and_what_follows() {
     for part in [
         "first on POST /v1/messages",
         "passes usage-limit",
-        "the text does not match /usage limit reached",
+        "the text \"{}\" does not match /usage limit reached",
         "rules.yaml:",
         "fires  limited",
         "status 429 is 429",
@@ -363,4 +363,109 @@ async fn where_no_route_takes_a_request_the_record_says_why_and_the_client_is_to
     let record = router.client().get(&format!("/-/decisions/{id}")).await.json();
     let why = "; POST /v1/messages (1): the request has 1 message, which is not above 2";
     assert!(record["refused"].as_str().unwrap().ends_with(why), "{record}");
+}
+
+/// One rule with this condition, and why it fires or does not on an answer of the first provider.
+fn why(when: &str, arguments: &str, input: &str) -> String {
+    let folder = Folder::new();
+    let failover = format!("\nfailover:\n  - {{ name: it, when: {when}, do: next }}\n");
+    folder.write("rules.yaml", &two("http://127.0.0.1:9", "http://127.0.0.1:9").replace(FAILOVER, &failover));
+    let page = json_of(&folder, &format!("--provider first --body - {arguments}"), input);
+    page["attempt"]["rules"][0]["why"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn each_kind_of_condition_says_what_it_saw() {
+    let limit = r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}"#;
+    let answer = |words: &str| {
+        json!({ "id": "m", "type": "message", "role": "assistant", "content": [{ "type": "text", "text": words }], "stop_reason": "end_turn" })
+            .to_string()
+    };
+    let (short, long) = (answer("a word"), answer(&"limit reached ".repeat(30)));
+    let table = [
+        ("{ status: 500 }", "--status 429", limit, "status 429 is not 500"),
+        ("{ status: 500 }", "--failure connect", "", "there is no status, so it is not 500"),
+        ("{ header: { x-foo: a } }", "--status 429", limit, "there is no header x-foo"),
+        (
+            "{ header: { x-foo: a } }",
+            "--status 429 --header x-foo:b",
+            limit,
+            "header x-foo is \"b\", which does not fit",
+        ),
+        (
+            "{ header: { x-foo: { above: 3 } } }",
+            "--status 429 --header x-foo:5",
+            limit,
+            "header x-foo is \"5\"",
+        ),
+        (
+            "{ $.error.type: [ a, b ] }",
+            "--status 429",
+            limit,
+            "$.error.type is \"rate_limit_error\", which does not fit",
+        ),
+        ("{ $.error.type: { not: a } }", "--status 429", limit, "$.error.type is \"rate_limit_error\""),
+        ("{ $.error.code: { any: [ 1, { above: 5 } ] } }", "--status 429", limit, "there is no $.error.code"),
+        ("{ \"$..code\": { is: present } }", "--status 429", limit, "there is no $..code"),
+        ("$.error.code", "--status 429", limit, "there is no $.error.code"),
+        (
+            "{ not: { $.error.type: rate_limit_error } }",
+            "--status 429",
+            limit,
+            "$.error.type is \"rate_limit_error\", which `not` rules out",
+        ),
+        ("{ not: { status: 500 } }", "--status 429", limit, "status 429 is not 500, as `not` wants"),
+        ("{ text: quota }", "--status 429", limit, "the text \"slow down\" does not match /quota/"),
+        ("{ text: quota }", "--status 429", "", "there is no text, so none that matches /quota/"),
+        ("{ message: quota }", "--status 429", "{}", "there is no message, so none that matches /quota/"),
+        (
+            "{ any: [ { status: 500 }, { text: quota } ] }",
+            "--status 429",
+            limit,
+            "status 429 is not 500, and the text \"slow down\" does not match /quota/",
+        ),
+        (
+            "{ answer_text: limit }",
+            "--status 429",
+            limit,
+            "what failed is no good answer, and only those have words of an answer",
+        ),
+        (
+            "{ answer_text: limit }",
+            "",
+            &short,
+            "the words of the answer \"a word\" do not match /^(?:limit)/",
+        ),
+        (
+            "{ answer_text: limit }",
+            "",
+            &long,
+            "there are no words of a short answer: the answer has more than 300 characters",
+        ),
+        ("{ failure: connect }", "--status 429", limit, "failure status is not connect"),
+        ("{ status: 200, failure: connect }", "", &short, "nothing failed, so it is not connect"),
+        ("{ body: html }", "--status 429", limit, "the body is json, which is not html"),
+        ("{ phase: connect }", "--status 429", limit, "phase first_content is not connect"),
+        ("{ committed: true }", "--status 429", limit, "the client had not begun to read"),
+        ("{ model: \"gpt-*\" }", "--status 429 --model claude", limit, "model claude is not gpt-*"),
+        ("{ provider: second }", "--status 429", limit, "provider first is not second"),
+        ("{ route: /v2 }", "--status 429", limit, "route /v1/messages is not /v2"),
+        ("{ key: team }", "--status 429", limit, "key key1 is not team"),
+        ("{ attempt: { above: 1 } }", "--status 429", limit, "attempt is 1, which does not fit"),
+        ("{ dropped: images }", "--status 429", limit, "nothing was dropped, so not images"),
+        ("{ size: { above: 1MiB } }", "--status 429", limit, "size 99 is not above 1MiB"),
+        ("{ messages: { above: 9 } }", "--status 429", limit, "messages 1 is not above 9"),
+        (
+            "{ days: sun, zone: UTC+8 }",
+            "--status 429 --at 1772445600",
+            limit,
+            "it is mon 18:00 in UTC+8, which is not sun",
+        ),
+    ];
+    let wrong = table.iter().filter_map(|(when, arguments, input, expected)| {
+        let said = why(when, arguments, input);
+        (!said.starts_with(expected)).then(|| format!("{when}: {said:?}, and not {expected:?}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -7,6 +7,7 @@ mod index;
 pub mod notices;
 pub mod texts;
 pub mod when;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -166,6 +167,8 @@ pub struct Facts<'a> {
     pub body: &'a [u8],
     /// The words of a good answer, if it is short and over.
     pub answer: Option<&'a str>,
+    /// Why a good answer has no such words, for people.
+    pub unheard: Option<&'static str>,
     /// The text as the provider's protocol reads it.
     pub read: &'a ErrorText,
     /// The client's body.
@@ -335,6 +338,18 @@ impl<'a> Judged<'a> {
             }
             Shown::Everything => true,
         }
+    }
+
+    /// The beginning of the text that patterns of this kind look at, for people, if it may be told; empty: there is none.
+    fn shown_text(&self, scope: Where) -> Option<String> {
+        let hide = self.hide.filter(|_| self.shown == Shown::Everything)?;
+        let message = self.facts.read.message.as_deref();
+        let text = match scope {
+            Where::Text => message.filter(|text| !text.is_empty()).unwrap_or_else(|| self.text()),
+            Where::Message => message.unwrap_or_default(),
+            Where::Answer => self.facts.answer.unwrap_or_default(),
+        };
+        Some(why::shortened(text, hide))
     }
 
     /// What is judged.

@@ -268,6 +268,8 @@ struct Current {
     dropped: Vec<String>,
     /// The words of its answer, if they are few and rules look at them.
     words: Option<String>,
+    /// Why there are none, for people.
+    unheard: Option<&'static str>,
     /// What the rules say of its good answer, once they have seen it.
     seen: Option<Option<NoAnswer>>,
 }

@@ -109,6 +109,8 @@ impl Condition {
             | Condition::Match(source, _)
             | Condition::MatchSome(source, _) => Some(source.value(env)),
             Condition::Text(is) => Some(is.source.value(env)),
+            Condition::Not(part) => part.seen(env),
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().find_map(|part| part.seen(env)),
             _ => None,
         }
     }

@@ -82,6 +82,11 @@ impl Pattern {
         &self.0.needles
     }
 
+    /// The characters of the shortest text that it may match; less where that is not known.
+    pub fn shortest(&self) -> usize {
+        read(&self.0.text).map_or(0, |parsed| shortest(&parsed))
+    }
+
     /// Whether it matches somewhere.
     pub fn is_match(&self, text: &str) -> bool {
         let told = self.0.letters.as_ref().and_then(|letters| letters.fit(text));
@@ -259,6 +264,18 @@ fn weight(pattern: &Hir, read_lightly: bool) -> usize {
             weight(&repeated.sub, read_lightly).saturating_mul(times as usize)
         }
         HirKind::Concat(parts) | HirKind::Alternation(parts) => sum(parts),
+    }
+}
+
+fn shortest(pattern: &Hir) -> usize {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => std::str::from_utf8(&literal.0).map_or(0, |text| text.chars().count()),
+        HirKind::Class(_) => 1,
+        HirKind::Repetition(repeated) => shortest(&repeated.sub).saturating_mul(repeated.min as usize),
+        HirKind::Capture(group) => shortest(&group.sub),
+        HirKind::Concat(parts) => parts.iter().map(shortest).fold(0, usize::saturating_add),
+        HirKind::Alternation(parts) => parts.iter().map(shortest).min().unwrap_or_default(),
     }
 }
 

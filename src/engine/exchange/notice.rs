@@ -1,7 +1,7 @@
 //! Whether a stream that has come to its first content is an answer, or a limit notice in the place of one.
 
 use super::{Exchange, Job};
-use crate::engine::judge::notices::{LARGEST, LONGEST, Notices};
+use crate::engine::judge::notices::{LARGEST, LONGEST, Notices, TOO_LONG};
 use crate::text::json::Doc;
 use crate::text::sse::SseDecoder;
 use bytes::Bytes;
@@ -65,9 +65,16 @@ impl Exchange {
         self.notice.as_ref().is_some_and(|notice| !notice.decided && !notice.words.is_empty())
     }
 
-    /// The words of an answer that is over and short: what a notice would be.
-    pub fn words(&self) -> Option<&str> {
-        let notice = self.notice.as_ref().filter(|notice| self.finished && !notice.decided)?;
-        Some(notice.words.trim())
+    /// The words of an answer that is over and short: what a notice would be. Else why it is none, for people.
+    pub fn words(&self) -> Result<&str, &'static str> {
+        match &self.notice {
+            None => Err("the protocol does not say where an answer has its words"),
+            Some(notice) if notice.words.chars().nth(LONGEST).is_some() => Err(TOO_LONG),
+            Some(notice) if notice.decided => {
+                Err("the answer begins like none of the notices that rules look for")
+            }
+            Some(_) if !self.finished => Err("the answer was given on before it was over"),
+            Some(notice) => Ok(notice.words.trim()),
+        }
     }
 }

@@ -8,6 +8,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 /// An answer with more characters than this is no notice.
 pub const LONGEST: usize = 300;
 
+/// That, for people.
+pub const TOO_LONG: &str = "the answer has more than 300 characters";
+
 /// Nor is a whole answer with more bytes than this, whatever stands around its words.
 pub const LARGEST: usize = 64 * 1024;
 

@@ -175,12 +175,12 @@ fn every_rule_can_say_why_it_did_not_fire() {
         .collect();
     let expected = [
         "a false: status 429 is not 5xx",
-        "b false: the text does not match /never.*said/",
+        "b false: the text \"haaa\" does not match /never.*said/",
         "c false: failure status is not dns or tls",
         "d false: model big-1 is not small-*",
         "e false: there is no header x-week",
         "f false: $.trouble.kind is \"slow_down\", which does not fit",
-        "g false: status 429 is 429",
+        "g false: status 429 is 429, which `not` rules out",
         "h false: status 429 is not 401, 403, and attempt is 1, which does not fit",
         "i true: status 429 is 4xx, and the text matches /a+/",
     ];

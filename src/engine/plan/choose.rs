@@ -161,8 +161,8 @@ impl Plan {
         let repaired =
             again.map(|current| current.body).filter(|_| self.repaired.iter().any(|it| it.0 == way));
         let current = |body, provider_doc, dropped| {
-            let (words, seen) = (None, None);
-            Current { way, number, began: now, body, provider_doc, dropped, words, seen }
+            let (words, unheard, seen) = (None, None, None);
+            Current { way, number, began: now, body, provider_doc, dropped, words, unheard, seen }
         };
         match self.prepare(way, repaired) {
             Ok((mut request, mut job)) => {

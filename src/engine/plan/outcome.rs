@@ -9,7 +9,7 @@ use crate::engine::exchange::Exchange;
 use crate::engine::failure::{Failure, FailureKind, Phase};
 use crate::engine::health::Health;
 use crate::engine::judge::cooling::{millis, moment};
-use crate::engine::judge::notices::{LARGEST, LONGEST};
+use crate::engine::judge::notices::{LARGEST, LONGEST, TOO_LONG};
 use crate::engine::judge::{self, Rule};
 use crate::engine::protocol::{ErrorText, Protocol};
 use crate::text::json::Doc;
@@ -32,10 +32,10 @@ impl Plan {
             Outcome::Whole(whole) => {
                 self.hear(way, |protocol| {
                     if whole.raw.len() > LARGEST {
-                        return None;
+                        return Err("the answer is larger than 64 KiB");
                     }
-                    let doc = Doc::parse(whole.raw.clone()).ok()?;
-                    Some(protocol.words(&doc).trim().to_owned())
+                    let doc = Doc::parse(whole.raw.clone()).map_err(|_| "the answer is no JSON")?;
+                    Ok(protocol.words(&doc).trim().to_owned())
                 });
                 self.no_answer(way, whole.status, &whole.headers, || whole.raw.clone(), now)
             }
@@ -129,12 +129,16 @@ impl Plan {
     }
 
     /// Keeps the words of an answer, if rules look at them and they are few.
-    fn hear(&mut self, way: usize, words: impl FnOnce(&Protocol) -> Option<String>) {
+    fn hear(&mut self, way: usize, words: impl FnOnce(&Protocol) -> Result<String, &'static str>) {
         let looks = self.rules(way).is_some_and(|rules| rules.notices.is_some());
-        let words = self.way(way).filter(|_| looks).and_then(|way| words(&way.protocol));
-        if let Some(current) = &mut self.current {
-            current.words = words.filter(|words| words.chars().nth(LONGEST).is_none());
-        }
+        let words = self.way(way).filter(|_| looks).map(|way| words(&way.protocol));
+        let Some(current) = &mut self.current else { return };
+        (current.words, current.unheard) = match words {
+            None => (None, None),
+            Some(Ok(words)) if words.chars().nth(LONGEST).is_some() => (None, Some(TOO_LONG)),
+            Some(Ok(words)) => (Some(words), None),
+            Some(Err(reason)) => (None, Some(reason)),
+        };
     }
 
     /// Whether a rule makes a failure of a good answer, and which.
@@ -147,7 +151,8 @@ impl Plan {
         now: Ms,
     ) -> Option<NoAnswer> {
         let words = self.current.as_ref().and_then(|current| current.words.as_deref());
-        if !self.rules(way).is_some_and(|rules| rules.see_good(words)) {
+        // Whoever wants to see why is told by each rule.
+        if !self.trace && !self.rules(way).is_some_and(|rules| rules.see_good(words)) {
             return None;
         }
         let failure = Failure {

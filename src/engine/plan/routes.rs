@@ -60,6 +60,7 @@ impl Asked<'_> {
             body: &self.incoming.body,
             read: &read,
             answer: None,
+            unheard: None,
             request: self.doc,
             counts: self.counts,
             model: self.model,

@@ -163,6 +163,7 @@ impl Plan {
             body: case.body,
             read: case.read,
             answer: current.and_then(|current| current.words.as_deref()),
+            unheard: current.and_then(|current| current.unheard),
             request: &self.doc,
             counts: &self.counts,
             model: &self.model,

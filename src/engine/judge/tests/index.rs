@@ -150,6 +150,7 @@ fn both(
         body: &body,
         read: &read,
         answer: is_good.then_some(words),
+        unheard: None,
         request: &null,
         counts: &counts,
         model,
