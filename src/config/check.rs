@@ -3,10 +3,13 @@
 
 mod access;
 mod addresses;
+mod answers;
+mod beaten;
 mod counts;
 mod evidence;
 mod failover;
 mod health;
+mod lengths;
 mod limits;
 mod links;
 mod meaning;
@@ -38,6 +41,9 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     providers::check(rules, &mut found);
     routes::check(rules, &mut found);
     failover::check(rules, &mut found);
+    answers::check(rules, &mut found);
+    beaten::check(rules, &mut found);
+    lengths::check(rules, &mut found);
     meaning::check(rules, &mut found);
     counts::check(rules, &mut found);
     refusals::check(rules, &mut found);

@@ -186,13 +186,24 @@ impl<'e> Substitution<'e> {
             Kind::Map(entries) => {
                 entries.iter_mut().for_each(|(_, value)| self.apply(value, sources, diags));
             }
-            Kind::String(text) if text.contains("${") => {
+            // `${{NAME}}` is another program's.
+            Kind::String(text)
+                if text.contains("${")
+                    && !(self.strict.contains(&node.span) && variables::foreign(text).is_some()) =>
+            {
                 let text = std::mem::take(text);
                 node.kind = self.scalar(&text, node.span, sources, diags);
             }
             Kind::String(text) => {
                 let name = variables::foreign(text);
-                if (name.is_some() || variables::is_bare(text)) && self.strict.contains(&node.span) {
+                let is_strict = self.strict.contains(&node.span);
+                let is_bare = name.is_some() || variables::is_bare(text);
+                if is_strict && variables::is_placeholder(name.unwrap_or(text)) {
+                    let message = "this is what an example has where something of your own belongs";
+                    let diagnostic = Diagnostic::warning("placeholder", message).at(node.span);
+                    let help = "write `${NAME}`, and set the variable NAME, or write the line `NAME=...` into a file of `secrets`";
+                    diags.push(diagnostic.label("taken as it stands").help(help));
+                } else if is_bare && is_strict {
                     let message = "this is taken as it stands, and is the value of no variable";
                     let diagnostic = Diagnostic::warning("no-variable", message).at(node.span);
                     let diagnostic = diagnostic.label("a variable is written `${NAME}`");
@@ -212,12 +223,13 @@ impl<'e> Substitution<'e> {
             Err((at, reason)) => {
                 // In a plain scalar the text is what stands in the file, so that the place is exact.
                 let place = if sources.slice(span) == text { span.part(at, text.len()) } else { span };
-                diags.push(
-                    Diagnostic::error("bad-variable", "this is not a variable")
-                        .at(place)
-                        .label(reason)
-                        .help("write `$${` for the text `${`"),
-                );
+                let diagnostic =
+                    Diagnostic::error("bad-variable", "this is not a variable").at(place).label(reason);
+                let diagnostic = match text.get(at..).and_then(variables::meant) {
+                    Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+                    None => diagnostic,
+                };
+                diags.push(diagnostic.help("write `$${` for the text `${`"));
                 self.complained.push(span);
                 return Kind::String(text.to_string());
             }

@@ -171,7 +171,7 @@ fn covers(first: &FailoverRule, later: &FailoverRule) -> bool {
 }
 
 /// Does the wide fact hold whenever the narrow one does?
-fn implies(narrow: &Fact, wide: &Fact) -> bool {
+pub(super) fn implies(narrow: &Fact, wide: &Fact) -> bool {
     match (narrow, wide) {
         (Fact::Status(narrow), Fact::Status(wide)) => narrow.without(*wide).is_empty(),
         (Fact::Failure(narrow), Fact::Failure(wide)) => {

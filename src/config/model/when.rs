@@ -77,6 +77,13 @@ impl When {
         })
     }
 
+    /// Whether it looks at the words of good answers anywhere.
+    pub fn has_answer_text(&self) -> bool {
+        let mut found = false;
+        self.visit(&mut |fact| found |= matches!(fact, Fact::AnswerText(_)));
+        found
+    }
+
     /// Shows every fact, also those within others.
     pub fn visit<'w>(&'w self, see: &mut dyn FnMut(&'w Fact)) {
         for fact in &self.facts {
