@@ -453,8 +453,18 @@ fn each_kind_of_condition_says_what_it_saw() {
         ("{ key: team }", "--status 429", limit, "key key1 is not team"),
         ("{ attempt: { above: 1 } }", "--status 429", limit, "attempt is 1, which does not fit"),
         ("{ dropped: images }", "--status 429", limit, "nothing was dropped, so not images"),
-        ("{ size: { above: 1MiB } }", "--status 429", limit, "size 99 is not above 1MiB"),
-        ("{ messages: { above: 9 } }", "--status 429", limit, "messages 1 is not above 9"),
+        (
+            "{ size: { above: 1MiB } }",
+            "--status 429",
+            limit,
+            "the request has 99 bytes, which is not above 1MiB",
+        ),
+        (
+            "{ messages: { above: 9 } }",
+            "--status 429",
+            limit,
+            "the request has 1 message, which is not above 9",
+        ),
         (
             "{ days: sun, zone: UTC+8 }",
             "--status 429 --at 1772445600",
