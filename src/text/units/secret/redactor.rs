@@ -1,8 +1,9 @@
 //! Finds known keys in what others say, as they are and in the disguises in which gateways and error pages quote them.
 //!
-//! A text is read once into a plain form: percent-encoding and escapes undone, in small letters, without white space,
-//! hidden signs and whatever is not ASCII. In that form one automaton looks for the beginnings and the ends of all keys, as
+//! A text is read once into a [plain form](plain). In that form one automaton looks for the beginnings and the ends of all keys, as
 //! they are, as base64 at each of its three alignments, and as hex; what it finds is extended as far as it is the key.
+
+mod plain;
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -11,6 +12,7 @@ use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use self::plain::Plain;
 use super::Secret;
 
 /// What stands in the place of a key.
@@ -82,13 +84,16 @@ impl Disguises {
             let key = secret.text.as_bytes();
             let head = PART.max(common(&secret.text) + BEYOND).min(key.len());
             let plain = (key.to_vec(), head, PART);
+            // In forms a plus sign is a space, and a space is nothing here.
+            let spaced: Vec<u8> = key.iter().copied().filter(|byte| *byte != b'+').collect();
+            let spaced = (spaced.len() < key.len()).then_some((spaced, head, PART));
             let hex = (
                 key.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect(),
                 2 * head,
                 2 * PART,
             );
             let base64 = (0..3).map(|offset| (in_base64(key, offset), letters(head), letters(PART)));
-            for (form, head, tail) in [plain, hex].into_iter().chain(base64) {
+            for (form, head, tail) in [plain, hex].into_iter().chain(spaced).chain(base64) {
                 let form = Plain::of(&form, false).bytes;
                 // Less is left of a key that is no ASCII.
                 if form.len() < PART {
@@ -181,92 +186,6 @@ fn in_base64(key: &[u8], offset: usize) -> Vec<u8> {
 /// How many letters of base64 are certain where so many bytes are.
 fn letters(bytes: usize) -> usize {
     (bytes * 8).saturating_sub(10) / 6
-}
-
-/// A text in its plain form.
-struct Plain {
-    bytes: Vec<u8>,
-    /// Where in the text each byte begins and ends; empty unless it is wanted.
-    places: Vec<(u32, u32)>,
-}
-
-impl Plain {
-    fn of(text: &[u8], with_places: bool) -> Plain {
-        let mut plain = Plain { bytes: Vec::with_capacity(text.len()), places: Vec::new() };
-        if with_places {
-            plain.places.reserve(text.len());
-        }
-        let mut at = 0;
-        while let Some(&byte) = text.get(at) {
-            let (byte, length) = match byte {
-                b'%' => percent(text.get(at..).unwrap_or_default()).unwrap_or((byte, 1)),
-                b'\\' => escaped(text.get(at..).unwrap_or_default()),
-                _ => (byte, 1),
-            };
-            if byte.is_ascii_graphic() {
-                plain.bytes.push(match byte {
-                    // The two alphabets of base64.
-                    b'-' => b'+',
-                    b'_' => b'/',
-                    _ => byte.to_ascii_lowercase(),
-                });
-                if with_places {
-                    let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-                    plain.places.push((place(at), place(at + length)));
-                }
-            }
-            at += length;
-        }
-        plain
-    }
-
-    fn start(&self, at: usize) -> usize {
-        self.places.get(at).map_or(usize::MAX, |(start, _)| *start as usize)
-    }
-
-    fn end(&self, at: usize) -> usize {
-        at.checked_sub(1).and_then(|last| self.places.get(last)).map_or(0, |(_, end)| *end as usize)
-    }
-}
-
-/// The byte that a percent sign and two digits stand for, also where the sign is encoded itself; and their length.
-fn percent(text: &[u8]) -> Option<(u8, usize)> {
-    let mut at = 1;
-    while text.get(at..at + 2) == Some(b"25") && text.get(at + 2).is_some_and(u8::is_ascii_hexdigit) {
-        // `%2541` is `%41` is `A`; but `%25` before something else is a percent sign.
-        if !text.get(at + 3).is_some_and(u8::is_ascii_hexdigit) {
-            break;
-        }
-        at += 2;
-    }
-    Some((hex(text.get(at..at + 2)?)?, at + 2))
-}
-
-/// The sign that backslashes and what follows them stand for, and their length. Something that is no ASCII gives 0.
-fn escaped(text: &[u8]) -> (u8, usize) {
-    let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
-    let digits = |from: usize, count: usize| text.get(slashes + from..slashes + from + count);
-    match text.get(slashes) {
-        Some(b'u') => {
-            match digits(1, 4).and_then(|digits| Some((hex(digits.get(..2)?)?, hex(digits.get(2..)?)?))) {
-                Some((high, low)) => (if high == 0 { low } else { 0 }, slashes + 5),
-                None => (b'\\', slashes),
-            }
-        }
-        Some(b'x') => match digits(1, 2).and_then(hex) {
-            Some(byte) => (byte, slashes + 3),
-            None => (b'\\', slashes),
-        },
-        Some(b'n' | b'r' | b't' | b'b' | b'f') => (0, slashes + 1),
-        Some(byte @ (b'"' | b'/')) => (*byte, slashes + 1),
-        _ => (b'\\', slashes),
-    }
-}
-
-/// The byte of two digits.
-fn hex(digits: &[u8]) -> Option<u8> {
-    let digit = |at: usize| digits.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-    u8::try_from(digit(0)? * 16 + digit(1)?).ok()
 }
 
 #[cfg(test)]
