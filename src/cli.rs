@@ -245,7 +245,16 @@ enum Outcome {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => {
+            let printed = told.print();
+            if !told.use_stderr() && out::is_read(printed) {
+                out::finish();
+            }
+            return ExitCode::from(if told.use_stderr() { Outcome::Unusable.code() } else { 0 });
+        }
+    };
     let outcome = match arguments.command.unwrap_or(Command::Run(arguments.run)) {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
@@ -261,11 +270,18 @@ pub fn main() -> ExitCode {
         Command::Reload(arguments) => by_hand::reload(&arguments),
         Command::Health(arguments) => health::health(&arguments),
     };
-    ExitCode::from(match outcome {
-        Outcome::Well => 0,
-        Outcome::Wrong => 1,
-        Outcome::Unusable => 2,
-    })
+    out::finish();
+    ExitCode::from(outcome.code())
+}
+
+impl Outcome {
+    fn code(self) -> u8 {
+        match self {
+            Outcome::Well => 0,
+            Outcome::Wrong => 1,
+            Outcome::Unusable => 2,
+        }
+    }
 }
 
 /// Now, in milliseconds since the epoch.

@@ -236,7 +236,7 @@ async fn a_body_of_no_bytes_is_what_it_is_without_a_coding() {
 }
 
 /// The most memory that a process has had, in bytes.
-fn peak(process: u32) -> Option<usize> {
+pub fn peak(process: u32) -> Option<usize> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<usize>().ok()? << 10)

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
+use crate::compressed_answers::peak;
 use crate::support::rules::{ask, ask_stream, message, message_stream, two};
 use crate::support::{Client, Gate, Reply, Router, Upstream, refusing, within};
 
@@ -156,5 +157,42 @@ async fn names_of_models_are_bounded_where_they_are_kept() {
     for page in ["/v1/health", "/-/decisions", "/-/metrics"] {
         let page = client.get(page).await;
         assert!(page.status == 200 && page.body.len() < 128 << 10, "{} bytes", page.body.len());
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_the_rules_does_not_grow_with_what_it_quotes() {
+    let (address, _port) = refusing();
+    let eight = "{$request}".repeat(8);
+    let routes = format!(
+        "  - {{ path: /v1/messages, protocol: anthropic.messages, when: {{ model: quoted }}, refuse: {{ status: 403, message: \"A {{$request.system}}, B {{$request.system}}.\" }} }}
+  - {{ path: /v1/messages, protocol: anthropic.messages, when: {{ model: no }}, refuse: {{ status: 403, message: \"{eight}\" }} }}
+  - {{ path: /v1/messages, protocol: anthropic.messages, providers: [ first ], exhausted: {{ status: 503, message: \"{eight}\" }} }}
+"
+    );
+    let rules = two(&address, &address).replacen(
+        "  - { path: /v1/messages, protocol: anthropic.messages }\n",
+        &routes,
+        1,
+    );
+    let router = Router::start(rules).await;
+    let told = async |model: &str, length: usize| {
+        let mut ask = ask();
+        (ask["model"], ask["system"]) = (json!(model), json!("é".repeat(length)));
+        let answer = router.client().post("/v1/messages", ask).await;
+        answer.json()["error"]["message"].as_str().unwrap().to_owned()
+    };
+    let cut = format!("{}…", "é".repeat(999));
+    assert_eq!(told("quoted", 1001).await, format!("A {cut}, B {}…", "é".repeat(993)));
+    let whole = "é".repeat(900);
+    assert_eq!(told("quoted", 900).await, format!("A {whole}, B {whole}."));
+    let before = peak(router.id());
+    for model in ["no", "m"] {
+        let message = told(model, 10 << 20).await;
+        assert_eq!((message.chars().count(), message.ends_with('…')), (2000, true));
+    }
+    // The body takes 20 MiB, and the request for a provider as much again.
+    if let (Some(before), Some(after)) = (before, peak(router.id())) {
+        assert!(after - before < 100 << 20, "{} bytes more", after - before);
     }
 }

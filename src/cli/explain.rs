@@ -58,7 +58,7 @@ pub(super) struct ExplainArguments {
     #[arg(long, short, value_name = "NAME")]
     provider: Option<String>,
     /// Its status [default: 200, and none with --failure alone]
-    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..=599))]
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=999))]
     status: Option<u16>,
     /// Its body, or its stream as it comes over the wire; `-` is the standard input
     #[arg(long, value_name = "FILE")]

@@ -2,7 +2,7 @@
 //! check them by.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Error, ErrorKind, Write};
 use std::path::Path;
 
 use super::style::Style;
@@ -75,14 +75,24 @@ fn written(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file unless there is one: true if it was written.
+/// Writes a file unless there is one: true if it was written. Anything but a file of its name is in the way.
 fn write_new(path: &Path, text: &str) -> io::Result<bool> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     match OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match fs::metadata(path) {
+            Ok(there) if there.is_file() => Ok(false),
+            Ok(there) if there.is_dir() => Err(in_the_way("a folder")),
+            Ok(_) => Err(in_the_way("something that is no file")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(in_the_way("a link that leads nowhere")),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     }
+}
+
+fn in_the_way(what: &str) -> Error {
+    Error::other(format!("there is {what} of this name; move it away, or name another folder"))
 }

@@ -3,7 +3,6 @@
 mod show;
 mod world;
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -80,8 +79,7 @@ pub(super) fn map(arguments: &MapArguments) -> Exit {
     let style = Style::stdout();
     let mut page = Page::new(style, arguments.steps);
     let exit = run(arguments, &mut page).unwrap_or_else(|problem| problem.tell());
-    // A reader that has seen enough (`| head`) is no error.
-    let _ = io::stdout().write_all(page.text().as_bytes());
+    say_as_is!("{}", page.text());
     exit
 }
 

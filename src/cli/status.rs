@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::ask::RouterArguments;
+use super::out::is_read;
 use super::style::Style;
 use super::{Outcome, now};
 use crate::text::units::{duration_text, instant_from};
@@ -42,9 +43,9 @@ pub(super) fn status(arguments: &StatusArguments) -> Outcome {
         let mut out = std::io::stdout();
         // On a terminal each look takes the place of the one before.
         let clear = if arguments.watch.is_some() && out.is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" };
-        let written = write!(out, "{clear}{text}").and_then(|()| out.flush());
+        let is_read = is_read(write!(out, "{clear}{text}").and_then(|()| out.flush()));
         match arguments.watch {
-            Some(seconds) if written.is_ok() => sleep(Duration::from_secs(seconds)),
+            Some(seconds) if is_read => sleep(Duration::from_secs(seconds)),
             _ => return outcome,
         }
     }

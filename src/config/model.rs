@@ -37,7 +37,7 @@ pub use protocol::{
     WhichModels,
 };
 pub use provider::{ListEdit, ModelRule, Models, NamedKey, Provider, ProviderKey, ProviderTls, Rotate};
-pub use refusal::{Refusal, Refuse};
+pub use refusal::{LONGEST_MESSAGE, LONGEST_TYPE, Refusal, Refuse};
 pub use repair::{ListRepair, RequestRepair};
 pub use route::{Gate, GateMode, KeepAlive, Method, Route, Spread, SpreadBy};
 pub use rule_test::{

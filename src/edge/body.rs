@@ -13,6 +13,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
 
+use super::work;
+use crate::text::units::Redactor;
+
 /// Chunks of a streaming answer. An error cuts the connection, so that the client cannot take a cut
 /// answer for a whole one.
 pub type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -42,6 +45,18 @@ impl ReplyBody {
     /// An answer that comes by and by. If making it panics, it ends with `last_words`, and never as if it were whole.
     pub fn stream(chunks: Chunks, last_words: impl FnOnce() -> Bytes + Send + 'static) -> Self {
         Self::Stream(chunks, Some(Box::new(last_words)))
+    }
+
+    /// The same body without these keys, if all its bytes are known.
+    #[must_use]
+    pub fn without(self, keys: &Redactor) -> Self {
+        match self {
+            Self::Whole(bytes) => match work::at_once(bytes.len(), || keys.redacted(&bytes)) {
+                Some(clean) => Self::Whole(clean.into()),
+                None => Self::Whole(bytes),
+            },
+            other => other,
+        }
     }
 
     /// The next `size` bytes, if all bytes are known and there are more than that.

@@ -10,7 +10,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::text::units::Redactor;
 
 /// The most that waits to be written, in bytes.
 const ROOM: usize = 1 << 20;
@@ -32,6 +35,8 @@ struct Shared {
     /// All is written.
     emptied: Condvar,
     lost: AtomicU64,
+    /// What is struck out of every line.
+    keys: ArcSwapOption<Redactor>,
 }
 
 #[derive(Default)]
@@ -56,10 +61,16 @@ impl LogWriter {
             filled: Condvar::new(),
             emptied: Condvar::new(),
             lost: AtomicU64::new(0),
+            keys: ArcSwapOption::empty(),
         });
         let thread = shared.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || thread.write_to(output))?;
         Ok(LogWriter(shared))
+    }
+
+    /// Strikes these keys out of every line from now on: clients may send them anywhere, and their words are logged.
+    pub fn strike_out(&self, keys: Arc<Redactor>) {
+        self.0.keys.store(Some(keys));
     }
 
     /// How many lines were dropped since the start.
@@ -124,6 +135,9 @@ impl Shared {
         let mut told = 0;
         loop {
             self.take(&mut batch);
+            if let Some(clean) = self.keys.load().as_ref().and_then(|keys| keys.redacted(&batch)) {
+                batch = clean;
+            }
             let written = output.write(&batch, || self.queue().is_ending);
             let missing = batch.get(written..).unwrap_or_default();
             if missing.is_empty() {

@@ -10,10 +10,9 @@ use http::Response;
 use super::attempt::{self, Means, Rest};
 use super::body::{Chunks, ReplyBody};
 use super::budget::Share;
-use super::clock;
 use super::request_body::BodyError;
-use super::stopping;
 use super::telemetry::{self, OneLine};
+use super::{clock, stopping};
 use crate::engine::decision::{Decision, Keeping};
 use crate::engine::exchange::Exchange;
 use crate::engine::health::Health;
@@ -345,3 +344,6 @@ impl Drop for Life {
         self.with_health(|plan, health, _| plan.release(health));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,10 @@ use super::pace::Pace;
 const DRAIN: Duration = Duration::from_secs(5);
 /// The same where the router has no room: its answer does not wait long.
 const BRIEF_DRAIN: Duration = Duration::from_millis(250);
-/// Room made in advance at most, so that a lie in `content-length` costs nothing.
-const RESERVE: usize = 1 << 20;
+/// Room made at once at most.
+const BLOCK: usize = 1 << 20;
+/// Room made at once at least, where the length is not known.
+const LEAST_BLOCK: usize = 16 << 10;
 
 /// How long a body may take.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +107,8 @@ where
         return Err(refused);
     }
     let announced = announced.filter(|_| decoder.is_none()).map(|length| length as usize);
-    let gathered = Gathered { first: Bytes::new(), all: BytesMut::new(), announced, limit, decoder: 0, fits };
+    let gathered =
+        Gathered { first: Bytes::new(), blocks: Vec::new(), length: 0, announced, limit, decoder: 0, fits };
     collect(body, decoder, gathered, time).await
 }
 
@@ -165,8 +168,13 @@ where
 
 /// What has come of a body.
 struct Gathered<F> {
+    /// All of it, where it came in one piece.
     first: Bytes,
-    all: BytesMut,
+    /// Else all of it, in blocks: what grew as a whole would be copied again and again, and each copy that was left behind
+    /// would be held by the allocator for a while.
+    blocks: Vec<BytesMut>,
+    /// How much it is.
+    length: usize,
     /// Its length, if the client said it.
     announced: Option<usize>,
     limit: u64,
@@ -177,36 +185,47 @@ struct Gathered<F> {
 
 impl<F: FnMut(usize) -> bool> Gathered<F> {
     fn add(&mut self, data: Bytes) -> Result<(), BodyError> {
-        let length = self.first.len() + self.all.len() + data.len();
+        let length = self.length + data.len();
         if length as u64 > self.limit {
             return Err(BodyError::TooLarge { limit: self.limit });
         }
         self.count(data.len())?;
+        self.length = length;
         // A body that comes in one piece is not copied.
         if length == data.len() {
             self.first = data;
             return Ok(());
         }
-        if length > self.all.capacity() {
-            // No more than as much again as there is, so that a lie in `content-length` costs nothing.
-            let most = self.announced.unwrap_or(usize::MAX).saturating_sub(self.all.len());
-            let usual = self.announced.map_or(length, |_| RESERVE);
-            let room = most.min(usual.max(self.all.len()));
-            let mut larger = BytesMut::with_capacity((self.all.len() + room).max(length));
-            larger.extend_from_slice(&self.all);
-            self.all = larger;
-        }
-        if !self.first.is_empty() {
-            self.all.extend_from_slice(&std::mem::take(&mut self.first));
-        }
-        self.all.extend_from_slice(&data);
+        let first = std::mem::take(&mut self.first);
+        self.copy(&first, length);
+        self.copy(&data, length);
         Ok(())
+    }
+
+    /// Puts more bytes into the blocks, of which there are `length` then.
+    fn copy(&mut self, mut data: &[u8], length: usize) {
+        while !data.is_empty() {
+            let room = self.blocks.last().map_or(0, |block| block.capacity() - block.len());
+            if room == 0 {
+                // Rather few blocks, and yet not much more than there is, so that a lie in `content-length` costs nothing.
+                let held = self.blocks.iter().map(BytesMut::len).sum::<usize>();
+                let left = self.announced.map_or(usize::MAX, |all| all.saturating_sub(held));
+                let usual = if self.announced.is_some() { BLOCK } else { length.clamp(LEAST_BLOCK, BLOCK) };
+                self.blocks.push(BytesMut::with_capacity(usual.min(left).max(data.len().min(BLOCK))));
+                continue;
+            }
+            let (now, later) = data.split_at(room.min(data.len()));
+            if let Some(block) = self.blocks.last_mut() {
+                block.extend_from_slice(now);
+            }
+            data = later;
+        }
     }
 
     /// Finds room for so many bytes more. The body counts twice, since it is made into another one for a provider.
     fn count(&mut self, more: usize) -> Result<(), BodyError> {
-        let length = self.first.len() + self.all.len() + more;
-        let held = length.max(self.all.capacity());
+        let length = self.length + more;
+        let held = length.max(self.blocks.iter().map(BytesMut::capacity).sum());
         if (self.fits)(held + length + self.decoder) { Ok(()) } else { Err(BodyError::Overload) }
     }
 
@@ -227,7 +246,17 @@ impl<F: FnMut(usize) -> bool> Gathered<F> {
     }
 
     fn whole(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
+        let mut blocks = self.blocks;
+        match blocks.as_mut_slice() {
+            [] => self.first,
+            [only] => std::mem::take(only).freeze(),
+            blocks => {
+                let mut all = BytesMut::with_capacity(self.length);
+                // Each is let go as soon as it has been copied.
+                blocks.iter_mut().for_each(|block| all.extend_from_slice(&std::mem::take(block)));
+                all.freeze()
+            }
+        }
     }
 }
 

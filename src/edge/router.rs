@@ -279,7 +279,10 @@ impl Handler for Router {
         let mut response = match ready.access.preflight(&caller, &request) {
             Some(preflight) => preflight,
             None => match admin::path(request.uri().path()) {
-                Some(path) => admin::answer(&self, &ready, path, &caller, request).await,
+                Some(path) => {
+                    let answer = admin::answer(&self, &ready, path, &caller, request).await;
+                    answer.map(|body| body.without(&ready.engine.shown))
+                }
                 None => self.by_rules(&ready, &caller, request).await,
             },
         };
@@ -325,6 +328,7 @@ impl Handler for Router {
 
 /// Lets what outlives rules know of new ones, and what cools down be compared with them.
 fn take_up(world: &World, engine: &Engine, is_start: bool) -> Vec<Orphan> {
+    world.strike_out(engine);
     let at = world.clock.now();
     let offset = if world.local_time { local_offset(at) } else { 0 };
     let mut health = world.stores.health();

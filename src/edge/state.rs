@@ -64,7 +64,7 @@ impl Keeper {
             *file = wanted;
         }
         match &*file {
-            Some(file) => file.write(stores).map(|()| true),
+            Some(file) => file.write(stores, &engine.shown).map(|()| true),
             None => Ok(false),
         }
     }

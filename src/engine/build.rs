@@ -126,6 +126,7 @@ fn compiled(
         texts,
         parts,
         redactor: Arc::default(),
+        shown: Arc::default(),
     };
     Some(engine.with_redactor())
 }

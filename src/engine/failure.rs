@@ -213,7 +213,12 @@ impl Failure {
 
     /// The status that a client is told.
     pub fn client_status(&self) -> u16 {
-        self.status.filter(|status| *status >= 400).unwrap_or_else(|| self.kind.status())
+        self.status.filter(|status| (400..600).contains(status)).unwrap_or_else(|| self.kind.status())
+    }
+
+    /// Whether its status is neither an answer's nor an error's: nothing that came with it is for a client.
+    pub fn is_of_odd_status(&self) -> bool {
+        self.status.is_some_and(|status| !matches!(status, 200..300 | 400..600))
     }
 }
 

@@ -476,7 +476,9 @@ impl Rule {
     }
 }
 
-/// What happens when no rule fires: the next provider for what is no answer at all, else back to the client.
+/// What happens when no rule fires: the next provider for what is no answer at all, nor an error that a client could be
+/// given, else back to the client.
 pub fn default_action(failure: &Failure) -> Do {
-    if failure.kind.is_next_by_default() { Do::Next } else { Do::Return }
+    let is_next = failure.kind.is_next_by_default() || failure.is_of_odd_status();
+    if is_next { Do::Next } else { Do::Return }
 }

@@ -83,6 +83,8 @@ pub struct Engine {
     parts: Parts,
     /// Takes every key that the rules know out of texts.
     pub redactor: Arc<Redactor>,
+    /// The same for whatever the router itself shows, where names of the rules and words of its own must stay readable.
+    pub shown: Arc<Redactor>,
     models_doc: Doc,
 }
 
@@ -187,7 +189,31 @@ impl Engine {
     /// The same, once all that it knows is in it, with what takes its keys out of texts.
     fn with_redactor(mut self) -> Engine {
         self.redactor = Arc::new(Redactor::new(self.secrets().cloned()));
+        let names = self.names();
+        let is_name = |secret: &Secret| names.iter().any(|name| secret.is_in(name.as_bytes()));
+        let shown = self.secrets().filter(|secret| !secret.is_word() && !is_name(secret)).cloned();
+        let clients = self.access.iter().flat_map(|access| access.keys.iter().flatten());
+        let digests = clients.filter_map(|key| match &key.value {
+            ClientKey::Digest(digest) => Some(*digest),
+            _ => None,
+        });
+        self.shown = Arc::new(Redactor::new(shown).with_digests(digests));
         self
+    }
+
+    /// What the rules call things. A key may be one of these words, such as `lm-studio`.
+    fn names(&self) -> Vec<&str> {
+        let providers = self.providers.iter().flat_map(|provider| {
+            let keys = provider.keys.iter().map(|key| key.name.as_str());
+            let rules = provider.rules.all().iter().map(|rule| rule.name.as_str());
+            [provider.name.as_str(), provider.url.as_str()].into_iter().chain(keys).chain(rules)
+        });
+        let routes = self.routes.iter().flat_map(|route| {
+            let rules = route.failover.iter().map(|rule| rule.name.as_str());
+            route.name.as_deref().into_iter().chain([route.path.as_str()]).chain(rules)
+        });
+        let protocols = self.protocols.iter().map(|protocol| protocol.name.as_str());
+        providers.chain(routes).chain(protocols).chain(self.models.iter().map(String::as_str)).collect()
     }
 
     /// Every key that the rules know by its value: those of providers and their proxies, of clients and of the admin, and

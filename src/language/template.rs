@@ -16,8 +16,8 @@ use crate::text::json::{self, Doc};
 pub use fail::{Fail, Reason};
 pub use items::Items;
 pub use source::Source;
-use source::text;
 pub(super) use source::{Binding, Piece};
+use source::{Cut, text};
 
 /// Room for a produced value, in bytes: most never need more.
 const MADE: usize = 512;
@@ -283,6 +283,20 @@ impl Template {
             Form::Op(op) => op.write(env, out),
             Form::Nothing => Ok(false),
         }
+    }
+
+    /// The template's text, for people: of the value of each hole at most `each` characters, and `all` together; `…` stands
+    /// where more was. It never grows with what it quotes. Empty where the template gives nothing.
+    pub fn text_within(&self, env: &mut Env<'_>, each: usize, all: usize) -> Result<String, Fail> {
+        let mut out = Cut::new(all);
+        match &self.0 {
+            Form::Text(pieces) => source::text_within(pieces, env, each, &mut out),
+            Form::Hole(source) => {
+                source.look(env, |value| out.push(&value.to_text().unwrap_or_default(), each))
+            }
+            _ => out.push(&self.value(env)?.to_text().unwrap_or_default(), all),
+        }
+        Ok(out.text)
     }
 
     /// The template's value. A hole's value is borrowed, anything else is produced.

@@ -214,7 +214,7 @@ impl<'a> Val<'a> {
             }
             _ => {
                 let mut out = Vec::new();
-                self.write(&mut out).then(|| Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+                self.write(&mut out).then(|| Cow::Owned(String::from_utf8(out).unwrap_or_default()))
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Answers in words of the rules' own: a status that is an error's, and words.
 
-use crate::config::model::{Action, Refusal, Rules};
+use crate::config::model::{Action, LONGEST_MESSAGE, LONGEST_TYPE, Refusal, Rules};
 use crate::config::record::wrong_type;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::visible::is_hidden;
 
 pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     for route in &rules.routes {
@@ -30,11 +31,31 @@ fn one(refusal: &Refusal, diags: &mut Diagnostics) {
             let diagnostic = Diagnostic::error("no-message", "this `message` says nothing");
             diags.push(diagnostic.at(refusal.message.span).label("why is it refused?"));
         }
-        Some(_) => {}
+        Some(text) => {
+            let length = text.chars().count();
+            if length > LONGEST_MESSAGE {
+                let message = format!("this `message` has {length} characters");
+                let diagnostic = Diagnostic::error("long-message", message).at(refusal.message.span);
+                let diagnostic = diagnostic.label(format!("a client is told {LONGEST_MESSAGE} at most"));
+                diags.push(diagnostic.help("say why it is refused, and link to what is longer"));
+            }
+        }
     }
-    if let Some(kind) = refusal.kind.as_ref().filter(|kind| kind.trim().is_empty()) {
-        let diagnostic = Diagnostic::error("bad-name", "this `type` says nothing").at(kind.span);
-        diags.push(diagnostic.label("empty").help("leave it out for the protocol's own"));
+    if let Some(kind) = &refusal.kind {
+        let wrong = if kind.trim().is_empty() {
+            Some(("this `type` says nothing", "empty"))
+        } else if kind.contains(is_hidden) || kind.chars().count() > LONGEST_TYPE {
+            Some(("this `type` is no word", "one line of at most 100 characters, without hidden signs"))
+        } else {
+            None
+        };
+        if let Some((message, label)) = wrong {
+            let diagnostic = Diagnostic::error("bad-name", message).at(kind.span).label(label);
+            diags.push(
+                diagnostic
+                    .help("write for example `not_allowed_error`, or leave it out for the protocol's own"),
+            );
+        }
     }
     if let Some(time) = refusal.retry_after.as_ref().filter(|time| time.value.as_secs() == 0) {
         let diagnostic = Diagnostic::error("bad-time", "`retry_after` is a second or more").at(time.span);

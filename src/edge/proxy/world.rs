@@ -14,7 +14,7 @@ use crate::edge::stopping::Stopping;
 use crate::edge::stores::Stores;
 use crate::edge::upstream::Upstream;
 use crate::edge::work::Work;
-use crate::engine::Ms;
+use crate::engine::{Engine, Ms};
 
 /// What every request needs and no reload replaces.
 #[derive(Default)]
@@ -48,6 +48,13 @@ pub struct World {
 }
 
 impl World {
+    /// Keeps the keys of these rules out of the log from now on.
+    pub fn strike_out(&self, engine: &Engine) {
+        if let Some(log) = &self.log {
+            log.strike_out(engine.shown.clone());
+        }
+    }
+
     /// If the machine's calendar clock was set: shows its time from now on, and keeps all lengths of time what they are.
     pub fn keep_time(&self) {
         let mut health = self.stores.health();

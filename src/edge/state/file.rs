@@ -11,6 +11,7 @@ use crate::config::files::read_plain;
 use crate::edge::stores::Stores;
 use crate::engine::Ms;
 use crate::engine::health::Health;
+use crate::text::units::Redactor;
 
 /// What the file beside the rules is called, after their own name.
 const ENDING: &str = "state.json";
@@ -112,14 +113,15 @@ impl StateFile {
         }
     }
 
-    /// Writes what is known now, if that is something new. The file is never seen half written.
+    /// Writes what is known now, without these keys, if that is something new. The file is never seen half written.
     ///
     /// # Errors
     /// Why it is not on disk.
-    pub fn write(&self, stores: &Stores) -> Result<(), String> {
+    pub fn write(&self, stores: &Stores, keys: &Redactor) -> Result<(), String> {
         let mut written = self.lock();
         // What two write at once is written in the order in which it was read.
         let text = format!("{:#}\n", stores.health().to_state());
+        let text = keys.redacted_text(&text).unwrap_or(text);
         if written.text == text && !written.told_taken {
             return Ok(());
         }

@@ -16,16 +16,18 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use memchr::memmem;
 
-/// The failure that an error status is.
+/// The failure that a status is which is not that of an answer. One that is not of an error either, nor of a redirect, is no
+/// HTTP that a client could be told of.
 pub fn error(job: &Job, status: u16, headers: &HeaderMap, body: Bytes) -> Failure {
     let body = if sniff(&body) == Sniffed::Events { first_event(&body, job.limits.event) } else { body };
-    let message = job.provider.read_error(&body, headers, Some(status)).message.unwrap_or_default();
-    Failure {
-        status: Some(status),
-        headers: headers.clone(),
-        body,
-        ..Failure::new(FailureKind::Status, message)
-    }
+    let message = job.provider.read_error(&body, headers, Some(status)).message;
+    let kind = if (300..600).contains(&status) { FailureKind::Status } else { FailureKind::Malformed };
+    let usual = match status {
+        400..600 => String::new(),
+        _ => format!("the provider answered with status {status}, which is neither an answer nor an error"),
+    };
+    let failure = Failure::new(kind, message.unwrap_or(usual));
+    Failure { status: Some(status), headers: headers.clone(), body, ..failure }
 }
 
 /// A good answer, in the client's protocol.

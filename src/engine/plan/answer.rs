@@ -43,7 +43,10 @@ pub fn sign(headers: &mut HeaderMap, version: &str) {
 impl Plan {
     /// A provider's whole answer.
     pub(super) fn whole(&mut self, way: usize, whole: Whole) -> Answer {
-        let status = StatusCode::from_u16(whole.status).unwrap_or(StatusCode::OK);
+        let has_no_body =
+            |status: &StatusCode| matches!(*status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+        let status = StatusCode::from_u16(whole.status).ok().filter(|status| !has_no_body(status));
+        let status = status.unwrap_or(StatusCode::OK);
         let mut headers = self.provider_headers(way, &whole.headers, "application/json");
         if self.way(way).is_some_and(|way| way.mapping.is_none() && way.protocol.answers_bytes) {
             own_type(&whole.headers, &mut headers);
@@ -139,7 +142,7 @@ impl Plan {
         };
         let client = self.route().and_then(|route| route.protocol.as_ref());
         let mut answer = Answer::by_router(StatusCode::BAD_GATEWAY, Bytes::new());
-        let is_said = failure.kind == FailureKind::Status || read.is_error();
+        let is_said = (failure.kind == FailureKind::Status || read.is_error()) && !failure.is_of_odd_status();
         let from_provider = self.way(way).filter(|_| is_said).and_then(|way| {
             let same = way.mapping.is_none();
             if same { as_it_came(way, failure, read) } else { self.mapped(way, failure, read) }

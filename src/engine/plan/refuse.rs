@@ -2,6 +2,7 @@
 
 use super::verdict::Case;
 use super::{Answer, Event, Plan};
+use crate::config::model::LONGEST_MESSAGE;
 use crate::engine::actions::Refusal;
 use crate::engine::failure::Failure;
 use crate::engine::judge::{Judged, Rule};
@@ -13,8 +14,8 @@ use crate::text::json::Doc;
 use bytes::Bytes;
 use http::header::{HeaderValue, RETRY_AFTER};
 
-/// The longest message, in characters.
-const LONGEST: usize = 2000;
+/// How much is told of what a hole of a message gives, in characters.
+const LONGEST_VALUE: usize = 1000;
 
 impl Plan {
     /// The error that the route gives to every request.
@@ -86,7 +87,5 @@ impl Plan {
 
 /// What the client is told.
 fn words(refusal: &Refusal, env: &mut Env<'_>) -> String {
-    let value = refusal.message.value(env).ok();
-    let text = value.as_ref().and_then(|value| value.to_text()).unwrap_or_default();
-    text.chars().take(LONGEST).collect()
+    refusal.message.text_within(env, LONGEST_VALUE, LONGEST_MESSAGE).unwrap_or_default()
 }

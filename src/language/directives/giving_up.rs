@@ -16,13 +16,14 @@ pub(crate) struct Failing {
 impl Failing {
     /// The failure as it is now. A part that fails itself is left out.
     pub(crate) fn make(&self, env: &mut Env<'_>) -> Fail {
-        let mut text = |part: &Option<Template>| {
-            let value = part.as_ref()?.value(env).ok()?;
-            value.to_text().map(|text| text.into_owned())
+        let mut text = |part: &Option<Template>, most: usize| {
+            let text = part.as_ref()?.text_within(env, most / 2, most).ok()?;
+            Some(text).filter(|text| !text.is_empty())
         };
-        let status = text(&self.status).and_then(|text| text.parse().ok());
-        let kind = text(&self.kind);
-        let message = text(&self.message).unwrap_or_else(|| "the request cannot be served".to_owned());
+        let status = text(&self.status, LONGEST_KIND).and_then(|text| text.parse().ok());
+        let kind = text(&self.kind, LONGEST_KIND);
+        let message = text(&self.message, LONGEST_MESSAGE);
+        let message = message.unwrap_or_else(|| "the request cannot be served".to_owned());
         let mut details = Vec::new();
         let gave = self.details.as_ref().is_some_and(|part| part.write(env, &mut details) == Ok(true));
         Fail::from(Reason {
@@ -34,6 +35,10 @@ impl Failing {
     }
 }
 
+/// The longest message, in characters; half of it is the most that one value fills.
+const LONGEST_MESSAGE: usize = 4000;
+/// The longest type, likewise.
+const LONGEST_KIND: usize = 200;
 /// The status of a failure that names none, or none that is an error.
 const DEFAULT_STATUS: u16 = 400;
 

@@ -8,6 +8,8 @@ use crate::language::value::{Turns, Type, Val};
 use crate::text::json::{Json, Name, Traces};
 use crate::text::path::{Path, Segment};
 
+/// What stands where more was.
+const MORE: char = '…';
 /// Room for a text, in bytes: most never need more.
 const USUAL_TEXT: usize = 64;
 
@@ -190,4 +192,61 @@ pub(super) fn text(pieces: &[Piece], env: &Env<'_>) -> String {
         }
     }
     out
+}
+
+/// The same, of bounded length.
+pub(super) fn text_within(pieces: &[Piece], env: &Env<'_>, each: usize, out: &mut Cut) {
+    for piece in pieces {
+        match piece {
+            Piece::Plain(plain) => out.push(plain, usize::MAX),
+            Piece::Hole(_) if out.is_full() => {}
+            Piece::Hole(source) => source.look(env, |value| {
+                if let Some(text) = value.to_text() {
+                    out.push(&text, each);
+                }
+            }),
+        }
+    }
+}
+
+/// A text that is cut where it becomes too long.
+pub(super) struct Cut {
+    pub text: String,
+    /// How many characters there is room for.
+    left: usize,
+}
+
+impl Cut {
+    /// Room for so many characters.
+    pub fn new(most: usize) -> Cut {
+        Cut { text: String::new(), left: most }
+    }
+
+    /// Whether there is no room, and more than there was room for.
+    fn is_full(&self) -> bool {
+        self.left == 0 && self.text.ends_with(MORE)
+    }
+
+    /// Adds at most so many characters of a text.
+    pub fn push(&mut self, text: &str, most: usize) {
+        let most = most.min(self.left);
+        match text.char_indices().nth(most) {
+            None => {
+                self.text.push_str(text);
+                self.left -= text.chars().count();
+            }
+            Some(_) if most == 0 => {
+                if !self.is_full() {
+                    self.text.pop();
+                    self.text.push(MORE);
+                }
+            }
+            Some(_) => {
+                let end = text.char_indices().nth(most - 1).map_or(0, |(end, _)| end);
+                self.text.push_str(text.get(..end).unwrap_or_default());
+                self.text.push(MORE);
+                self.left -= most;
+            }
+        }
+    }
 }

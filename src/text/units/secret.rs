@@ -89,6 +89,14 @@ impl Secret {
         self.text.len() >= UNMISTAKABLE && self.is_in(text) && is_mixed()
     }
 
+    /// Whether it may be a word, a date or a number that has other meanings, too.
+    pub fn is_word(&self) -> bool {
+        let all = |is: fn(u8) -> bool| self.text.bytes().all(is);
+        let is_plain = all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        self.text.len() < UNMISTAKABLE
+            && (is_plain || all(|byte| byte.is_ascii_digit() || b".:-".contains(&byte)))
+    }
+
     fn finder(&self) -> &Finder<'static> {
         self.finder.get_or_init(|| Box::new(Finder::new(self.text.as_bytes()).into_owned()))
     }

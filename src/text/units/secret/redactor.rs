@@ -3,6 +3,7 @@
 //! A text is read once into a [plain form](plain). In that form one automaton looks for the beginnings and the ends of all keys, as
 //! they are, as base64 at each of its three alignments, and as hex; what it finds is extended as far as it is the key.
 
+mod digests;
 mod plain;
 
 use std::ops::Range;
@@ -26,6 +27,8 @@ const BEYOND: usize = 4;
 #[derive(Debug, Default)]
 pub struct Redactor {
     secrets: Vec<Secret>,
+    /// SHA-256 of keys of which no more is known.
+    digests: Vec<[u8; 32]>,
     /// Made at the first text: most routers never need it.
     disguises: OnceLock<Option<Disguises>>,
 }
@@ -39,7 +42,14 @@ impl Redactor {
                 known.push(secret);
             }
         }
-        Redactor { secrets: known, disguises: OnceLock::new() }
+        Redactor { secrets: known, ..Redactor::default() }
+    }
+
+    /// Looks also for keys of which only these digests (SHA-256) are known: as they are, and as words of their own.
+    #[must_use]
+    pub fn with_digests(mut self, digests: impl IntoIterator<Item = [u8; 32]>) -> Redactor {
+        self.digests.extend(digests);
+        self
     }
 
     /// Whether this is one of the keys that are looked for.
@@ -59,7 +69,8 @@ impl Redactor {
         let disguises = self.disguises.get_or_init(|| Disguises::of(&self.secrets));
         let found =
             disguises.as_ref().and_then(|disguises| disguises.hidden_in(out.as_deref().unwrap_or(text)));
-        found.or(out)
+        let out = found.or(out);
+        digests::hidden_in(&self.digests, out.as_deref().unwrap_or(text)).or(out)
     }
 
     /// The same for a text.

@@ -144,3 +144,16 @@ fn keys_with_the_same_beginning_are_found_whole() {
     let redactor = Redactor::new(["test-key-0000000000000001", "test-key-0000000000000002"].map(Secret::new));
     assert_eq!(redactor.redacted_text("test\u{ad}-key-0000000000000002!").as_deref(), Some("[key]!"));
 }
+
+#[test]
+fn a_key_that_is_known_by_its_digest_is_found_as_a_word() {
+    use sha2::{Digest, Sha256};
+    let redactor = Redactor::default().with_digests([Sha256::digest(KEY).into()]);
+    for (before, after) in
+        [("", ""), ("/v1/", "?x"), ("key=", "&a=b"), ("\"", "\""), ("It is ", "."), ("(", "...)")]
+    {
+        let clean = redactor.redacted_text(&format!("{before}{KEY}{after}")).unwrap();
+        assert_eq!(clean, format!("{before}[key]{}", after.trim_start_matches('.')));
+    }
+    assert_eq!(redactor.redacted_text("nothing of the kind, sk-ant-api03-Zk9qLw7"), None);
+}
