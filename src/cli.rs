@@ -215,6 +215,9 @@ struct HealthArguments {
     address: Option<Place>,
     #[command(flatten)]
     router: RouterArguments,
+    /// The router's answer as JSON, which it is without this, too
+    #[arg(long)]
+    json: bool,
 }
 
 /// How much the log says.

@@ -41,7 +41,7 @@ fn every_recipe_of_the_cookbook_checks_and_passes_its_tests() {
     assert!(recipes.len() >= 30);
 }
 
-/// Only what no simulated answer can show comes without a test.
+/// What no simulated answer can show is tried by a test in `cookbook_live.rs`.
 #[test]
 fn every_recipe_has_a_heading_a_place_in_the_contents_and_a_test() {
     let page = Document::open("docs/cookbook.md");
@@ -57,5 +57,9 @@ fn every_recipe_has_a_heading_a_place_in_the_contents_and_a_test() {
             untested.push(*heading);
         }
     }
-    assert_eq!(untested.len(), 3, "{untested:?}");
+    // These are tried on a router that runs.
+    let live =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cookbook_live.rs")).unwrap();
+    untested.retain(|heading| !live.contains(&format!("recipe(\"{heading}\")")));
+    assert!(untested.is_empty(), "{untested:?}");
 }

@@ -6,10 +6,12 @@ mod support;
 
 mod access;
 mod callers;
+mod commands_page;
 mod compressed_answers;
 mod compressed_requests;
 mod config_corpus;
 mod cookbook;
+mod cookbook_live;
 mod coverage;
 mod decoding;
 mod edge_admin;

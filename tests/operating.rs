@@ -2,10 +2,11 @@
 
 use std::process::Output;
 
+use rulegate::edge::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::rules::{ask, completion, message, two};
-use crate::support::{Reply, Router, Upstream, program};
+use crate::support::{Reply, Router, Serving, Time, Upstream, program};
 
 /// Runs the program against this router, which the environment names.
 fn run(router: &Router, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -40,12 +41,17 @@ async fn an_operator_sees_why_and_switches_clears_and_reloads_by_five_commands()
         "by rule limited",
         "429 \"Daily limit reached\" (rate_limit_error)",
         "1 answered by the next",
+        "TOKENS IN  OUT\n",
+        "0/1     3          5\n",
+        "tokens and rules are counted since 2",
     ] {
         assert!(table.contains(part), "{part} is missing:\n{table}");
     }
     let (_, page, _) = run(&router, &["status", "--json"]);
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["health"]["providers"]["first"], "cooling");
+    assert_eq!(page["health"]["details"]["second"]["tokens"], json!({ "input": 3, "output": 5 }));
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     assert!(page["rules"].as_array().is_some_and(|rules| !rules.is_empty()));
 
     let (code, why, _) = run(&router, &["explain"]);
@@ -64,7 +70,7 @@ async fn an_operator_sees_why_and_switches_clears_and_reloads_by_five_commands()
     let (code, _, wrong) = run(&router, &["switch", "frist"]);
     assert!(
         code == Some(1)
-            && wrong.contains("answers 404: there is no provider \"frist\"; there are first, second"),
+            && wrong.contains("answers 404: there is no provider \"frist\"; there are first, second, auto; did you mean first?"),
         "{wrong}"
     );
     let (code, _, wrong) = run(&router, &["switch", "second", "--for", "soon"]);
@@ -105,6 +111,74 @@ async fn health_tells_on_demand_whether_anybody_can_answer() {
     assert!(code == Some(1) && wrong.contains("no provider can answer"), "{wrong}");
     assert_eq!(run(&router, &["health"]).0, Some(0));
     assert_eq!(run(&router, &["status"]).0, Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_anybody_can_answer_is_told_in_every_state() {
+    let time = Time::hold();
+    let error = |status: u16| Reply::json(status, json!({ "error": { "type": "x", "message": "no" } }));
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let rules = two(&first.url(), &second.url()).replace(
+        "failover:",
+        "failover:\n  - { name: gone, when: { status: 418 }, do: next, down: until_probed }\n  \
+         - { name: paid, when: { status: 402 }, do: next, cool_down: { until: $header.retry-after, else: 30s, scope: key } }",
+    );
+    let rules = format!("{rules}\nhealth: [ {{ provider: [ first, second ], every: 1d, request: {{}} }} ]\n");
+    let router = Serving::with(&rules, |options| {
+        options.clock = Clock::timer(1_763_892_030_000);
+        options.follow = false;
+    });
+    let router = router.await.unwrap_or_else(|error| panic!("{error}"));
+    let client = router.client();
+    let ready = async || {
+        let answer = client.get("/v1/health?ready").await;
+        let page = client.get("/v1/health").await;
+        assert_eq!((page.status, answer.status == 200), (200, page.json()["status"] == "healthy"));
+        let states = &page.json()["providers"];
+        (
+            answer.status,
+            format!("{} {}", states["first"].as_str().unwrap(), states["second"].as_str().unwrap()),
+        )
+    };
+    let fail = async |one: Reply, other: Reply| {
+        first.then(one);
+        second.then(other);
+        client.post("/v1/messages", ask()).await;
+    };
+    let clear = async || {
+        for name in ["first", "second"] {
+            assert_eq!(client.post(&format!("/-/providers/{name}/clear"), "").await.status, 200);
+        }
+    };
+    assert_eq!(ready().await, (200, "unknown unknown".to_owned()), "never asked");
+    fail(error(500), completion("hi")).await;
+    assert_eq!(ready().await, (200, "cooling available".to_owned()), "one of two");
+    clear().await;
+    fail(error(500), error(500)).await;
+    assert_eq!(ready().await, (503, "cooling cooling".to_owned()), "by a guess");
+    time.pass(std::time::Duration::from_secs(31)).await;
+    assert_eq!(ready().await, (200, "available available".to_owned()), "half-open");
+    clear().await;
+    fail(error(429).header("retry-after", 60), error(429).header("retry-after", 60)).await;
+    assert_eq!(ready().await, (503, "cooling cooling".to_owned()), "by a stated time");
+    clear().await;
+    fail(error(402), error(402)).await;
+    assert_eq!(ready().await, (503, "cooling cooling".to_owned()), "their only keys");
+    clear().await;
+    fail(error(418), error(418)).await;
+    assert_eq!(ready().await, (503, "down down".to_owned()), "until a probe");
+    time.pass(std::time::Duration::from_secs(3600)).await;
+    assert_eq!(ready().await.0, 503, "no time ends that");
+    client.post("/v1/switch-provider", json!({ "provider": "second" })).await;
+    assert_eq!(ready().await, (200, "down available".to_owned()), "chosen by hand");
+
+    let text = router.folder.read("rules.yaml");
+    let keyless = text
+        .replace("key: first-key", "key: \"${NO_FIRST}\"")
+        .replace("key: second-key", "key: \"${NO_SECOND}\"");
+    let router = Serving::start(&keyless).await;
+    let answer = router.client().get("/v1/health?ready").await;
+    assert_eq!((answer.status, &answer.json()["providers"]["first"]), (503, &json!("down")), "no key");
 }
 
 #[tokio::test]

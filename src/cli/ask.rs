@@ -84,7 +84,9 @@ impl RouterArguments {
             Ok((200, answer)) => Ok(answer),
             Ok((status, body)) => {
                 let page = serde_json::from_str::<Value>(&body).unwrap_or_default();
-                let said = page["error"]["message"].as_str().unwrap_or(body.trim()).to_owned();
+                // What is no router may answer with a whole page.
+                let first = body.trim().lines().next().unwrap_or_default();
+                let said = page["error"]["message"].as_str().unwrap_or(first).to_owned();
                 let told = format!("{place} answers {status}: {said}");
                 Err(NoAnswer { status: Some(status), told, body })
             }

@@ -26,7 +26,8 @@ Examples:
   rulegate run --rules rules/rules.yaml --listen 127.0.0.1:9000
   rulegate run --log debug               each attempt, and what each rule said of it
 
-Without --rules: $RULEGATE_RULES, else ./rules/rules.yaml, else ./rules.yaml, else the built-in rules.";
+Without --rules: $RULEGATE_RULES, else ./rules/rules.yaml, else ./rules.yaml, else the built-in rules.
+Exit codes: 0 stopped as asked; 1 the rules are wrong, the address cannot be had, or the router failed; 2 a file cannot be read.";
 
 pub(super) const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -52,7 +53,8 @@ Examples:
   rulegate demo
   rulegate demo --listen 127.0.0.1:9000
 
-No key and no account is needed, and nothing leaves this machine.";
+No key and no account is needed, and nothing leaves this machine.
+Exit codes: 0 stopped as asked; 1 it could not start, or failed; 2 the command line is wrong.";
 
 pub(super) const INIT_EXAMPLES: &str = "\
 Examples:
@@ -60,14 +62,16 @@ Examples:
   rulegate init /etc/rulegate
   rulegate init --all                    also the protocols, the mappings and the catalogue
 
-A file that is there already is never overwritten.";
+A file that is there already is never overwritten.
+Exit codes: 0 all files are there; 2 one could not be written.";
 
 pub(super) const SCHEMA_EXAMPLES: &str = "\
 Examples:
   rulegate schema                        of rules.yaml
   rulegate schema catalog                of a file in catalog/
 
-In a file, the line `# yaml-language-server: $schema=PATH` tells editors where it is; `rulegate init` writes both.";
+In a file, the line `# yaml-language-server: $schema=PATH` tells editors where it is; `rulegate init` writes both.
+Exit codes: 0 printed; 2 there is no such file.";
 
 pub(super) const CLEAR_EXAMPLES: &str = "\
 Examples:

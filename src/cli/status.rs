@@ -23,6 +23,11 @@ Examples:
 The admin key is taken from $RULEGATE_ADMIN_KEY; without one that the rules want, a router tells only whether all is well.
 Exit codes: 0 some provider can answer; 1 none can, or the router does not answer.";
 
+/// As wide as a terminal usually is, in characters.
+const WIDTH: usize = 80;
+/// No column is narrower.
+const NARROWEST: usize = 20;
+
 /// What is to be shown.
 #[derive(clap::Args, Debug)]
 pub(super) struct StatusArguments {
@@ -92,7 +97,8 @@ fn table(health: &Value, rules: &Value, now: i64, style: Style) -> String {
         let told = style.bad("the rules in the files are refused");
         let error = plain(&health["rules_refused"]["error"]);
         let runs = plain(&health["rules_since"]);
-        let _ = writeln!(out, "{told} since {} ({}): {error}", shown(since), ago(since, now));
+        let _ = writeln!(out, "{told} since {} ({}):", shown(since), ago(since, now));
+        write_note(&mut out, &error);
         let _ = writeln!(out, "those of {runs} run on; `rulegate reload` shows all that is wrong");
     }
     let Some(details) = health["details"].as_object() else {
@@ -100,22 +106,19 @@ fn table(health: &Value, rules: &Value, now: i64, style: Style) -> String {
         return out;
     };
     out.push('\n');
-    let mut rows = vec![["PROVIDER", "STATUS", "SINCE", "FAILED", "WHY"].map(str::to_owned).to_vec()];
+    let head = ["PROVIDER", "STATUS", "SINCE", "FAILED", "TOKENS IN", "OUT"];
+    let mut rows = vec![Row { cells: head.map(str::to_owned).to_vec(), notes: Vec::new() }];
     for (name, detail) in details {
-        let mut why = reasons(detail, now);
         let asked = |count: &Value| count.as_u64().unwrap_or_default();
-        rows.push(vec![
+        let cells = vec![
             name.clone(),
             plain(&detail["status"]),
             detail["since"].as_str().map_or_else(|| "-".to_owned(), |since| ago(since, now)),
             format!("{}/{}", asked(&detail["failures"]), asked(&detail["attempts"])),
-            if why.is_empty() { "-".to_owned() } else { why.remove(0) },
-        ]);
-        rows.extend(why.into_iter().map(|why| {
-            let mut row = vec![String::new(); 4];
-            row.push(why);
-            row
-        }));
+            tokens(&detail["tokens"], &["input", "cache_read", "cache_write"]),
+            tokens(&detail["tokens"], &["output"]),
+        ];
+        rows.push(Row { cells, notes: reasons(detail, now) });
     }
     write_rows(&mut out, &rows, style);
     let fired = rules["rules"].as_array().into_iter().flatten();
@@ -124,14 +127,32 @@ fn table(health: &Value, rules: &Value, now: i64, style: Style) -> String {
     hits.sort_by_key(|rule| std::cmp::Reverse(rule["last"].as_str().map(str::to_owned)));
     if !hits.is_empty() {
         out.push('\n');
-        let mut rows = vec![["RULE", "FIRED", "LAST", "AND THEN"].map(str::to_owned).to_vec()];
-        rows.extend(hits.into_iter().map(|rule| {
+        let head = ["RULE", "FIRED", "LAST", "AND THEN"].map(str::to_owned).to_vec();
+        let rows = hits.into_iter().map(|rule| {
             let last = rule["last"].as_str().map_or_else(|| "-".to_owned(), |last| ago(last, now));
             vec![plain(&rule["rule"]), rule["fired"].to_string(), last, and_then(&rule["after"])]
-        }));
-        write_rows(&mut out, &rows, style);
+        });
+        let rows = std::iter::once(head).chain(rows).map(|cells| Row { cells, notes: Vec::new() });
+        write_rows(&mut out, &rows.collect::<Vec<_>>(), style);
+    }
+    if let Some(since) = health["counted_since"].as_str() {
+        let line = format!("tokens and rules are counted since {} ({})", shown(since), ago(since, now));
+        let _ = writeln!(out, "\n{}", style.faint(&line));
     }
     out
+}
+
+/// The sum of these counts of tokens, short enough for a column; `-` where none was told.
+fn tokens(counts: &Value, names: &[&str]) -> String {
+    let told: Vec<u64> = names.iter().filter_map(|name| counts[*name].as_u64()).collect();
+    let sum: u64 = told.iter().fold(0, |sum, count| sum.saturating_add(*count));
+    match sum {
+        _ if told.is_empty() => "-".to_owned(),
+        0..10_000 => sum.to_string(),
+        10_000..1_000_000 => format!("{}k", sum / 1_000),
+        1_000_000..10_000_000 => format!("{}.{}M", sum / 1_000_000, sum / 100_000 % 10),
+        _ => format!("{}M", sum / 1_000_000),
+    }
 }
 
 /// Why a provider is as it is, a line each: its cool downs, what counts towards one, its latest error.
@@ -194,34 +215,70 @@ fn and_then(after: &Value) -> String {
     if said.is_empty() { "-".to_owned() } else { said }
 }
 
-/// Columns as wide as their widest cell; the last one is as long as it is.
-fn write_rows(out: &mut String, rows: &[Vec<String>], style: Style) {
-    let columns = rows.first().map_or(0, Vec::len);
+/// A line of a table, and what is to be read under it.
+struct Row {
+    cells: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Columns as wide as their widest cell; the last one takes what is left of the width, on several lines if need be.
+fn write_rows(out: &mut String, rows: &[Row], style: Style) {
+    let columns = rows.first().map_or(0, |row| row.cells.len());
     let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
+        let cells = rows.iter().filter_map(|row| row.cells.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..columns.saturating_sub(1)).map(|column| width(column) + 2).collect();
+    let begin: usize = widths.iter().sum();
     for (place, row) in rows.iter().enumerate() {
         let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let is_last = column + 1 == columns;
-            let pad = if is_last { 0 } else { (width + 2).saturating_sub(cell.chars().count()) };
-            let cell = match (place, column, cell.as_str()) {
+        for (column, (cell, width)) in row.cells.iter().zip(&widths).enumerate() {
+            let pad = width.saturating_sub(cell.chars().count());
+            line.push_str(&match (place, column, cell.as_str()) {
                 (0, ..) => style.faint(cell),
                 (_, 1, "available") => style.good(cell),
                 (_, 1, "cooling" | "down") => style.bad(cell),
                 _ => cell.clone(),
-            };
-            line.push_str(&cell);
+            });
             line.extend(std::iter::repeat_n(' ', pad));
+        }
+        let last = row.cells.last().map(String::as_str).unwrap_or_default();
+        for (count, part) in folded(last, WIDTH.saturating_sub(begin).max(NARROWEST)).iter().enumerate() {
+            if count > 0 {
+                line.push('\n');
+                line.extend(std::iter::repeat_n(' ', begin));
+            }
+            line.push_str(&if place == 0 { style.faint(part) } else { part.clone() });
         }
         out.push_str(line.trim_end());
         out.push('\n');
+        row.notes.iter().for_each(|note| write_note(out, note));
     }
+}
+
+/// What is to be read under a line.
+fn write_note(out: &mut String, note: &str) {
+    for (count, part) in folded(note, WIDTH - 4).iter().enumerate() {
+        let indent = if count == 0 { "  " } else { "    " };
+        let _ = writeln!(out, "{indent}{part}");
+    }
+}
+
+/// A text in lines of so many characters, broken between words; a longer word has a line of its own.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let is_full = |line: &String| line.chars().count() + 1 + word.chars().count() > width;
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if !is_full(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// `until 10:00Z (in 42m)`: the moment, and how long that is from now.
@@ -273,6 +330,7 @@ mod tests {
                 "one": {
                     "status": "cooling", "since": "2026-03-01T09:57:00Z", "until": "2026-03-01T10:42:30Z", "rule": "usage-limit",
                     "request": "ymq3piycf56hy8yykrrtkh6n", "attempts": 12, "failures": 3,
+                    "tokens": { "input": 1200, "cache_read": 12345678, "output": 56789 },
                     "last_error": { "at": "2026-03-01T09:57:00Z", "status": 429, "message": "\"limit\u{1b}[31m\" (rate_limit_error)" },
                 },
                 "two": {
@@ -284,11 +342,11 @@ mod tests {
                     "evidence": [ { "rule": "broken", "seen": "2 of 3 failures within 30s" } ],
                 },
             },
-            "rules_version": "45fe27bc31f1",
+            "rules_version": "45fe27bc31f1", "counted_since": "2026-03-01T09:00:00Z",
         });
         let rules = json!({ "rules": [
             { "rule": "quiet", "fired": 0, "last": null, "after": {} },
-            { "rule": "usage-limit", "fired": 3, "last": "2026-03-01T09:57:00Z", "after": { "answered": 2, "failed": 1 } },
+            { "rule": "usage-limit", "fired": 3, "last": "2026-03-01T09:57:00Z", "after": { "answered": 2, "again": 5, "failed": 1, "probe": 2 } },
         ] });
         let plain = Style::none();
         assert_eq!(
@@ -296,14 +354,20 @@ mod tests {
             "\
 healthy, two is asked first, rules 45fe27bc31f1
 
-PROVIDER  STATUS     SINCE   FAILED  WHY
-one       cooling    3m ago  3/12    until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit (explain ymq3piycf56hy8yykrrtkh6n)
-                                     last error 3m ago: 429 \"limit [31m\" (rate_limit_error)
-two       available  -       0/9     key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens; the rule `tokens` is gone since the reload of 09:58Z
-                                     2 of 3 failures within 30s, by rule broken
+PROVIDER  STATUS     SINCE   FAILED  TOKENS IN  OUT
+one       cooling    3m ago  3/12    12M        56k
+  until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit (explain
+    ymq3piycf56hy8yykrrtkh6n)
+  last error 3m ago: 429 \"limit [31m\" (rate_limit_error)
+two       available  -       0/9     -          -
+  key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens
+  2 of 3 failures within 30s, by rule broken
 
 RULE         FIRED  LAST    AND THEN
-usage-limit  3      3m ago  2 answered by the next, 1 the next failed too
+usage-limit  3      3m ago  2 answered by the next, 5 asked again, 1 the next
+                            failed too, 2 by probes
+
+tokens and rules are counted since 2026-03-01T09:00:00Z (1h ago)
 "
         );
     }
@@ -319,7 +383,8 @@ usage-limit  3      3m ago  2 answered by the next, 1 the next failed too
         assert!(
             told.starts_with(
                 "healthy, rules 45fe27bc31f1\n\
-                 the rules in the files are refused since 2026-03-01T09:58:00Z (2m ago): rules.yaml:3: unknown key `spaeks`\n\
+                 the rules in the files are refused since 2026-03-01T09:58:00Z (2m ago):\n\
+                 \x20 rules.yaml:3: unknown key `spaeks`\n\
                  those of 2026-03-01T08:00:00Z run on; `rulegate reload` shows all that is wrong\n"
             ),
             "{told}"

@@ -21,6 +21,7 @@ use crate::engine::Ms;
 use crate::engine::health::clear::{Cleared, NotThere};
 use crate::engine::health::{AUTO, Pause};
 use crate::engine::plan::event::Part;
+use crate::text::diagnostic::did_you_mean;
 use crate::text::units::{duration, instant_text};
 
 /// What the body of a switch is.
@@ -199,7 +200,9 @@ pub(super) async fn switch(
 
 fn unknown<T: AsRef<str>>(name: &str, names: &[T]) -> Response<ReplyBody> {
     let listed: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    let text = format!("there is no provider {name:?}; there are {}", listed.join(", "));
+    let near = did_you_mean(name, listed.iter().copied()).map(|near| format!("; did you mean {near}?"));
+    let text =
+        format!("there is no provider {name:?}; there are {}{}", listed.join(", "), near.unwrap_or_default());
     let mut page = error_page(StatusCode::NOT_FOUND, &text);
     page["providers"] = json!(listed);
     json_answer(StatusCode::NOT_FOUND, &page)
