@@ -248,7 +248,7 @@ async fn the_latest_failures_are_listed_and_status_names_the_decision_that_began
     assert_eq!(health["details"]["first"]["request"], id.as_str(), "{health}");
     let output = program(router.folder.path()).args(["status", "--url", &router.url()]).output().unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.contains(&format!("by rule limited (explain {id})")), "{table}");
+    assert!(table.contains(&format!("by rule limited\n    (explain {id})")), "{table}");
 }
 
 #[test]

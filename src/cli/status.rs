@@ -160,7 +160,7 @@ fn reasons(detail: &Value, now: i64) -> Vec<String> {
     let mut why = Vec::new();
     let by_rule = |it: &Value| {
         let request =
-            it["request"].as_str().map(|id| format!(" (explain {})", shown(id))).unwrap_or_default();
+            it["request"].as_str().map(|id| format!(" (explain\u{a0}{})", shown(id))).unwrap_or_default();
         it["rule"].as_str().map(|rule| format!("by rule {rule}{request}")).unwrap_or_default()
     };
     let outdated = |it: &Value| {
@@ -278,7 +278,7 @@ fn folded(text: &str, width: usize) -> Vec<String> {
             _ => lines.push(word.to_owned()),
         }
     }
-    lines
+    lines.iter().map(|line| line.replace('\u{a0}', " ")).collect()
 }
 
 /// `until 10:00Z (in 42m)`: the moment, and how long that is from now.
@@ -356,11 +356,12 @@ healthy, two is asked first, rules 45fe27bc31f1
 
 PROVIDER  STATUS     SINCE   FAILED  TOKENS IN  OUT
 one       cooling    3m ago  3/12    12M        56k
-  until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit (explain
-    ymq3piycf56hy8yykrrtkh6n)
+  until 2026-03-01T10:42:30Z (in 42m30s), by rule usage-limit
+    (explain ymq3piycf56hy8yykrrtkh6n)
   last error 3m ago: 429 \"limit [31m\" (rate_limit_error)
 two       available  -       0/9     -          -
-  key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens
+  key work big cools down until 2026-03-03T10:00:00Z (in 2d), by rule tokens;
+    the rule `tokens` is gone since the reload of 09:58Z
   2 of 3 failures within 30s, by rule broken
 
 RULE         FIRED  LAST    AND THEN

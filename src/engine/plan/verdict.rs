@@ -73,7 +73,9 @@ impl Plan {
         let provider = engine.providers.get(self.way(case.way)?.provider)?;
         let facts = self.facts(case, &provider.name);
         let shown = match self.trace {
-            true => Shown::Everything,
+            // Nor are a provider's words told in a log at debug, if the rules keep them out.
+            true if self.rehearsal || engine.keeping.errors => Shown::Everything,
+            true => Shown::Nothing,
             false if engine.keeping.errors => Shown::Errors,
             false => Shown::Nothing,
         };
