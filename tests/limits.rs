@@ -326,3 +326,27 @@ fn an_answer_that_speaks_of_limits_stays_an_answer() {
     }
     assert_right(failed, all);
 }
+
+#[test]
+fn the_catalogues_own_rules_read_the_header_of_the_ietf_too() {
+    let (engine, names) = engine();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/catalog");
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for name in &names {
+        let Ok(file) = std::fs::read_to_string(root.join(format!("{name}.yaml"))) else { continue };
+        if !file.contains("$header.ratelimit,") {
+            continue;
+        }
+        count += 1;
+        let body = json!({ "error": { "message": "Rate limit exceeded", "type": "rate_limit_error" } });
+        let path = if name.contains("anthropic") { PATHS[1] } else { PATHS[0] };
+        let mut said = Said { path, ..Said::new(name, 429, body.to_string()) };
+        said.headers.insert("ratelimit", r#""default";r=0;t=777"#.parse().unwrap());
+        let explained = said.explained(&engine);
+        if pause(&explained) != Some(777_000) {
+            wrong.push(format!("{name}: {:?} by {}", pause(&explained), rule(&explained)));
+        }
+    }
+    assert!(count > 10 && wrong.is_empty(), "{count}, {}", wrong.join("\n"));
+}

@@ -152,7 +152,8 @@ record! {
     pub struct CoolDownTable: "`cool_down`" {
         /// Where the answer says it: templates that give an instant or a duration, such as
         /// `$header.retry-after` or `$match.reset`: seconds, milliseconds where the place's name ends in `ms`, seconds
-        /// or milliseconds since 1970, `1m30s`, `12 minutes`, RFC 3339, an HTTP date, `8pm (Europe/Paris)`.
+        /// or milliseconds since 1970, `1m30s`, `12 minutes`, RFC 3339, an HTTP date, `8pm (Europe/Paris)`, and the header
+        /// `RateLimit` as the IETF drafts it (`"day";r=0;t=30`: until the limits begin anew of which nothing remains).
         until: Several<Node> = Several(Vec::new()),
         /// Which of several moments in `until` counts.
         of_several: WhichMoment = WhichMoment::Latest,

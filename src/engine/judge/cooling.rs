@@ -7,7 +7,7 @@ pub use crate::engine::health::evidence::{After, Counted};
 use crate::engine::names::{COOLING, View};
 use crate::language::Template;
 use crate::text::json::Doc;
-use crate::text::units::{self, Mention, duration_text};
+use crate::text::units::{self, Mention, RateLimit, duration_text};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -121,7 +121,12 @@ impl Cooling {
                         None
                     }
                 };
-                let named = exact().or_else(in_words).or_else(mentioned).filter(|(at, _)| *at > now);
+                let named = match RateLimit::parse(&text) {
+                    // What remains of a limit is no time, whatever numbers stand there.
+                    Some(limit) => limit.ends_in.map(|time| (now.saturating_add(millis(time)), text.trim())),
+                    None => exact().or_else(in_words).or_else(mentioned),
+                };
+                let named = named.filter(|(at, _)| *at > now);
                 let named = named.map(|(at, said)| {
                     let read = if units::has_no_zone(said, now) {
                         format!(" (read in {})", zone.unwrap_or("UTC"))
