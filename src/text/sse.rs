@@ -162,16 +162,13 @@ impl SseDecoder {
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match field {
             b"" => self.comments += 1,
-            b"data" => {
-                if self.data.len() + value.len() >= self.limit {
-                    self.too_long = true;
-                    return;
+            b"data" => self.data_line(value),
+            // No field of the standard: some servers say so that they have failed, and nothing behind it.
+            b"error" => {
+                if self.name.is_empty() {
+                    self.name.extend_from_slice(b"error");
                 }
-                if self.has_data {
-                    self.data.push(b'\n');
-                }
-                self.has_data = true;
-                self.data.extend_from_slice(value);
+                self.data_line(value);
             }
             b"event" => {
                 self.name.clear();
@@ -180,8 +177,20 @@ impl SseDecoder {
             // `id` and `retry` are for clients that reconnect; others mean nothing.
             _ => {}
         }
-        self.has_fields |= !matches!(field, b"" | b"data");
+        self.has_fields |= !matches!(field, b"" | b"data" | b"error");
         self.has_id |= field == b"id";
+    }
+
+    fn data_line(&mut self, value: &[u8]) {
+        if self.data.len() + value.len() >= self.limit {
+            self.too_long = true;
+            return;
+        }
+        if self.has_data {
+            self.data.push(b'\n');
+        }
+        self.has_data = true;
+        self.data.extend_from_slice(value);
     }
 
     fn dispatch(&mut self, partial: bool, each: &mut impl FnMut(SseEvent<'_>)) {

@@ -70,7 +70,10 @@ fn every_step_of_a_bad_day_is_told() {
     let said: Vec<_> = second.said.iter().map(|it| (it.rule.as_str(), it.fired, it.why.as_str())).collect();
     assert_eq!(
         said,
-        [("limit", false, "the text does not match /limit reached/"), ("busy", true, "status 529 is 529"),]
+        [
+            ("limit", false, "the text \"{}\" does not match /limit reached/"),
+            ("busy", true, "status 529 is 529"),
+        ]
     );
     assert!(second.again_at.is_some_and(|at| at == third.began && at > START), "{second:?}");
     assert_eq!(last.model.as_deref(), Some("parrot"));

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::control::templates;
 use super::{Args, Directive, example, never, nothing};
 use crate::language::compile::Compiler;
-use crate::language::scope::Env;
+use crate::language::scope::{Env, Slot};
 use crate::language::template::{Fail, Items, Op, Template};
-use crate::language::value::{Type, Val};
+use crate::language::value::{Type, Val, made};
 use crate::text::json::{self, Json};
 use crate::text::yaml::Kind;
 
@@ -16,17 +16,28 @@ pub(super) const TABLE: &[Directive] = &[
     Directive {
         name: "$merge",
         needs: &[],
-        takes: &[],
-        doc: "the members of several objects in one: a later value replaces an earlier one in its place",
-        examples: &[example(
-            "{ $merge: [$.a, { y: 3 }, $.none] }",
-            r#"{"a":{"x":1,"y":2}}"#,
-            r#"{"x":1,"y":3}"#,
-        )],
+        takes: &["$as", "$emit"],
+        doc: "the members of several objects in one: a later value replaces an earlier one in its place, or, with `$as` and `$emit`, becomes one with it: `$as` is the list of the values of a name",
+        examples: &[
+            example("{ $merge: [$.a, { y: 3 }, $.none] }", r#"{"a":{"x":1,"y":2}}"#, r#"{"x":1,"y":3}"#),
+            example(
+                "{ $merge: [$.a, { y: 3 }], $as: all, $emit: { of: $all } }",
+                r#"{"a":{"x":1,"y":2}}"#,
+                r#"{"x":{"of":[1]},"y":{"of":[2,3]}}"#,
+            ),
+        ],
         can_fail: never,
         compile: |c, args| {
             let parts = templates(c, args.word, "$merge")?;
-            Some(Template::op(Merge(parts.into_iter().filter(|part| !part.is_never()).collect())))
+            let merge = Merge(parts.into_iter().filter(|part| !part.is_never()).collect());
+            let (Some(name), Some(emit)) = (args.get("$as"), args.get("$emit")) else {
+                return both_or_none(c, args).then(|| Template::op(merge));
+            };
+            let name = c.name(name, "`$as`")?;
+            c.with_locals(&[name], |c, slots| {
+                let &[values] = slots else { return None };
+                Some(Template::op(Unite { parts: merge.0, values, emit: c.template(emit)? }))
+            })
         },
     },
     Directive {
@@ -62,6 +73,13 @@ pub(super) const TABLE: &[Directive] = &[
     },
 ];
 
+/// Returns whether `$as` and `$emit` are both there, or neither; else that is an error.
+fn both_or_none(c: &mut Compiler<'_>, args: &Args<'_>) -> bool {
+    let Some(lone) = args.get("$as").or(args.get("$emit")) else { return true };
+    c.error("missing-companion", lone.span, "`$as` and `$emit` of `$merge` need each other");
+    false
+}
+
 fn choose(c: &mut Compiler<'_>, args: &Args<'_>, keep: bool) -> Option<Template> {
     let Kind::List(names) = &args.word.kind else {
         c.error(
@@ -79,15 +97,65 @@ fn choose(c: &mut Compiler<'_>, args: &Args<'_>, keep: bool) -> Option<Template>
 
 struct Merge(Vec<Template>);
 
-impl Op for Merge {
+/// The objects among what the templates give.
+fn objects<'a>(parts: &[Template], env: &mut Env<'a>) -> Result<Vec<Val<'a>>, Fail> {
+    let mut objects = Vec::with_capacity(parts.len());
+    for part in parts {
+        let value = part.value(env)?;
+        match value.kind() {
+            Type::Object => objects.push(value),
+            Type::List => objects.extend(value.turns().filter(|value| value.kind() == Type::Object)),
+            _ => {}
+        }
+    }
+    Ok(objects)
+}
+
+/// A `$merge` that says what becomes of the values of one name.
+struct Unite {
+    parts: Vec<Template>,
+    values: Slot,
+    emit: Template,
+}
+
+impl Op for Unite {
     fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
-        let mut parts = Vec::with_capacity(self.0.len());
-        for part in &self.0 {
-            let value = part.value(env)?;
-            if value.kind() == Type::Object {
-                parts.push(value);
+        let parts = objects(&self.parts, env)?;
+        if parts.is_empty() {
+            return Ok(false);
+        }
+        // By name, in the order in which the names came: the text of the list of its values.
+        let mut names: Vec<(Cow<'_, str>, Vec<u8>)> = Vec::new();
+        let mut places = BTreeMap::new();
+        for (name, value) in parts.iter().filter_map(Val::json).flat_map(|part| part.entries()) {
+            let place = *places.entry(name.clone()).or_insert(names.len());
+            if place == names.len() {
+                names.push((name, Vec::new()));
+            }
+            if let Some((_, list)) = names.get_mut(place) {
+                list.push(if list.is_empty() { b'[' } else { b',' });
+                list.extend_from_slice(value.raw().as_bytes());
             }
         }
+        out.push(b'{');
+        let mut items = Items::new(out);
+        for (name, mut list) in names {
+            list.push(b']');
+            env.set(self.values, made(list));
+            items.item(|out| {
+                json::write_str(out, &name);
+                out.push(b':');
+                self.emit.write(env, out)
+            })?;
+        }
+        out.push(b'}');
+        Ok(true)
+    }
+}
+
+impl Op for Merge {
+    fn write(&self, env: &mut Env<'_>, out: &mut Vec<u8>) -> Result<bool, Fail> {
+        let parts = objects(&self.0, env)?;
         if parts.is_empty() {
             return Ok(false);
         }

@@ -173,7 +173,7 @@ pub(super) const TABLE: &[Directive] = &[
         needs: &[],
         takes: &[],
         doc: "an estimate of the tokens in all texts below a value",
-        examples: &[example("{ $tokens: $ }", r#"{"a":"hello there, world"}"#, "6")],
+        examples: &[example("{ $tokens: $ }", r#"{"a":"hello there, world"}"#, "5")],
         can_fail: never,
         compile: |c, args| c.template(args.word).map(|value| Template::op(Tokens(value))),
     },

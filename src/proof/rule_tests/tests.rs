@@ -333,7 +333,7 @@ fn a_failure_points_at_the_expectation_and_tells_what_happened() {
         "rules.yaml:17:21",
         "expected rule limit to decide last, got mistake",
         "attempt 1: asking one for m",
-        "rule limit does not fire for one: the text does not match /until (?<at>\\d+)/",
+        "rule limit does not fire for one: the text \"not now\" does not match /until (?<at>\\d+)/",
         "rule mistake fires for one: status 429 is 4xx",
     ] {
         assert!(said.contains(part), "no {part:?} in\n{said}");

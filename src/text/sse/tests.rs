@@ -33,6 +33,11 @@ fn streams_are_read_as_events() {
         ("data:a\r\n\r\ndata:  b\r\r", vec![event(None, "a", false), event(None, " b", false)]),
         ("event: ping\ndata\n\n", vec![event(Some("ping"), "", false)]),
         ("event: lost\n\ndata: x\n\n", vec![event(None, "x", false)]),
+        ("error: {\"code\":500}\n\n", vec![event(Some("error"), "{\"code\":500}", false)]),
+        (
+            "event: own\nerror: x\n\ndata: y\n\n",
+            vec![event(Some("own"), "x", false), event(None, "y", false)],
+        ),
         ("\u{feff}data: 1\ndata: 2\nid: 7\nretry: 5\n\n", vec![event(None, "1\n2", false)]),
         (": hello\n\n: world\n\n\n\n", vec![]),
         ("data: {\"cut\"", vec![event(None, "{\"cut\"", true)]),
