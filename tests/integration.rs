@@ -46,6 +46,7 @@ mod overload;
 mod panics;
 mod pass_on;
 mod patience;
+mod plain_words;
 mod program;
 mod quoted_keys;
 mod recorded_bodies;

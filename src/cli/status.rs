@@ -191,7 +191,14 @@ fn reasons(detail: &Value, now: i64) -> Vec<String> {
     let error = &detail["last_error"];
     if let Some(message) = error["message"].as_str() {
         let at = error["at"].as_str().map(|at| ago(at, now)).unwrap_or_default();
-        why.push(format!("last error {at}: {} {}", error["status"], shown(message)));
+        let message = shown(message);
+        // Where no status came, the kind says what went wrong; the router's own words begin with it.
+        let what = match (error["status"].as_u64(), plain(&error["kind"])) {
+            (Some(status), _) => format!("{status} "),
+            (None, kind) if message.starts_with(&kind) => String::new(),
+            (None, kind) => format!("{kind} "),
+        };
+        why.push(format!("last error {at}: {what}{message}"));
     }
     why
 }

@@ -70,7 +70,7 @@ pub async fn run(upstream: &Upstream, attempt: Attempt, link: Arc<Link>, means: 
     };
     let wire = Wire::default();
     let sent = tokio::select! {
-        sent = upstream.send(call, &wire) => sent.map_err(Failure::from),
+        sent = upstream.send(call, &wire) => sent.map_err(|fault| fault.failure(&exchange.job().id)),
         failure = limit(&mut timers) => {
             wire.timed_out(failure.kind);
             Err(failure)
@@ -108,7 +108,8 @@ async fn read(mut exchange: Exchange, mut rest: Rest, means: Means<'_>) -> Ended
                     progress
                 }
                 Some(Err(fault)) => {
-                    let progress = work.on(size + held, || exchange.broke(fault.into())).await;
+                    let failure = fault.failure(&exchange.job().id);
+                    let progress = work.on(size + held, || exchange.broke(failure)).await;
                     break last(progress, exchange, rest);
                 }
                 None => break last(work.on(size + held, || exchange.eof()).await, exchange, rest),

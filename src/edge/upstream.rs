@@ -75,19 +75,31 @@ pub struct Call {
 pub struct Fault {
     /// The kind that rules know.
     pub kind: FailureKind,
-    /// For people. Holds no address, since keys are put in there too.
+    /// For people, in plain words. Holds no address, since keys are put in there too.
     pub message: String,
+    /// What the libraries say of it, for the log; may be empty.
+    pub cause: String,
 }
 
 impl Fault {
     fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), cause: String::new() }
     }
-}
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Failure::new(fault.kind, fault.message)
+    /// The failure that this is for the request `id`; the libraries' words go to the log.
+    pub fn failure(self, id: &str) -> Failure {
+        if !self.cause.is_empty() {
+            tracing::debug!("[{id}] {}: {}", self.kind.name(), self.cause);
+        }
+        Failure::new(self.kind, self.message)
+    }
+
+    /// The same, where a proxy stands in between.
+    fn through(mut self, link: &Link) -> Self {
+        if link.proxy.is_some() && self.kind.is_of_connecting() {
+            self.message.push_str(" (by way of its proxy)");
+        }
+        self
     }
 }
 
@@ -140,13 +152,13 @@ impl Upstream {
         match self.once(&pool.kept, request(), wire).await {
             Err(lost) if lost.untouched => {
                 let (id, host) = (&call.id, uri.authority().map_or("", Authority::as_str));
-                let why = lost.fault.message;
+                let why = lost.fault.cause;
                 tracing::debug!(
                     "[{id}] a kept connection to {host} was lost before the answer ({why}): once more, on a new one"
                 );
-                self.once(&pool.fresh, request(), wire).await.map_err(|lost| lost.fault)
+                self.once(&pool.fresh, request(), wire).await.map_err(|lost| lost.fault.through(&call.link))
             }
-            answered => answered.map_err(|lost| lost.fault),
+            answered => answered.map_err(|lost| lost.fault.through(&call.link)),
         }
     }
 

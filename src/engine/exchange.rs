@@ -190,7 +190,7 @@ impl Exchange {
                     // Of an error, and of what is no answer, the beginning is enough.
                     return self.eof();
                 }
-                let message = format!("the answer is longer than {limit} bytes");
+                let message = format!("the provider's answer is longer than {limit} bytes");
                 return self.broke(Failure::new(FailureKind::Malformed, message));
             }
             Body::Passing(passing) => {
@@ -345,10 +345,12 @@ impl Exchange {
         self.body = Body::Over;
         let read = self.job.provider.read_error(&failure.body, &self.headers, None);
         let status = failure.status.or(read.status).unwrap_or_else(|| failure.kind.status());
+        let named = failure.named(&self.job.provider_name());
+        let ours = named.as_deref().unwrap_or(&failure.message);
         let wording = Wording {
             status,
             kind: failure.error_type.as_deref(),
-            message: read.message.as_deref().filter(|_| read.is_error()).unwrap_or(&failure.message),
+            message: read.message.as_deref().filter(|_| read.is_error()).unwrap_or(ours),
             id: &self.job.id,
             ..Wording::default()
         };

@@ -1,5 +1,6 @@
 //! What can go wrong with one attempt: the kinds, and the failure that the plan judges.
 
+use super::protocol::ErrorText;
 use crate::text::units::Redactor;
 use crate::text::visible::is_hidden;
 use bytes::Bytes;
@@ -204,6 +205,21 @@ impl Failure {
         if let Some(message) = keys.redacted_text(&self.message) {
             self.message = message;
         }
+    }
+
+    /// The message with the provider's name in the place of `the provider`, where the words are the router's own: for a
+    /// client, who may not know that there are several. `None` where they are not, or do not speak of it.
+    pub fn named(&self, provider: &str) -> Option<String> {
+        const UNNAMED: &str = "the provider";
+        let is_ours = self.body.is_empty() && self.message.contains(UNNAMED);
+        is_ours.then(|| self.message.replacen(UNNAMED, provider, 1))
+    }
+
+    /// Whether it is a mistake of the request's own: a provider has put into words why it does not take it, or it cannot be
+    /// put into the provider's protocol at all.
+    pub fn is_of_request(&self, read: &ErrorText) -> bool {
+        let has_words = self.kind == FailureKind::Mapping || read.is_error();
+        has_words && matches!(self.client_status(), 400 | 413 | 422)
     }
 
     /// Whether the status says that it is about who asks, and not about the service: another key may be answered.

@@ -120,7 +120,7 @@ impl Live {
                 return Poll::Ready(None);
             }
             Poll::Ready(None) => None,
-            Poll::Ready(Some(Err(fault))) => Some(fault.into()),
+            Poll::Ready(Some(Err(fault))) => Some(fault.failure(&self.exchange.job().id)),
             Poll::Pending => match ready!(rest.timers.poll_alarm(cx)) {
                 Alarm::Failed(failure) => {
                     rest.wire.timed_out(failure.kind);

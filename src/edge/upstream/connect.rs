@@ -233,7 +233,7 @@ pub(super) struct ConnectTimedOut(Duration);
 
 impl fmt::Display for ConnectTimedOut {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "no connection within {} ms", self.0.as_millis())
+        write!(out, "no connection within {} s", self.0.as_secs_f64())
     }
 }
 

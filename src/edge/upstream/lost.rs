@@ -31,14 +31,77 @@ use crate::engine::failure::FailureKind;
 pub(super) fn fault(error: &Error) -> Fault {
     // Its own words name no cause.
     match error.source() {
-        Some(cause) => Fault::new(kind_of(cause, error.is_connect()), chain(cause)),
-        None => Fault::new(FailureKind::Reset, "the call failed"),
+        Some(cause) => told(kind_of(cause, error.is_connect()), cause, false),
+        None => Fault::new(FailureKind::Reset, FailureKind::Reset.doc()),
     }
 }
 
 /// A body's error as a failure that rules can name.
 pub(super) fn fault_of(error: &hyper::Error) -> Fault {
-    Fault::new(kind_of(error, false), chain(error))
+    told(kind_of(error, false), error, true)
+}
+
+/// A fault in plain words, and in the libraries' own.
+fn told(kind: FailureKind, error: &(dyn StdError + 'static), in_answer: bool) -> Fault {
+    let message = match kind {
+        FailureKind::Closed if in_answer => {
+            "the provider closed the connection in the middle of its answer".to_owned()
+        }
+        FailureKind::Reset if in_answer => {
+            "the connection to the provider broke in the middle of its answer".to_owned()
+        }
+        FailureKind::Malformed if !in_answer => "the provider's answer is no HTTP".to_owned(),
+        _ => match causes(error).find_map(reason) {
+            Some(reason) => format!("{}: {reason}", kind.doc()),
+            None => kind.doc().to_owned(),
+        },
+    };
+    Fault { cause: chain(error), ..Fault::new(kind, message) }
+}
+
+/// Why there is no connection, where that has a name.
+fn reason(cause: &(dyn StdError + 'static)) -> Option<String> {
+    if let Some(late) = cause.downcast_ref::<ConnectTimedOut>() {
+        return Some(late.to_string());
+    }
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return Some(of_tls(tls).to_owned());
+    }
+    // Of the tunnel's error only the text is public.
+    if cause.to_string().ends_with("proxy authorization required") {
+        return Some("the proxy wants a name and a password, or others".to_owned());
+    }
+    let said = match cause.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::HostUnreachable => "host unreachable",
+        io::ErrorKind::NetworkUnreachable => "network unreachable",
+        io::ErrorKind::PermissionDenied => "this machine does not allow it",
+        _ => return None,
+    };
+    Some(said.to_owned())
+}
+
+fn of_tls(error: &rustls::Error) -> &'static str {
+    use rustls::{AlertDescription, CertificateError as Wrong, Error};
+    match error {
+        Error::InvalidCertificate(Wrong::Expired | Wrong::ExpiredContext { .. }) => {
+            "its certificate has expired"
+        }
+        Error::InvalidCertificate(Wrong::NotValidYet | Wrong::NotValidYetContext { .. }) => {
+            "its certificate is not valid yet"
+        }
+        Error::InvalidCertificate(Wrong::NotValidForName | Wrong::NotValidForNameContext { .. }) => {
+            "its certificate is for another name"
+        }
+        Error::InvalidCertificate(Wrong::UnknownIssuer) => {
+            "its certificate comes from an authority that is not trusted here"
+        }
+        Error::InvalidCertificate(Wrong::Revoked) => "its certificate is revoked",
+        Error::InvalidCertificate(_) => "its certificate is not valid",
+        Error::InvalidMessage(_) => "it does not speak TLS there",
+        Error::AlertReceived(AlertDescription::CertificateRequired) => "it wants a certificate of ours",
+        _ => "the two found no common ground",
+    }
 }
 
 /// Whether a call that was lost may be made once more. `had`: how much had been read from its connection before.

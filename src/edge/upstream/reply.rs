@@ -120,5 +120,5 @@ fn fault(error: &Undecodable) -> Fault {
         Undecodable::Cut(_) => FailureKind::CutOff,
         _ => FailureKind::Malformed,
     };
-    Fault::new(kind, format!("the answer {error}"))
+    Fault::new(kind, format!("the provider's answer {error}"))
 }

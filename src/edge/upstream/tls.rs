@@ -42,7 +42,10 @@ impl Roots {
             Ok(verifier) => Ok(Arc::new(verifier)),
             Err(error) => Err(error.to_string()),
         });
-        read.clone().map_err(|error| Fault::new(FailureKind::Tls, error))
+        read.clone().map_err(|cause| {
+            let message = "the certificates that this machine trusts cannot be read";
+            Fault { cause, ..Fault::new(FailureKind::Tls, message) }
+        })
     }
 }
 
@@ -59,5 +62,5 @@ fn ring() -> Arc<CryptoProvider> {
 }
 
 fn fault(error: &rustls::Error) -> Fault {
-    Fault::new(FailureKind::Tls, error.to_string())
+    Fault { cause: error.to_string(), ..Fault::new(FailureKind::Tls, FailureKind::Tls.doc()) }
 }

@@ -42,7 +42,8 @@ impl Exchange {
                 self.gathered(body.into())
             }
             Seen::Nothing | Seen::Content if machine.taken_in() > self.job.limits.answer => {
-                let message = format!("the answer is longer than {} bytes", self.job.limits.answer);
+                let message =
+                    format!("the provider's answer is longer than {} bytes", self.job.limits.answer);
                 self.broke(Failure::new(FailureKind::Malformed, message))
             }
             Seen::Content => {

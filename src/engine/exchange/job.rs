@@ -71,6 +71,12 @@ impl Job {
         }
     }
 
+    /// The provider's name.
+    pub fn provider_name(&self) -> String {
+        let name = self.provider_doc.root().get("name").and_then(|name| name.str());
+        name.map_or_else(|| "the provider".to_owned(), |name| name.into_owned())
+    }
+
     /// The text with `[key]` wherever a key of the rules or a credential that was sent stands in it, also altered; `None` if
     /// none does.
     pub fn redacted(&self, text: &[u8]) -> Option<Vec<u8>> {

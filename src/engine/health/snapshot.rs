@@ -14,8 +14,8 @@ pub struct KeptError {
     pub at: Ms,
     /// The failure's kind by name.
     pub kind: &'static str,
-    /// The status that a client is told.
-    pub status: u16,
+    /// The provider's status, or the one that its error text stands for; `None` where it gave none.
+    pub status: Option<u16>,
     /// What happened, for people.
     pub message: String,
     /// The rule that decided, if one did.

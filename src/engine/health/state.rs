@@ -242,7 +242,7 @@ fn read_provider(from: &Value) -> Result<ProviderHealth, String> {
         known.last_error = Some(KeptError {
             at: moment(error, "at")?,
             kind: kind.name(),
-            status: error["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(502),
+            status: error["status"].as_u64().and_then(|status| u16::try_from(status).ok()),
             message: text(error, "message")?,
             rule: error["rule"].as_str().map(str::to_owned),
         });

@@ -125,12 +125,12 @@ impl Plan {
         let name = self.provider_name(way);
         let status = failure.client_status();
         let said = read.message.as_deref().unwrap_or(&failure.message);
-        let message = match failure.kind {
+        let message = failure.named(&name).unwrap_or_else(|| match failure.kind {
             FailureKind::Status | FailureKind::InStream | FailureKind::Mapping | FailureKind::Lossy => {
                 said.to_owned()
             }
             _ => format!("{name}: {said}"),
-        };
+        });
         let wording = Wording {
             status,
             kind: failure.error_type.as_deref(),

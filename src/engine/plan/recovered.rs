@@ -63,7 +63,7 @@ pub(super) fn kept(case: &Case<'_>, failure: &Failure, rule: Option<&Rule>) -> K
     KeptError {
         at: case.now,
         kind: failure.kind.name(),
-        status: failure.client_status(),
+        status: failure.status,
         message,
         rule: rule.map(|rule| rule.name.clone()),
     }

@@ -57,12 +57,9 @@ fn a_stream_that_breaks_after_content_gets_an_error_and_never_an_end() {
     let whole = alpha_stream(&[HELLO, WORD]);
     let partial = format!("{whole}event: word\ndata: {{\"kind\":\"wo");
     for (reply, why) in [
-        (Reply::Stream(partial.clone()), "the provider's answer ended before it was complete"),
-        (Reply::Cut(partial.clone(), FailureKind::Reset), "the connection to the provider broke"),
-        (
-            Reply::Cut(whole.clone(), FailureKind::IdleTimeout),
-            "the provider fell silent in the middle of its answer",
-        ),
+        (Reply::Stream(partial.clone()), "one's answer ended before it was complete"),
+        (Reply::Cut(partial.clone(), FailureKind::Reset), "the connection to one broke"),
+        (Reply::Cut(whole.clone(), FailureKind::IdleTimeout), "one fell silent in the middle of its answer"),
     ] {
         let mut world = only("one", 4);
         world.replies("one", [reply]);
