@@ -92,7 +92,7 @@ struct RunArguments {
     /// The rules file; followed while the router runs
     #[arg(long, short, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// Listen here instead of where the rules say; port 0 takes a free one
+    /// Listen here, port 0 takes a free one [default: $RULEGATE_LISTEN, else what the rules say]
     #[arg(long, short, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// The file that lets what is known of providers survive a restart, or `off` [default: what the rules say, else
@@ -157,7 +157,7 @@ struct TestArguments {
 
 #[derive(Args, Debug)]
 struct DemoArguments {
-    /// Listen here [default: 127.0.0.1:8000, or a free port when that one is taken]
+    /// Listen here [default: $RULEGATE_LISTEN, else 127.0.0.1:8000, or a free port when that one is taken]
     #[arg(long, short, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use rulegate::edge::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::rules::{ask, completion, message, two};
-use crate::support::{Reply, Router, Serving, Time, Upstream, program};
+use crate::support::{Folder, Reply, Router, Serving, Time, Upstream, program};
 
 /// Runs the program against this router, which the environment names.
 fn run(router: &Router, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -194,4 +194,73 @@ async fn a_router_that_is_not_there_is_told_so_by_every_command() {
         let (code, _, wrong) = run(&router, &[command, &["--url", &nowhere]].concat());
         assert!(code == Some(1) && wrong.contains("is a router running there?"), "{command:?}: {wrong}");
     }
+}
+
+/// A port that says this to whoever connects, and closes the connection.
+fn stranger(says: &'static [u8]) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((mut connection, _)) = listener.accept() {
+            // All of the request, so that the connection ends in good order.
+            let mut seen = Vec::new();
+            let mut piece = [0; 1024];
+            while !seen.windows(4).any(|end| end == b"\r\n\r\n") && !seen.starts_with(&[0x16]) {
+                match std::io::Read::read(&mut connection, &mut piece) {
+                    Ok(count) if count > 0 => seen.extend_from_slice(&piece[..count]),
+                    _ => break,
+                }
+            }
+            let _ = std::io::Write::write_all(&mut connection, says);
+        }
+    });
+    address
+}
+
+#[test]
+fn whoever_else_answers_is_told_apart_from_a_router_by_every_command() {
+    let folder = Folder::new();
+    let page =
+        b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html; charset=utf-8\r\n\r\n<html>Not Found</html>";
+    let error = b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"message\":\"no such route\"}}";
+    let well = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"status\":\"ok\"}";
+    for (says, told) in [
+        (&page[..], "that is no rulegate: ADDRESS answered 404 with text/html. "),
+        (error, "that is no rulegate: ADDRESS answered 404 with application/json. "),
+        (well, "that is no rulegate: ADDRESS answered 200 with application/json. "),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "that is no rulegate: ADDRESS answered 200 with no content-type. "),
+        (b"220 mail.example ESMTP\r\n", "that is no rulegate: ADDRESS answered with what is no HTTP. "),
+        (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/html\r\n\r\nThe plain HTTP request was sent to HTTPS port",
+            "it speaks TLS: https:// is meant",
+        ),
+        (b"\x15\x03\x03\x00\x02\x02\x32", "it speaks TLS: https:// may be meant"),
+        (b"", "it closed the connection; if it speaks TLS, https:// is meant"),
+    ] {
+        let address = stranger(says).to_string();
+        for command in [
+            &["status"][..],
+            &["health"],
+            &["reload"],
+            &["explain"],
+            &["clear", "a"],
+            &["clear"],
+            &["switch", "a"],
+        ] {
+            let mut program = program(folder.path());
+            let output = program.env("RULEGATE_LISTEN", &address).args(command).output().unwrap();
+            let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{command:?}: {wrong}");
+            assert!(wrong.contains(&told.replace("ADDRESS", &address)), "{command:?}: {wrong}");
+            assert!(
+                wrong.contains("Say where it is with --url HOST:PORT or RULEGATE_URL"),
+                "{command:?}: {wrong}"
+            );
+            assert!(output.stdout.is_empty() && !wrong.contains("<html>"), "{command:?}: {wrong}");
+        }
+    }
+    let address = format!("https://{}", stranger(page));
+    let output = program(folder.path()).args(["status", "--url", &address]).output().unwrap();
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(wrong.contains("it does not speak TLS: http:// may be meant"), "{wrong}");
 }

@@ -226,7 +226,8 @@ fn init_writes_rules_that_check_and_never_overwrites() {
     assert_eq!(run(&folder, &["check"]).0, 0);
     assert_eq!(run(&folder, &["test"]).0, 0);
     folder.write("rules/rules.yaml", "# mine\n");
-    assert_eq!(run(&folder, &["init"]).0, 0);
+    let (code, out, _) = run(&folder, &["init"]);
+    assert!(code == 0 && out.contains("rules/rules.yaml is there already and stays as it is\n"), "{out}");
     assert_eq!(folder.read("rules/rules.yaml"), "# mine\n");
     assert_eq!(run(&folder, &["init", "elsewhere"]).0, 0);
     assert!(folder.read("elsewhere/rules.yaml").contains("providers:"));
@@ -314,4 +315,43 @@ async fn the_demo_answers_from_the_second_provider_and_shows_why() {
     assert_eq!(health["details"]["claude_pro"]["rule"], "usage-limit", "{health}");
     router.logged(&["curl"]).await;
     router.logged(&["usage-limit"]).await;
+}
+
+#[tokio::test]
+async fn the_variable_for_the_address_stands_for_the_option_whatever_the_rules_say() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = (taken.local_addr().unwrap().to_string(), taken);
+    let rules = format!("listen: {}\n{}", taken.0, two("http://127.0.0.1:1", "http://127.0.0.1:1"));
+    let folder = || {
+        let folder = Folder::new();
+        folder.write("rules.yaml", &rules);
+        folder
+    };
+    let run = ["run", "--rules", "rules.yaml"];
+    let free = ("RULEGATE_LISTEN", "127.0.0.1:0");
+    // Before the rules, also where they do not read it; behind the option; and for the demo.
+    Router::command_in(folder(), &run, &[free]).await;
+    let option = [&run[..], &["--listen", "127.0.0.1:0"]].concat();
+    Router::command_in(folder(), &option, &[("RULEGATE_LISTEN", &taken.0)]).await;
+    let demo = Router::command_in(Folder::new(), &["demo"], &[free]).await;
+    assert_ne!(demo.address().port(), 8000);
+
+    let fails = |arguments: &[&str], listen: &str| {
+        let folder = folder();
+        let output = program(folder.path()).args(arguments).env("RULEGATE_LISTEN", listen).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for arguments in [&run[..], &["demo"]] {
+        let (code, wrong) = fails(arguments, &taken.0);
+        let said = format!("cannot listen on {}: Address already in use", taken.0);
+        assert!(code == Some(1) && wrong.contains(&said), "{wrong}");
+        assert!(wrong.contains("another address with --listen HOST:PORT or RULEGATE_LISTEN"), "{wrong}");
+        let (code, wrong) = fails(arguments, "8000");
+        assert!(
+            code == Some(2) && wrong.contains("RULEGATE_LISTEN is no address with a port: \"8000\""),
+            "{wrong}"
+        );
+    }
+    let (_, wrong) = fails(&["run"], "0.0.0.0:0");
+    assert!(wrong.contains("set RULEGATE_KEY"), "{wrong}");
 }

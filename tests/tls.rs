@@ -174,7 +174,8 @@ async fn the_commands_ask_a_router_that_speaks_tls() {
         Some(1),
         "another name"
     );
-    assert_eq!(run(&["health", &router.address().to_string()]).0, Some(1), "without TLS");
+    let (code, said) = run(&["health", &router.address().to_string()]);
+    assert!(code == Some(1) && said.contains("it speaks TLS: https:// is meant"), "{said}");
 }
 
 #[tokio::test]

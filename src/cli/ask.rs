@@ -1,29 +1,28 @@
 //! Asks a running router, over plain HTTP or TLS, and reads its answer.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-use crate::text::visible::visible;
+mod reply;
+
+use reply::{NO_HTTP, Reply, exchange};
 
 /// How long to wait for a router that says nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for one that is known to be there and has much to do: rules that are read again are tested first.
 const PATIENCE_FOR_WORK: Duration = Duration::from_secs(60);
-/// How long an answer may take that has begun.
-const PATIENCE_TO_READ: Duration = Duration::from_secs(30);
-/// The longest answer that is read, in bytes: the decisions of a router may be many.
-const LONGEST: usize = 64 << 20;
-/// The longest head of one.
-const LONGEST_HEAD: usize = 64 << 10;
+
+/// What to do where nobody answers, or somebody else.
+const ELSEWHERE: &str = "Say where it is with --url HOST:PORT or RULEGATE_URL";
 
 /// How a router is to be asked that speaks TLS.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -81,8 +80,19 @@ impl RouterArguments {
         let place = self.place();
         let key = std::env::var("RULEGATE_ADMIN_KEY").ok().filter(|key| !key.is_empty());
         match ask(&place, &self.tls, line, body, key.as_deref(), patience) {
-            Ok((200, answer)) => Ok(answer),
-            Ok((status, body)) => {
+            Ok(answer) if answer.wants_tls() => {
+                let told = format!(
+                    "no answer from {place} to {line}: it speaks TLS: https:// is meant. {ELSEWHERE}"
+                );
+                Err(NoAnswer { status: None, told, body: String::new() })
+            }
+            Ok(answer) if !answer.is_routers() => {
+                let Reply { status, kind, .. } = answer;
+                let kind = if kind.is_empty() { "no content-type".to_owned() } else { kind };
+                Err(NoAnswer::of_stranger(format!("{place} answered {status} with {kind}")))
+            }
+            Ok(Reply { status: 200, body, .. }) => Ok(body),
+            Ok(Reply { status, body, .. }) => {
                 let page = serde_json::from_str::<Value>(&body).unwrap_or_default();
                 // What is no router may answer with a whole page.
                 let first = body.trim().lines().next().unwrap_or_default();
@@ -90,9 +100,18 @@ impl RouterArguments {
                 let told = format!("{place} answers {status}: {said}");
                 Err(NoAnswer { status: Some(status), told, body })
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData && error.to_string() == NO_HTTP => {
+                Err(NoAnswer::of_stranger(format!("{place} {NO_HTTP}")))
+            }
             Err(error) => {
-                let told = format!("no answer from {place} to {line}: {error}; is a router running there?");
-                Err(NoAnswer { status: None, told, body: String::new() })
+                let why = match tls_error(&error) {
+                    Some(rustls::Error::InvalidMessage(_)) => {
+                        "it does not speak TLS: http:// may be meant".to_owned()
+                    }
+                    _ => error.to_string(),
+                };
+                let told = format!("no answer from {place} to {line}: {why}; is a router running there?");
+                Err(NoAnswer { status: None, told: format!("{told} {ELSEWHERE}"), body: String::new() })
             }
         }
     }
@@ -106,6 +125,18 @@ pub(super) struct NoAnswer {
     pub(super) told: String,
     /// The answer's body.
     pub(super) body: String,
+}
+
+impl NoAnswer {
+    /// What answers there is not this program.
+    fn of_stranger(did: String) -> Self {
+        let told = format!("that is no rulegate: {did}. {ELSEWHERE}");
+        Self { status: None, told, body: String::new() }
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// Where a router is: `HOST:PORT`, or a URL.
@@ -164,7 +195,7 @@ fn reachable(listen: IpAddr) -> IpAddr {
     }
 }
 
-/// Status and body of what a router answers. `line`: method and path; `body`: JSON, or nothing; `admin_key` is sent if
+/// What a router answers. `line`: method and path; `body`: JSON, or nothing; `admin_key` is sent if
 /// there is one; `patience`: how long the router may be silent.
 ///
 /// # Errors
@@ -176,7 +207,7 @@ fn ask(
     body: &str,
     admin_key: Option<&str>,
     patience: Duration,
-) -> io::Result<(u16, String)> {
+) -> io::Result<Reply> {
     let key = admin_key.filter(|key| !key.contains(['\r', '\n']));
     let key = key.map(|key| format!("x-admin-key: {key}\r\n")).unwrap_or_default();
     // HTTP/1.0: the answer comes unchunked, and ends with the connection.
@@ -234,81 +265,10 @@ fn trusting(ca: Option<&Path>) -> io::Result<ClientConfig> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn exchange(
-    mut connection: impl Read + Write,
-    request: &str,
-    patience: Duration,
-) -> io::Result<(u16, String)> {
-    // In one piece, so that a server that answers at the first bytes does not break the rest.
-    connection.write_all(request.as_bytes()).and_then(|()| connection.flush()).map_err(|error| {
-        in_time(error, "it did not take the request in time; what listens there may not speak HTTP, or hangs")
-    })?;
-    let answer = read(connection, patience + PATIENCE_TO_READ)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status =
-        head.split(' ').nth(1).filter(|_| head.starts_with("HTTP/")).and_then(|code| code.parse().ok());
-    status
-        .map(|status| (status, visible(body).into_owned()))
-        .ok_or_else(|| io::Error::other("that is no HTTP answer"))
-}
-
-/// Reads an answer to its end: where its head says that it is, or else where the connection ends. Gives up after `limit`.
-fn read(mut connection: impl Read, limit: Duration) -> io::Result<String> {
-    let begun = Instant::now();
-    let (mut answer, mut piece) = (Vec::new(), vec![0; 64 << 10]);
-    let mut end = None;
-    while end.is_none_or(|end| answer.len() < end) {
-        let silent = if answer.is_empty() {
-            "it took the request and said nothing in time"
-        } else {
-            "its answer stopped before its end"
-        };
-        let count = connection.read(&mut piece).map_err(|error| in_time(error, silent))?;
-        if count == 0 {
-            break;
-        }
-        let head_began = answer.len().saturating_sub(3);
-        answer.extend_from_slice(piece.get(..count).unwrap_or_default());
-        if end.is_none() {
-            let found = memchr::memmem::find(answer.get(head_began..).unwrap_or_default(), b"\r\n\r\n");
-            let head = found.map(|at| head_began + at + 4);
-            if head.is_none() && answer.len() > LONGEST_HEAD {
-                return Err(io::Error::other("that is no HTTP answer"));
-            }
-            end = head.map(|head| head.saturating_add(length(answer.get(..head).unwrap_or_default())));
-        }
-        if answer.len() > LONGEST {
-            return Err(io::Error::other(format!("its answer has more than {} MiB", LONGEST >> 20)));
-        }
-        if begun.elapsed() > limit {
-            return Err(io::Error::other("its answer comes too slowly"));
-        }
-    }
-    answer.truncate(end.unwrap_or(usize::MAX));
-    Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// What a head says of the length of its body, in bytes; without that the body ends with the connection.
-fn length(head: &[u8]) -> usize {
-    let head = String::from_utf8_lossy(head);
-    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
-    let said = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    said.and_then(|(_, length)| length.trim().parse().ok()).unwrap_or(usize::MAX)
-}
-
-/// Says `silent` of what did not happen in time.
-fn in_time(error: io::Error, silent: &str) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            io::Error::new(io::ErrorKind::TimedOut, silent)
-        }
-        _ => error,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
 
     #[test]
     fn a_router_is_named_by_its_address_or_its_url() {
@@ -326,7 +286,7 @@ mod tests {
     }
 
     /// Asks a peer that takes a request, says this, and keeps the connection open until it was asked.
-    fn asked(said: &'static [u8], patience: Duration) -> (io::Result<(u16, String)>, String) {
+    fn asked(said: &'static [u8], patience: Duration) -> (io::Result<Reply>, String) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap().to_string().parse().unwrap();
         let (done, wait) = std::sync::mpsc::channel::<()>();
@@ -347,7 +307,8 @@ mod tests {
     fn the_answer_is_read_to_its_end_and_no_further() {
         let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}and more";
         let (answer, request) = asked(answer, PATIENCE_FOR_WORK);
-        assert_eq!(answer.unwrap(), (200, "{\"status\":\"ok\"}".to_owned()));
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (200, "{\"status\":\"ok\"}"));
         assert!(request.starts_with("GET /v1/health HTTP/1.0\r\n"));
         assert!(request.contains("\r\nx-admin-key: k\r\n") && request.ends_with("\r\n\r\n"), "{request}");
     }
@@ -363,19 +324,5 @@ mod tests {
             let error = asked(said, Duration::from_millis(50)).0.unwrap_err();
             assert!(error.to_string().contains(text), "{said:?}: {error}");
         }
-    }
-
-    #[test]
-    fn what_is_read_of_an_answer_is_bounded() {
-        let read = |answer: &mut dyn Read| super::read(answer, PATIENCE_FOR_WORK);
-        let endless = read(&mut std::io::repeat(b'x')).unwrap_err();
-        assert!(endless.to_string().contains("no HTTP answer"), "{endless}");
-        let begun = &b"HTTP/1.0 200 OK\r\n\r\n"[..];
-        let endless = read(&mut begun.chain(std::io::repeat(b'x'))).unwrap_err();
-        assert!(endless.to_string().contains("more than 64 MiB"), "{endless}");
-        let without_length = read(&mut begun.chain(&b"{}"[..])).unwrap();
-        let late = super::read(begun, Duration::ZERO).unwrap_err();
-        assert!(late.to_string().contains("too slowly"), "{late}");
-        assert!(without_length.ends_with("\r\n\r\n{}"), "{without_length}");
     }
 }

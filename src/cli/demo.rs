@@ -42,8 +42,17 @@ pub(super) fn demo(arguments: &DemoArguments) -> Outcome {
         introduced.push_str(&format!("  {:<12} {address}   {}\n", provider.name, provider.does));
     }
     let mut options = Options::new(builtin::MAIN);
-    options.listen = Some(arguments.listen.unwrap_or_else(free_address).to_string());
-    options.variables = Arc::new(move |name| variables.get(name).cloned());
+    options.listen = match run::listen(arguments.listen) {
+        Ok(listen) => Some(listen.unwrap_or_else(|| free_address().to_string())),
+        Err(outcome) => return outcome,
+    };
+    // And who may use it: in a container the demo listens for its host.
+    let is_of_access =
+        |name: &str| ["RULEGATE_PUBLISHED", "RULEGATE_KEY", "RULEGATE_ADMIN_KEY"].contains(&name);
+    options.variables = Arc::new(move |name| match variables.get(name) {
+        None if is_of_access(name) => std::env::var(name).ok(),
+        simulated => simulated.cloned(),
+    });
     options.follow = false;
     options.log = log.writer();
     options.local_time = log.is_local();
@@ -72,9 +81,11 @@ fn introduce(script: &Script, providers: &str, reset: i64, address: SocketAddr) 
     say!("{}", style.strong("The router, with the shipped rules"));
     say!("  http://{address}\n");
     say!("The limit of the first provider ends at {}.\n", units::instant_text(reset.saturating_mul(1000)));
+    let has_key = std::env::var("RULEGATE_KEY").is_ok_and(|key| !key.trim().is_empty());
+    let curl = if has_key { "curl -H \"x-api-key: $RULEGATE_KEY\" " } else { "curl " };
     for (title, command) in &script.tries {
         say!("{}", style.strong(title));
-        say!("  {}\n", command.replace("%url%", &format!("http://{address}")));
+        say!("  {}\n", command.replace("%url%", &format!("http://{address}")).replacen("curl ", curl, 1));
     }
     say!("{}\n", style.faint("What is decided appears here. Ctrl-C ends the demo."));
 }

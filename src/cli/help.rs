@@ -17,8 +17,8 @@ Examples:
 Exit codes: 0 all is well; 1 the rules or their tests are wrong, or the router failed;
 2 the command line is wrong or a file cannot be read.
 
-Environment: RULEGATE_RULES, RULEGATE_STATE, RULEGATE_LOG, RULEGATE_LOG_FORMAT and RULEGATE_LOG_TIME stand for the options of
-these names, RULEGATE_URL for --url, RULEGATE_LISTEN is what the built-in rules listen on, NO_COLOR turns colours off.";
+Environment: RULEGATE_RULES, RULEGATE_LISTEN, RULEGATE_STATE, RULEGATE_LOG, RULEGATE_LOG_FORMAT and RULEGATE_LOG_TIME stand for
+the options of these names, which come before them; RULEGATE_URL for --url. NO_COLOR turns colours off.";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:

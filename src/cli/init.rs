@@ -70,8 +70,10 @@ fn beside_schemas(text: &str) -> String {
 fn written(path: &Path, text: &str) -> io::Result<()> {
     let style = Style::stdout();
     let is_new = write_new(path, text)?;
-    let what = if is_new { style.good("written") } else { style.faint("is there already") };
-    say!("{what} {}", path.display());
+    match is_new {
+        true => say!("{} {}", style.good("written"), path.display()),
+        false => say!("{}", style.faint(&format!("{} is there already and stays as it is", path.display()))),
+    }
     Ok(())
 }
 

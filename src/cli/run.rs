@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::examine::{readable, usual};
 use super::{Outcome, RunArguments, log};
+use crate::config::model::Host;
 use crate::edge::{self, Options, StartError, Stopped, descriptors, telemetry};
 use crate::proof::rule_tests;
 
@@ -23,9 +24,28 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     options.state = arguments.state.clone().or(state);
     options.log = log.writer();
     options.local_time = log.is_local();
-    options.listen = arguments.listen.map(|address| address.to_string());
+    options.listen = match listen(arguments.listen) {
+        Ok(listen) => listen,
+        Err(outcome) => return outcome,
+    };
     tracing::info!("the rules are {}", rules.display());
     serve(options, |_| ())
+}
+
+/// Where to listen instead of where the rules say: the option, else `$RULEGATE_LISTEN`.
+pub(super) fn listen(option: Option<SocketAddr>) -> Result<Option<String>, Outcome> {
+    if let Some(address) = option {
+        return Ok(Some(address.to_string()));
+    }
+    let variable = std::env::var("RULEGATE_LISTEN").ok().map(|said| said.trim().to_owned());
+    let Some(said) = variable.filter(|said| !said.is_empty()) else { return Ok(None) };
+    if Host::with_port(&said).is_some_and(|(_, port)| port.is_some()) {
+        return Ok(Some(said));
+    }
+    complain!(
+        "rulegate: RULEGATE_LISTEN is no address with a port: {said:?}; write for example 127.0.0.1:8000"
+    );
+    Err(Outcome::Unusable)
 }
 
 /// Starts a router, calls `started` with where it listens, and serves until a signal says that it is enough.
@@ -58,8 +78,8 @@ pub(super) fn serve(mut options: Options, started: impl FnOnce(SocketAddr)) -> O
             complain!("{}\n\nrulegate: these rules are not run", text.trim_end());
             Outcome::Wrong
         }
-        Err(error) => {
-            complain!("rulegate: {error}");
+        Err(error @ StartError::Address { .. }) => {
+            complain!("rulegate: {error}; say another address with --listen HOST:PORT or RULEGATE_LISTEN");
             Outcome::Wrong
         }
     }

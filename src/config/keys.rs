@@ -60,6 +60,14 @@ pub fn is_long(key: &str) -> bool {
     key.len() >= 20 && !key.contains(char::is_whitespace)
 }
 
+/// Where the first of some variables can be set in a file: the line, and which file.
+pub fn line(variables: &str) -> String {
+    let first = variables.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+    format!(
+        "the line `{first}=...` in a file of `secrets`: usually tokens.txt, beside the rules or in the current folder"
+    )
+}
+
 /// Whether anybody may see what is written as a key.
 fn is_harmless(text: &str) -> bool {
     matches!(text.trim(), "" | "client" | "none") || text.starts_with("sha256:") || text.contains("${")

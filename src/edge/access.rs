@@ -128,7 +128,8 @@ impl Access {
         match self.who {
             Who::Unsaid if !self.loopback => Some(
                 "the router would listen beyond this machine and let everybody in: \
-                 set `access: { keys: [...] }`, or `access: open` if that is what you want",
+                 set RULEGATE_KEY where the rules read it, as the shipped ones do, to a key for clients, \
+                 or write `access: { keys: [...] }`, or `access: open` if that is what you want",
             ),
             Who::Keys if self.keys.is_empty() => {
                 Some("`access` asks for keys but none of them is set, so nobody could come in")

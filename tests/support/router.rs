@@ -77,8 +77,13 @@ impl Router {
 
     /// Starts the program with these arguments, which must make it listen.
     pub async fn command(folder: Folder, arguments: &[&str]) -> Router {
+        Router::command_in(folder, arguments, &[]).await
+    }
+
+    /// The same with these environment variables.
+    pub async fn command_in(folder: Folder, arguments: &[&str], env: &[(&str, &str)]) -> Router {
         let mut command = program(folder.path());
-        command.args(arguments);
+        command.args(arguments).envs(env.iter().copied());
         Router::spawn(folder, command).await
     }
 

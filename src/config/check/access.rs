@@ -36,7 +36,10 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             diags.push(
                 diagnostic
                     .label("not a loopback address")
-                    .help("name the keys of clients: access: { keys: [\"sha256:...\"] }")
+                    .help(
+                        "set RULEGATE_KEY, which the shipped rules read, to a key that clients have to show",
+                    )
+                    .help("or name the keys of clients: access: { keys: [\"sha256:...\"] }")
                     .help("or let everybody in, in so many words: access: open"),
             );
         }

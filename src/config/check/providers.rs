@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::names::{header, url_path};
 use super::parameters;
 use super::{addresses, links};
+use crate::config::keys::line;
 use crate::config::model::{ExpectFacts, Key, Provider, Rules, Timeouts};
 use crate::config::record::wrong_type;
 use crate::config::values::{Spanned, unknown_name};
@@ -246,10 +247,13 @@ fn keys(name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
         let message = format!("the provider `{}` has no key and is left out: {set} is not set", name.text);
         let at = provider.keys.first().map_or(provider.span, |key| key.0.key.span);
         let diagnostic = Diagnostic::warning("no-key", message).at(at).label("no key");
-        diags.push(
-            diagnostic.help(format!("set {set} in the environment, or write it in a file of `secrets`")),
-        );
+        diags.push(diagnostic.help(how_to_set(&set)));
     }
+}
+
+/// Where to put a key whose variables are not set.
+fn how_to_set(variables: &str) -> String {
+    format!("set {variables} in the environment, or write {}", line(variables))
 }
 
 fn key(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnostics) {
@@ -259,9 +263,7 @@ fn key(rules: &Rules, name: &yaml::Key, provider: &Provider, diags: &mut Diagnos
         let set = variables.join(" and ");
         let message = format!("the provider `{}` has no key and is left out: {set} is not set", name.text);
         let diagnostic = Diagnostic::warning("no-key", message).at(provider.key.span).label("no key");
-        diags.push(
-            diagnostic.help(format!("set {set} in the environment, or write it in a file of `secrets`")),
-        );
+        diags.push(diagnostic.help(how_to_set(&set)));
         return;
     }
     if provider.auth.is_some() || (provider.key.value == Key::None && provider.keys.is_empty()) {

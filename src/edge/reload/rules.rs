@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::config::changes::Meaning;
 use crate::config::check::check;
 use crate::config::files::{Disk, Seen};
+use crate::config::keys;
 use crate::config::load::{Loaded, load_to_run};
 use crate::config::model::{Key, Rules};
 use crate::config::secrets::Values;
@@ -170,7 +171,8 @@ fn losses(rules: &Rules, working: &[String], diagnostics: &mut Diagnostics) {
         let at = keys.first().map_or(provider.span, |key| key.span);
         let diagnostic = Diagnostic::error("lost-key", message).at(at).label("no key");
         let help = format!(
-            "a process that runs gets no new environment variables: write {set} in a file of `secrets`, or start the router again"
+            "a process that runs gets no new environment variables: start the router again, or write {}",
+            keys::line(&set)
         );
         diagnostics.push(diagnostic.help(help));
     }
