@@ -28,6 +28,7 @@ pub use links::own as own_tls;
 use std::collections::HashMap;
 
 use super::model::Rules;
+use super::values::Spanned;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// Judges the rules as a whole. `diags` has what was said while they were read; all that is found goes there
@@ -54,12 +55,14 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
             rule_tests::names(&alone, &mut found);
         }
     }
-    let broken = diags.has_errors();
+    let (broken, misnamed) = (diags.has_errors(), misnamed(rules));
     let mut news = Diagnostics::new();
     news.extend(found.into_vec().into_iter().filter(|found| match found.code {
         "no-key" => true,
         // Nothing is left because what was there could not be read.
         "no-providers" | "no-routes" | "no-client-key" if broken => false,
+        // It follows from a name that leads nowhere, and may be in a file that nobody has written.
+        "unknown-parameter" | "no-mapping" | "never-asked" | "unreachable" if misnamed => false,
         // A file that builds on the shipped rules means to come before them.
         "unreachable" if covers_shipped(rules, found) => false,
         // What stands for a variable that is not set is no address, no name and no path.
@@ -67,6 +70,15 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
     }));
     diags.append_news(news);
     diags.sort();
+}
+
+/// Whether a protocol or a provider is named that there is not: what is said to ask whom cannot be judged then.
+fn misnamed(rules: &Rules) -> bool {
+    let is_protocol = |name: &Spanned<String>| rules.protocol(name).is_some();
+    let is_provider = |name: &Spanned<String>| providers::names(rules).any(|known| known == name.value);
+    rules.routes.iter().any(|route| {
+        !route.protocol.iter().all(is_protocol) || !route.providers.iter().flatten().all(is_provider)
+    }) || rules.providers.iter().any(|(_, provider)| !provider.speaks.iter().all(is_protocol))
 }
 
 /// Whether something of the shipped rules is said to be covered by what a file of one's own says.
