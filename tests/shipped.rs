@@ -182,3 +182,41 @@ async fn a_key_in_the_environment_is_asked_of_clients() {
     let answer = router.client().with("x-api-key", "the-clients-key").post("/v1/messages", ask()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
+
+#[tokio::test]
+async fn a_refused_key_of_the_router_is_no_login_of_the_clients() {
+    let shipped = shipped().await;
+    let quotes = |key: &str| {
+        let message = format!("Incorrect API key provided: {key}");
+        Reply::json(
+            401,
+            json!({ "type": "error", "error": { "type": "authentication_error", "message": message } }),
+        )
+    };
+    shipped.claude.afterwards(quotes("key-of-claude"));
+    shipped.deepseek.afterwards(quotes("key-of-deepseek"));
+    shipped.kimi.afterwards(quotes("key-of-kimi"));
+    for asked in [ask(), ask_stream()] {
+        let answer = shipped.router.client().post("/v1/messages", asked).await;
+        assert_eq!(
+            (answer.status, answer.header("x-should-retry")),
+            (502, Some("false")),
+            "{}",
+            answer.text()
+        );
+        let error = answer.json()["error"].clone();
+        let said = error["message"].as_str().unwrap_or_default();
+        // The one that is asked first; later one of those that cool down.
+        let (provider, variable) =
+            [("claude_pro", "CLAUDE_API_KEY"), ("deepseek", "DEEPSEEK_API_KEY"), ("kimi", "KIMI_API_KEY")]
+                .into_iter()
+                .find(|(provider, _)| said.starts_with(provider))
+                .unwrap_or_default();
+        assert!(
+            said.contains(&format!("{provider} refuses this router's key for it ({variable})")),
+            "{said}"
+        );
+        assert!(!answer.text().contains("key-of-"), "{}", answer.text());
+        assert_eq!(error["type"], "api_error");
+    }
+}

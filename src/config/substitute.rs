@@ -28,8 +28,8 @@ pub struct Substitution<'e> {
     revocable: Vec<Span>,
     /// Scalars with a variable that is not set and has no default, and the names.
     unset: Vec<(Span, Vec<String>)>,
-    /// Scalars with a variable's value in them.
-    filled: Vec<Span>,
+    /// Scalars with a variable's value in them, and the variable's name.
+    filled: Vec<(Span, String)>,
     /// Scalars whose variable cannot be read, or says by itself what is wrong when it is not set.
     complained: Vec<Span>,
     /// Variables of which it has been said that they keep their value.
@@ -119,8 +119,8 @@ impl<'e> Substitution<'e> {
         self.unset.iter().map(|(span, _)| *span).chain(self.complained.iter().copied()).collect()
     }
 
-    /// The places of all scalars with a variable's value in them.
-    pub fn filled(&self) -> Vec<Span> {
+    /// The places of all scalars with a variable's value in them, and the variable's name.
+    pub fn filled(&self) -> Vec<(Span, String)> {
         self.filled.clone()
     }
 
@@ -254,7 +254,7 @@ impl<'e> Substitution<'e> {
                             return Kind::String(format!("{}${{{}}}", variables::UNSET, variable.name));
                         }
                         out.push_str(&value);
-                        self.filled.push(span);
+                        self.filled.push((span, variable.name.to_owned()));
                     }
                     (None, Unset::Default(default)) => out.push_str(default),
                     (None, Unset::Nothing) => unset.push(variable.name.to_string()),

@@ -66,6 +66,8 @@ pub struct Rule {
     pub last: bool,
     /// Whether it only tells what it would have done.
     pub shadow: bool,
+    /// The error for the client when nobody is left to be asked: its place in the engine's refusals.
+    pub exhausted: Option<usize>,
 }
 
 impl Rule {
@@ -183,6 +185,8 @@ pub struct Facts<'a> {
     pub provider: &'a str,
     /// The name of the provider's key, if it has several.
     pub key: &'a str,
+    /// `$sent_key`.
+    pub sent_key: Option<&'a Doc>,
     /// The time zone of times in the provider's answers that name none; `None` is UTC.
     pub zone: Option<&'a str>,
     /// Where the request came in.
@@ -243,6 +247,7 @@ impl<'a> Facts<'a> {
             error: self.read.error.as_ref(),
             attempt: Some(self.attempt),
             path: self.route.holes,
+            sent_key: self.sent_key,
             ..View::default()
         }
     }

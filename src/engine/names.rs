@@ -43,6 +43,7 @@ names! {
     Attempt "attempt" "the number of the attempt at this provider, from 1",
     Said "said" "the text that the client has read of a stream, without white space at its end",
     Path "path" "what stands in the holes of the route's path: `$path.id` for `/v1/models/{id}`, percent-encoding undone",
+    SentKey "sent_key" "the key that was sent, never itself: `from` (`rules`, `client` or `none`), `name`, and `source`, the variable that it comes from",
     State "state" "what the protocol's `continue.stream` has noted of a stream that broke off",
 }
 
@@ -90,6 +91,7 @@ pub const FAILOVER: Names = &[
     Name::Attempt,
     Name::Error,
     Name::Now,
+    Name::SentKey,
 ];
 /// The message of a failover rule that refuses; `$match` stands last.
 pub const REFUSING: Names = &[
@@ -103,9 +105,10 @@ pub const REFUSING: Names = &[
     Name::Error,
     Name::Now,
     Name::Id,
+    Name::SentKey,
     Name::Match,
 ];
-/// The message of a route where all have failed: no rule matched that.
+/// The message when all have failed: no rule matched that.
 pub const EXHAUSTED: Names = match REFUSING.split_last() {
     Some((_, names)) => names,
     None => &[],
@@ -191,7 +194,7 @@ pub const PLACES: &[(&str, Names)] = &[
     ("a protocol's `errors` and `error_headers`, `ping`, `stop` and `failed` of its `stream`", WORDING),
     ("`when` of a failover rule", FAILOVER),
     ("`message` of `refuse` in a failover rule", REFUSING),
-    ("`message` of `exhausted` in a route", EXHAUSTED),
+    ("`message` of `exhausted` in a route or a failover rule", EXHAUSTED),
     ("`cool_down.until`", COOLING),
     ("`when`, `answer`, `otherwise` and `refuse` of a route; a provider's `patch`", ROUTING),
     ("`stream` of a protocol's `continue`", RESUMING),
@@ -257,6 +260,7 @@ impl Name {
             | Name::Match
             | Name::Models
             | Name::Path
+            | Name::SentKey
             | Name::State => (Shape::Json, Origin::Ours),
         }
     }
@@ -299,6 +303,8 @@ pub struct View<'a> {
     pub path: Option<&'a Doc>,
     /// `$said`.
     pub said: Option<&'a str>,
+    /// `$sent_key`.
+    pub sent_key: Option<&'a Doc>,
     /// `$state`.
     pub state: Option<&'a Doc>,
 }
@@ -332,6 +338,7 @@ impl<'a> View<'a> {
             Name::Attempt => number(self.attempt.map(i64::from)),
             Name::Path => doc(self.path),
             Name::Said => text(self.said),
+            Name::SentKey => doc(self.sent_key),
             Name::State => doc(self.state),
         }
     }

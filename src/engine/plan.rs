@@ -284,6 +284,8 @@ struct Tried {
     only_key: bool,
     failure: Failure,
     read: ErrorText,
+    /// The rule that decided, if one did.
+    rule: Option<Arc<Rule>>,
 }
 
 impl Plan {

@@ -10,6 +10,7 @@ pub use crate::config::model::Rotate;
 use crate::language::{Patch, Template};
 use crate::text::json::{Doc, write_str};
 use crate::text::units::{Glob, Secret};
+use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -77,19 +78,33 @@ pub struct OwnKey {
     pub source: KeySource,
     /// What tells it from others, with no secret in it: the same for the same key in the same account.
     pub id: String,
+    /// `$sent_key`: what rules may know of it.
+    pub doc: Doc,
 }
 
 impl OwnKey {
-    /// A key of the provider `provider` in `account`. (The same key elsewhere is another account, or none: simulated
+    /// A key of the provider `provider` in `account`; `variables` are those that its value is made of. (The same key elsewhere is another account, or none: simulated
     /// providers take anything.) What callers send is not looked at: all of it counts as one key of the provider.
-    pub fn new(name: String, source: KeySource, provider: &str, account: &str) -> OwnKey {
+    pub fn new(name: String, source: KeySource, variables: &[&str], provider: &str, account: &str) -> OwnKey {
         let id = match &source {
             KeySource::Value(secret) => secret.label(account),
             KeySource::Unset(names) => Secret::new(names.join(" ")).label(account),
             KeySource::Client => format!("client@{provider}"),
             KeySource::None => format!("none@{provider}"),
         };
-        OwnKey { name, source, id }
+        let of = match &source {
+            KeySource::Unset(names) => names.join(" and "),
+            _ => variables.join(" and "),
+        };
+        let (from, told) = match &source {
+            KeySource::Value(_) if variables.is_empty() => ("rules", "written in the rules"),
+            KeySource::Value(_) | KeySource::Unset(_) => ("rules", of.as_str()),
+            KeySource::Client => ("client", "the caller's own"),
+            KeySource::None => ("none", "none is set"),
+        };
+        let doc = json!({ "from": from, "name": name, "source": told });
+        let doc = Doc::parse(doc.to_string().into_bytes()).unwrap_or_else(|_| Doc::null());
+        OwnKey { name, source, id, doc }
     }
 
     /// Can it be used?

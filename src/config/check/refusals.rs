@@ -15,6 +15,15 @@ pub fn check(rules: &Rules, diags: &mut Diagnostics) {
         if let Action::Refuse(action) = &rule.action {
             one(&action.refuse, diags);
         }
+        let Some(refusal) = &rule.exhausted else { continue };
+        one(refusal, diags);
+        if matches!(rule.action, Action::Return | Action::Refuse(_)) {
+            let message = "a rule that answers the client at once has no use for `exhausted`";
+            let diagnostic = Diagnostic::error("two-answers", message).at(refusal.span);
+            diags.push(
+                diagnostic.label("never given").help("write `do: next`, so that others are asked before"),
+            );
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Percent, Refuse, Several, Spanned, When};
+use super::{Percent, Refusal, Refuse, Several, Spanned, When};
 use crate::config::record::{FromNode, Schemas, record, word, words, wrong_type};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::text::yaml::Node;
@@ -33,6 +33,9 @@ record! {
         /// Whether it is only tried out: what it would have done is counted and told, and the rules that follow
         /// decide.
         shadow: bool = false,
+        /// The error that the client gets when nobody is left to be asked and this is what it would be told of: instead of what
+        /// the provider said, which `$error` is, as is `$sent_key` what is known of the key. A route's `exhausted` comes before it.
+        exhausted: Option<Refusal>,
     }
 }
 

@@ -37,7 +37,10 @@ record! {
         resumes("continue"): bool = false,
         /// Whether the rules may be without a provider that can answer here. Then clients are told so (501), and what to add.
         optional: bool = false,
-        /// The answer when no provider speaks this protocol or has a mapping for it, and when all have failed.
+        /// The answer when no provider speaks this protocol or has a mapping for it, and whenever none has given a good one.
+        /// With it, nobody is asked who is cooling down, and `return` gives back only what the client has to change: a
+        /// 400, 413 or 422 with an error in the provider's words, or what no mapping can express. After any other failure
+        /// the next provider is asked.
         otherwise: Option<Node>,
         /// The answer, made here without asking a provider.
         answer: Option<Node>,

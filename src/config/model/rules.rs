@@ -252,8 +252,8 @@ pub struct Rules {
     pub laid_under: Vec<FileId>,
     /// Scalars whose variable is not set (reported, or a key): nothing more is to be said of them.
     pub unset: Vec<Span>,
-    /// Scalars with a variable's value in them, which may be a secret.
-    pub filled: Vec<Span>,
+    /// Scalars with a variable's value in them, which may be a secret, and the variable's name.
+    pub filled: Vec<(Span, String)>,
 }
 
 impl Rules {

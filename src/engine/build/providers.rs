@@ -68,7 +68,7 @@ impl Build<'_> {
                 .iter()
                 .filter_map(|name| protocols.iter().find(|it| it.name == name.value).cloned())
                 .collect(),
-            keys: settings::keys(name, from),
+            keys: settings::keys(self.rules, name, from),
             rotate: from.rotate,
             priority: from.priority,
             zone: from.zone.as_ref().map(|zone| zone.value.clone()),
@@ -101,7 +101,7 @@ impl Build<'_> {
     /// What variables have put into a template.
     fn filled(&self, node: &Node, found: &mut Vec<Secret>) {
         match &node.kind {
-            Kind::String(text) if self.rules.filled.contains(&node.span) => {
+            Kind::String(text) if self.rules.filled.iter().any(|(at, _)| *at == node.span) => {
                 found.push(Secret::new(text.as_str()));
             }
             Kind::List(items) => items.iter().for_each(|item| self.filled(item, found)),

@@ -18,4 +18,11 @@ impl Build<'_> {
             retry_after: retry_after.and_then(|seconds| i64::try_from(seconds).ok()),
         })
     }
+
+    /// The same among the engine's refusals: its place.
+    pub(super) fn kept_refusal(&mut self, from: &model::Refusal, scope: &Scope) -> Option<usize> {
+        let refusal = self.refusal(from, scope)?;
+        self.refusals.push(refusal);
+        Some(self.refusals.len() - 1)
+    }
 }

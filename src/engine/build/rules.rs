@@ -10,7 +10,7 @@ use crate::engine::failure::FailureKind;
 use crate::engine::judge::Rule;
 use crate::engine::judge::cooling::{After, Cooling, Counted, Source};
 use crate::engine::judge::when::{Test, Where};
-use crate::engine::names::{COOLING, FAILOVER, REFUSING};
+use crate::engine::names::{COOLING, EXHAUSTED, FAILOVER, REFUSING};
 use crate::engine::plan::Level;
 use crate::language::scope::Scope;
 use crate::text::diagnostic::{Diagnostic, Span};
@@ -24,21 +24,23 @@ impl Build<'_> {
         let scope = self.scope(FAILOVER);
         let cooling = self.scope(COOLING);
         let refusing = self.scope(REFUSING);
+        let ending = self.scope(EXHAUSTED);
         let made = rules
             .iter()
-            .filter_map(|rule| self.rule(rule, [&scope, &cooling, &refusing], repairs))
+            .filter_map(|rule| self.rule(rule, [&scope, &cooling, &refusing, &ending], repairs))
             .map(Arc::new)
             .collect();
         scope.finish(self.diags);
         cooling.finish(self.diags);
         refusing.finish(self.diags);
+        ending.finish(self.diags);
         made
     }
 
     fn rule(
         &mut self,
         from: &model::FailoverRule,
-        [scope, cooling, refusing]: [&Scope; 3],
+        [scope, cooling, refusing, ending]: [&Scope; 4],
         repairs: &[&Repairs],
     ) -> Option<Rule> {
         let when = match &from.when {
@@ -47,6 +49,7 @@ impl Build<'_> {
         };
         let action = self.action(&from.action, repairs, refusing);
         let cooling = from.cool_down.as_ref().map(|it| self.cooling(it, cooling));
+        let exhausted = from.exhausted.as_ref().and_then(|it| self.kept_refusal(it, ending));
         let when = when?;
         if when.gate(None).is_shut() && !when.has(&|test| matches!(test, Test::Is(false))) {
             let message = format!("the condition of the rule `{}` never holds", from.name.value);
@@ -68,6 +71,7 @@ impl Build<'_> {
             log: from.log.map(level),
             last: from.last,
             shadow: from.shadow,
+            exhausted,
         })
     }
 
@@ -90,11 +94,7 @@ impl Build<'_> {
                 times: wait.wait.times,
                 then: Box::new(then(wait.then)),
             },
-            model::Action::Refuse(action) => {
-                let refusal = self.refusal(&action.refuse, refusing)?;
-                self.refusals.push(refusal);
-                Do::Refuse(self.refusals.len() - 1)
-            }
+            model::Action::Refuse(action) => Do::Refuse(self.kept_refusal(&action.refuse, refusing)?),
             model::Action::Repair(repair) => {
                 let name = &repair.name;
                 let found =

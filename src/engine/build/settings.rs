@@ -7,13 +7,16 @@ use crate::engine::{Limits, Recovery};
 use crate::text::json::{Doc, write_str};
 
 /// A provider's keys: the several ones, or the one, or that there is none.
-pub(super) fn keys(provider: &str, from: &model::Provider) -> Vec<OwnKey> {
-    let account = from.account();
+pub(super) fn keys(rules: &model::Rules, provider: &str, from: &model::Provider) -> Vec<OwnKey> {
+    let made = |name: String, written: &Spanned<model::Key>| {
+        let filled = rules.filled.iter().filter(|(at, _)| *at == written.span);
+        let variables: Vec<&str> = filled.map(|(_, variable)| variable.as_str()).collect();
+        OwnKey::new(name, key(&written.value), &variables, provider, from.account())
+    };
     if from.keys.is_empty() {
-        return vec![OwnKey::new("key1".to_owned(), key(&from.key.value), provider, account)];
+        return vec![made("key1".to_owned(), &from.key)];
     }
-    let all = from.keys.iter().enumerate();
-    all.map(|(place, it)| OwnKey::new(it.name(place), key(&it.0.key.value), provider, account)).collect()
+    from.keys.iter().enumerate().map(|(place, it)| made(it.name(place), &it.0.key)).collect()
 }
 
 fn key(key: &model::Key) -> KeySource {

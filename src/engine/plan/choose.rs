@@ -125,7 +125,8 @@ impl Plan {
                 }
             }
         }
-        if open.is_some() {
+        // Where the route has an answer of its own, nobody is asked who is known, or guessed, to be unable to give one.
+        if open.is_some() || self.route().is_some_and(|route| route.otherwise.is_some()) {
             self.events.extend(passed_over);
             return open;
         }
@@ -229,13 +230,10 @@ impl Plan {
 
     /// The answer when nobody is left to be asked.
     fn exhausted(&mut self, order: &[usize], health: &Health, now: Ms) -> Answer {
-        if let Some(template) =
-            self.engine.clone().routes.get(self.route).and_then(|it| it.otherwise.as_ref())
-        {
-            let told = order.iter().find_map(|way| self.tried.iter().find(|tried| tried.way == *way));
-            let reason = told.map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure));
-            self.events.push(Event::Otherwise { attempts: self.attempts, reason });
-            return self.answered(self.made(template));
+        let told = order.iter().find_map(|way| self.tried.iter().find(|tried| tried.way == *way));
+        let reason = told.map(|tried| format!("{}: {}", self.way_name(tried.way), tried.failure));
+        if let Some(answer) = self.otherwise(reason) {
+            return answer;
         }
         // Of a provider that has failed and is not cooling down nobody knows when it is well; of the others it is known.
         let earliest = order.iter().filter_map(|way| health.opens_at(&self.lane(*way), now)).min();
@@ -251,10 +249,14 @@ impl Plan {
         }
         // The client is told what one said who was asked for this request: of these the first choice.
         let told = order.iter().find_map(|way| self.tried.iter().position(|tried| tried.way == *way));
-        let Some(Tried { way, failure, read, .. }) = told.map(|place| self.tried.swap_remove(place)) else {
+        let Some(Tried { way, failure, read, rule, .. }) = told.map(|place| self.tried.swap_remove(place))
+        else {
             return self.nobody();
         };
-        let answer = match self.route().and_then(|route| route.exhausted.as_ref()) {
+        let engine = self.engine.clone();
+        let of_rule = rule.and_then(|rule| engine.refusals.get(rule.exhausted?));
+        let of_route = engine.routes.get(self.route).and_then(|route| route.exhausted.as_ref());
+        let answer = match of_route.or(of_rule) {
             Some(refusal) => self.refused_in_the_end(refusal, (way, &failure, &read), retry_after),
             None => self.error(way, &failure, &read, true, retry_after),
         };
@@ -268,6 +270,15 @@ impl Plan {
         let event = Event::NoAnswer { status: answer.status.as_u16(), attempts: self.attempts, reason };
         self.events.push(event);
         answer
+    }
+
+    /// The answer that the route has for requests that no provider answers, if it has one. `reason`: why none did, if one
+    /// was asked.
+    pub(super) fn otherwise(&mut self, reason: Option<String>) -> Option<Answer> {
+        let engine = self.engine.clone();
+        let template = engine.routes.get(self.route)?.otherwise.as_ref()?;
+        self.events.push(Event::Otherwise { attempts: self.attempts, reason });
+        Some(self.answered(self.made(template)))
     }
 
     /// The answer when no provider can be asked at all: it says what to set.

@@ -241,8 +241,10 @@ impl Plan {
             let by = rule.as_ref().map(|rule| format!(" (rule {})", rule.name)).unwrap_or_default();
             self.probe_failed(way, format!("{failure}{by}"), health, now);
         }
-        // What a provider does not like about going on is not the caller's mistake.
-        if self.resumption.is_some() {
+        // What a provider does not like about going on is not the caller's mistake. And a route with an answer of its own
+        // gives back only what the caller has to change.
+        let has_own = self.route().is_some_and(|route| route.otherwise.is_some());
+        if self.resumption.is_some() || has_own && action == Do::Return && !failure.is_of_request(&read) {
             action = Do::Next;
         }
         self.events.push(Event::Decided {
@@ -270,9 +272,9 @@ impl Plan {
         let only_key = rule
             .as_ref()
             .is_some_and(|rule| rule.blames_key() || !rule.puts_aside() && failure.is_of_account());
-        let rule = rule.map(|rule| rule.name.clone());
-        self.failover = Some((self.way_name(way), rule, failure.to_string()));
-        self.tried.push(Tried { way, only_key, failure, read });
+        let name = rule.as_ref().map(|rule| rule.name.clone());
+        self.failover = Some((self.way_name(way), name, failure.to_string()));
+        self.tried.push(Tried { way, only_key, failure, read, rule });
         self.current = None;
         self.state = State::Choosing;
     }

@@ -113,19 +113,24 @@ impl Plan {
     pub(super) fn too_late(&mut self, way: usize, failure: Failure) {
         self.note_failure(self.provider_name(way), &failure);
         let read = self.read(way, &failure);
-        self.tried.push(Tried { way, only_key: false, failure, read });
+        self.tried.push(Tried { way, only_key: false, failure, read, rule: None });
         self.current = None;
         self.state = super::State::Choosing;
     }
 
-    /// The answer when the request's time is over: it tells what the first provider said.
+    /// The answer when the request's time is over: the route's own, or an error that tells what the first provider said.
     pub(super) fn late(&mut self) -> Answer {
+        let reason = "the deadline of the request is over".to_owned();
+        if let Some(answer) = self.otherwise(Some(reason.clone())) {
+            return answer;
+        }
         let limit = self.deadline.unwrap_or_default().saturating_sub(self.incoming.now);
         let limit = Duration::from_millis(u64::try_from(limit).unwrap_or_default());
         let mut message = format!("no provider answered within {} s", limit.as_secs_f64());
         let first = self.tried.first().map(|tried| {
+            let name = self.provider_name(tried.way);
             let said = tried.read.message.as_deref().unwrap_or(&tried.failure.message);
-            format!("{}: {said}", self.provider_name(tried.way))
+            tried.failure.named(&name).unwrap_or_else(|| format!("{name}: {said}"))
         });
         if let Some(first) = first {
             message = format!("{message}; {first}");
@@ -144,7 +149,6 @@ impl Plan {
             protocol.error_headers(&wording, &mut answer.headers);
         }
         let answer = self.signed(answer, None);
-        let reason = "the deadline of the request is over".to_owned();
         self.events.push(Event::NoAnswer { status: status.as_u16(), attempts: self.attempts, reason });
         answer
     }

@@ -74,7 +74,7 @@ impl Plan {
         let from = self.way_name(way);
         self.failover = Some((from.clone(), name.clone(), failure.to_string()));
         self.resumption = Some(Box::new(Resumption { seam, from, rule: name }));
-        self.tried.push(Tried { way, only_key: false, failure, read });
+        self.tried.push(Tried { way, only_key: false, failure, read, rule: None });
         self.state = State::Choosing;
         true
     }

@@ -67,6 +67,7 @@ impl Asked<'_> {
             provider_doc: None,
             provider: "",
             key: "",
+            sent_key: None,
             zone: None,
             route: route.facts(holes.as_ref()),
             attempt: 1,

@@ -11,6 +11,7 @@ use crate::engine::judge::cooling::Cooling;
 use crate::engine::judge::{self, Facts, Judged, Rule, Rules, Shown};
 use crate::engine::mapping::error_doc;
 use crate::engine::protocol::ErrorText;
+use crate::engine::provider::OwnKey;
 use crate::text::units::instant_text;
 use http::HeaderMap;
 use std::cell::RefCell;
@@ -149,10 +150,9 @@ impl Plan {
         own.or_else(|| self.provider_at(way).map(|provider| &provider.rules))
     }
 
-    /// The name of the key that a way's requests are sent with; empty if it takes none.
-    fn used_key(&self, way: usize) -> &str {
-        let key = self.provider_at(way).zip(self.way(way)).and_then(|(provider, way)| provider.key(way.key));
-        key.map_or("", |key| key.name.as_str())
+    /// The key that a way's requests are sent with.
+    fn used_key(&self, way: usize) -> Option<&OwnKey> {
+        self.provider_at(way).zip(self.way(way)).and_then(|(provider, way)| provider.key(way.key))
     }
 
     pub(super) fn facts<'a>(&'a self, case: &Case<'a>, provider: &'a str) -> Facts<'a> {
@@ -171,7 +171,8 @@ impl Plan {
             model: &self.model,
             provider_doc: current.map(|current| &current.provider_doc),
             provider,
-            key: self.used_key(case.way),
+            key: self.used_key(case.way).map_or("", |key| key.name.as_str()),
+            sent_key: self.used_key(case.way).map(|key| &key.doc),
             zone: self.provider_at(case.way).and_then(|provider| provider.zone.as_deref()),
             route: self.route().map(|it| it.facts(self.holes.as_ref())).unwrap_or_default(),
             phase: case.phase,

@@ -157,6 +157,7 @@ fn both(
         provider_doc: None,
         provider: "one",
         key: "",
+        sent_key: None,
         zone: None,
         route: RouteFacts { name: None, path: "/alpha", holes: None, messages: None },
         attempt,
