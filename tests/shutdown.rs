@@ -140,7 +140,7 @@ async fn a_second_signal_ends_it_at_once_and_probes_delay_nothing() {
     let mut stream = router.client().stream("/v1/messages", ask_stream()).await;
     stream.until("early").await;
     router.signal("TERM");
-    router.logged(&["a second signal ends it at once"]).await;
+    router.logged(&["a second signal ends them at once"]).await;
     router.signal("INT");
     router.logged(&["stopped at once"]).await;
     assert!(!stream.finish().await.complete);

@@ -122,7 +122,7 @@ fn what_is_in_the_way_of_init_is_an_error_and_nothing_is_written_over() {
     folder.write("own.yaml", "providers: {}\n");
     std::os::unix::fs::symlink("own.yaml", folder.path().join("rules.yaml")).unwrap();
     let (code, out, err) = ended(program(folder.path()).args(["init", "."]));
-    assert!(code == 0 && out.contains("is there already ./rules.yaml"), "{out}{err}");
+    assert!(code == 0 && out.contains("./rules.yaml is there already"), "{out}{err}");
     assert_eq!(folder.read("own.yaml"), "providers: {}\n");
     // Nor can anything be written where a file is taken for a folder.
     let (code, _, err) = ended(program(folder.path()).args(["init", "own.yaml"]));
