@@ -175,3 +175,73 @@ async fn an_event_that_lost_something_is_an_error_and_before_content_the_next_pr
         assert_eq!(second.count(), DAMAGED.len());
     }
 }
+
+#[tokio::test]
+async fn an_error_that_clients_do_not_know_behind_content_ends_with_one_that_they_do() {
+    let broken = |word: &str| format!("data: {}\n\n", piece(json!({}), Some(word)));
+    let cases = [
+        "error: {\"message\":\"boom\",\"code\":500}\n\n".to_owned(),
+        "data: {\"object\":\"error\",\"message\":\"boom\"}\n\n".to_owned(),
+        "data: {\"code\":1302,\"msg\":\"boom\"}\n\n".to_owned(),
+        "event: error\ndata: {\"message\":\"boom\"}\n\n".to_owned(),
+        "data: {\"title\":\"boom\",\"status\":500}\n\n".to_owned(),
+        broken("network_error"),
+        broken("ERROR"),
+        // What is no event at all, and no word of an end behind it.
+        "data: Internal Server Error\n\n".to_owned(),
+    ];
+    let (protocol, path) = PROTOCOLS[1];
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let router = router(protocol, path, &first, &second).await;
+    let (frames, after) = frames(protocol);
+    let before = frames[..after].concat();
+    for case in cases {
+        for end in ["data: [DONE]\n\n", ""] {
+            first.then(Reply::stream().body(format!("{before}{case}{end}")));
+            let answer = router.client().post(path, ask_stream()).await;
+            let said = answer.text();
+            let last = said.strip_prefix(&before).unwrap_or_else(|| panic!("{case:?}: {said}"));
+            assert!(last.starts_with("data: {\"error\":{"), "{case:?} {end:?}: {last}");
+            assert!(!last.contains("[DONE]") || last.trim_end().ends_with("[DONE]"), "{case:?}: {last}");
+            router.logged(&["stream=\"broken\""]).await;
+        }
+    }
+    assert_eq!(second.count(), 0);
+}
+
+#[tokio::test]
+async fn what_only_looks_like_an_error_is_none() {
+    let (protocol, path) = PROTOCOLS[1];
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let router = router(protocol, path, &first, &second).await;
+    let (frames, after) = frames(protocol);
+    let (before, rest) = (frames[..after].concat(), frames[after..].concat());
+    let with = |member: &str| {
+        format!("data: {{{member},\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"!\"}}}}]}}\n\n")
+    };
+    let cases = [
+        with("\"error\":null"),
+        with("\"error\":{\"code\":0,\"message\":\"success\"}"),
+        with("\"error\":{\"code\":null,\"message\":null}"),
+        with("\"error\":0"),
+        with("\"code\":200,\"message\":\"ok\""),
+        "data: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"code\":200,\"message\":\"ok\"}\n\n"
+            .to_owned(),
+        "data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n".to_owned(),
+    ];
+    for case in cases {
+        // Behind content, and before it.
+        for sent in [format!("{before}{case}{rest}"), format!("{case}{before}{rest}")] {
+            first.then(Reply::stream().body(sent.clone()));
+            let answer = router.client().post(path, ask_stream()).await;
+            assert_eq!(answer.text(), sent, "{case:?}");
+        }
+    }
+    // Some write the end in small letters, or with blanks.
+    for end in ["data: [DONE] \n\n", "data: [done]\n\n"] {
+        let sent = format!("{}{end}", frames[..frames.len() - 1].concat());
+        first.then(Reply::stream().body(sent.clone()));
+        assert_eq!(router.client().post(path, ask_stream()).await.text(), sent);
+    }
+    assert_eq!(second.count(), 0);
+}

@@ -1,15 +1,16 @@
 //! A protocol in compiled form: what its files say about requests, streams and errors, and nothing else.
 
 mod errors;
+mod stream_errors;
 
 pub use errors::{ErrorText, Wording, plain_error};
 
 use super::Timeouts;
-use super::names::{INCOMING, Name, View, WORDING};
+use super::names::{INCOMING, View, WORDING};
 use super::usage::UsageReader;
 use crate::language::stream::StreamProgram;
 use crate::language::value::Type;
-use crate::language::{Condition, Guarded, Patch, Template, Val};
+use crate::language::{Condition, Guarded, Patch, Template};
 use crate::text::json::Doc;
 use crate::text::path::Path;
 use crate::text::units::{Glob, StatusSet};
@@ -114,6 +115,8 @@ pub struct StreamShape {
     pub error_hints: Vec<Finder<'static>>,
     /// An event that is an error.
     pub error: Option<Guarded<Condition>>,
+    /// Those errors that clients of the protocol know as such; `None`: all.
+    pub own_error: Option<Condition>,
     /// An event after which only the end is to come.
     pub finish: Option<Condition>,
     /// The event that ends a stream, over [`super::names::WORDING`].
@@ -221,27 +224,6 @@ impl StreamShape {
         let is_worth_a_look = self.end_hint.as_ref().is_some_and(|hint| hint.find(data).is_some());
         is_worth_a_look
             && Doc::parse(data.to_vec()).is_ok_and(|doc| self.classify(&doc, None) == EventKind::End)
-    }
-
-    /// Returns whether the event is worth a look for an error: cheap, and `false` is no proof where the rules' condition
-    /// names no text.
-    pub fn may_be_error(&self, data: &[u8], event: Option<&str>) -> bool {
-        let name = event.map(str::as_bytes).unwrap_or_default();
-        self.error_hints.iter().any(|hint| hint.find(data).is_some() || hint.find(name).is_some())
-    }
-
-    /// Is the event an error?
-    pub fn is_error(&self, doc: &Doc, event: Option<&str>) -> bool {
-        let Some(error) = &self.error else {
-            return false;
-        };
-        let value = |slot: usize| match INCOMING.get(slot) {
-            Some(Name::Doc) => Val::Json(doc.root()),
-            Some(Name::Event) => event.map_or(Val::Nothing, Val::str),
-            _ => Val::Nothing,
-        };
-        let view = || View { doc: Some(doc), event, ..View::default() };
-        error.may_hold(value) && error.test(&view().env(INCOMING, INCOMING.len()))
     }
 
     /// Writes one event as the protocol frames it. `data` is JSON without line breaks.

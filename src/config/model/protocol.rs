@@ -124,6 +124,8 @@ record! {
         end: Option<Node>,
         /// An event that is an error.
         error: Option<Node>,
+        /// Those of them that clients of this protocol know as errors. Others behind content are told in its words. Default: all.
+        own_error: Option<Node>,
         /// An event after which only the end is to come, such as one that says why the answer stops. A stream that
         /// falls silent or breaks off after it has ended well.
         finish: Option<Node>,

@@ -80,6 +80,7 @@ impl Build<'_> {
             end_hint: from.end.as_ref().and_then(hint),
             error_hints: from.error.as_ref().map(hints).unwrap_or_default(),
             error: self.condition(from.error.as_ref(), incoming).map(Guarded::condition),
+            own_error: self.condition(from.own_error.as_ref(), incoming),
             finish: self.condition(from.finish.as_ref(), incoming),
             stop: self.template(from.stop.as_ref(), wording),
             grace: from.grace,

@@ -31,6 +31,10 @@ pub struct Passing {
     pub usage: Usage,
     /// What of it was left out and nobody has counted.
     pub left_out: LeftOutEvents,
+    /// The error that the client has read behind content, whatever end comes behind it.
+    told: Option<Bytes>,
+    /// An event behind content could not be read, and nothing has said since how the answer ended.
+    has_hole: bool,
 }
 
 impl Passing {
@@ -44,6 +48,8 @@ impl Passing {
             has_content: false,
             usage: Usage::default(),
             left_out: LeftOutEvents::default(),
+            told: None,
+            has_hole: false,
         }
     }
 
@@ -60,7 +66,8 @@ impl Passing {
         let Some(shape) = &job.provider.stream else {
             return Seen::Failed(Failure::new(FailureKind::Malformed, "the protocol knows no streams"));
         };
-        let Passing { frames, decoder, last, ended, limit, usage, has_content, left_out } = self;
+        let Passing { frames, decoder, last, ended, limit, usage, has_content, left_out, told, has_hole } =
+            self;
         let reader = job.provider.usage.as_ref();
         let mut seen = Seen::Nothing;
         let mut too_long = false;
@@ -72,7 +79,7 @@ impl Passing {
             let reader = reader.filter(|reader| reader.may_be_in(whole));
             let bare = decoder.bare();
             let mut is_sound = str::from_utf8(whole).is_ok();
-            let (mut is_empty, mut is_damaged) = (false, false);
+            let (mut is_empty, mut is_damaged, mut is_foreign) = (false, false, false);
             let read = decoder.push(whole, &mut |event| {
                 let begun = committed || *has_content || *ended;
                 if begun || event.data.is_empty() {
@@ -83,6 +90,8 @@ impl Passing {
                         is_damaged = worth == Worth::Damaged;
                         if is_damaged {
                             seen = Seen::Failed(unreadable(event.data));
+                        } else if !is_empty && !*ended && shape.finish.is_some() {
+                            *has_hole = !is_finished(last, shape);
                         }
                         return;
                     }
@@ -92,7 +101,19 @@ impl Passing {
                     usage.update(reader.read_event(event.data));
                 }
                 if begun {
-                    quoted |= may_quote(shape, &event);
+                    match error_in(shape, &event) {
+                        None => {}
+                        Some(true) => {
+                            quoted = true;
+                            *told = Some(Bytes::copy_from_slice(event.data));
+                        }
+                        // The client would take what it does not know for nothing, and the end behind it for a good one.
+                        Some(false) => {
+                            seen = Seen::Failed(in_stream(Bytes::copy_from_slice(event.data)));
+                            is_foreign = true;
+                            return;
+                        }
+                    }
                 }
                 if matches!(seen, Seen::Failed(_)) {
                 } else if looks && matches!(seen, Seen::Nothing) {
@@ -105,12 +126,25 @@ impl Passing {
                     *has_content |= matches!(seen, Seen::Content);
                 } else {
                     remember(last, event.data);
-                    *ended |= is_done(shape, event.data) || shape.is_seen_to_end(event.data);
+                    *ended |= shape.is_done(event.data) || shape.is_seen_to_end(event.data);
+                }
+                if *has_hole {
+                    let says_end = Doc::parse(event.data.to_vec()).is_ok_and(|doc| shape.is_finish(&doc));
+                    *has_hole = !says_end;
                 }
             });
+            if *has_hole && *ended && !matches!(seen, Seen::Failed(_)) {
+                seen = Seen::Failed(Failure::new(
+                    FailureKind::Malformed,
+                    "an event of the stream could not be read, and no end was told behind it",
+                ));
+                is_foreign = true;
+            }
             too_long |= read.is_err();
             let is_bare = decoder.bare() > bare;
-            if !is_sound || is_bare {
+            if is_foreign {
+                output.truncate(from);
+            } else if !is_sound || is_bare {
                 match is_empty || is_bare {
                     // Of a damaged one the failure tells.
                     _ if is_damaged => {}
@@ -140,7 +174,7 @@ impl Passing {
         }
         match seen {
             Seen::Failed(failure) => Seen::Failed(failure),
-            _ if self.ended => Seen::Ended,
+            _ if self.ended => self.told.take().map_or(Seen::Ended, |body| Seen::Told(in_stream(body))),
             seen => seen,
         }
     }
@@ -189,8 +223,7 @@ impl Passing {
 
     /// Has the provider said that there is no more to come?
     fn is_finished(&self, shape: &StreamShape) -> bool {
-        let said = |data: &Vec<u8>| Doc::parse(data.clone()).is_ok_and(|doc| shape.is_finish(&doc));
-        shape.finish.is_some() && self.last.iter().any(said)
+        !self.has_hole && is_finished(&self.last, shape)
     }
 
     /// Has the stream come to an end of its own? One that is only missing its last event gets it.
@@ -200,7 +233,7 @@ impl Passing {
             return Some(Seen::Ended);
         }
         for data in self.last.iter().rev() {
-            if is_done(shape, data) {
+            if shape.is_done(data) {
                 return Some(Seen::Ended);
             }
             let Ok(doc) = Doc::parse(data.clone()) else {
@@ -228,7 +261,7 @@ impl Passing {
 
 /// What one event before the commit means.
 fn look(shape: &StreamShape, event: &SseEvent<'_>) -> Seen {
-    if is_done(shape, event.data) {
+    if shape.is_done(event.data) {
         return Seen::Ended;
     }
     let body = Bytes::copy_from_slice(event.data);
@@ -248,10 +281,20 @@ fn unreadable(data: &[u8]) -> Failure {
     Failure { body: Bytes::copy_from_slice(data), ..failure }
 }
 
-/// Whether an event is an error, which may quote a key. Anything else may say what it likes.
-fn may_quote(shape: &StreamShape, event: &SseEvent<'_>) -> bool {
-    shape.may_be_error(event.data, event.name)
-        && Doc::parse(event.data.to_vec()).is_ok_and(|doc| shape.is_error(&doc, event.name))
+/// Whether one of these events says how the answer ended.
+fn is_finished(last: &[Vec<u8>; 2], shape: &StreamShape) -> bool {
+    let said = |data: &Vec<u8>| Doc::parse(data.clone()).is_ok_and(|doc| shape.is_finish(&doc));
+    shape.finish.is_some() && last.iter().any(said)
+}
+
+/// Whether an event is an error, which may quote a key, and then whether clients know it as one. Anything else may say what
+/// it likes.
+fn error_in(shape: &StreamShape, event: &SseEvent<'_>) -> Option<bool> {
+    if !shape.may_be_error(event.data, event.name) {
+        return None;
+    }
+    let doc = Doc::parse(event.data.to_vec()).ok()?;
+    shape.is_error(&doc, event.name).then(|| shape.is_own_error(&doc, event.name))
 }
 
 /// Takes the keys out of the output from this place on.
@@ -267,12 +310,8 @@ pub fn in_stream(body: Bytes) -> Failure {
     Failure { body, ..Failure::new(FailureKind::InStream, "") }
 }
 
-fn is_done(shape: &StreamShape, data: &[u8]) -> bool {
-    shape.done.as_ref().is_some_and(|done| done.as_bytes() == data)
-}
-
 fn job_is_done(job: &Job, data: &[u8]) -> bool {
-    job.provider.stream.as_ref().is_some_and(|shape| is_done(shape, data))
+    job.provider.stream.as_ref().is_some_and(|shape| shape.is_done(data))
 }
 
 fn remember(last: &mut [Vec<u8>; 2], data: &[u8]) {

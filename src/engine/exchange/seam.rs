@@ -74,7 +74,7 @@ impl Seam {
         let shape = client.stream.as_ref()?;
         let doc = match Doc::parse(event.data.to_vec()) {
             Ok(doc) => Some(doc),
-            Err(_) if shape.done.as_ref().is_some_and(|done| done.as_bytes() == event.data) => None,
+            Err(_) if shape.is_done(event.data) => None,
             Err(_) => {
                 write_event(out, event.name, event.data);
                 return None;

@@ -183,7 +183,11 @@ fn one<'a>(
         return;
     }
     let shape = job.provider.stream.as_ref();
-    if shape.and_then(|shape| shape.done.as_ref()).is_some_and(|done| done.as_bytes() == event.data) {
+    // `data:` alone is a sign of life.
+    if event.data.trim_ascii().is_empty() {
+        return;
+    }
+    if shape.is_some_and(|shape| shape.is_done(event.data)) {
         machine.done(base);
         return note(machine, FailureKind::Empty, b"", failure);
     }

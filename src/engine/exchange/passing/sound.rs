@@ -47,8 +47,7 @@ pub enum Worth {
 impl Worth {
     /// Of an event's data. They have to be JSON, or the protocol's word for the end.
     pub fn of(shape: &StreamShape, data: &[u8]) -> Worth {
-        let is_done = || shape.done.as_ref().is_some_and(|done| done.as_bytes() == data);
-        if Doc::is_one(data) || is_done() {
+        if Doc::is_one(data) || shape.is_done(data) {
             Worth::Sound
         } else if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) {
             Worth::Damaged
