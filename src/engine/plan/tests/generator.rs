@@ -61,7 +61,7 @@ struct Request {
     deadline: Option<Ms>,
     /// The promise to ask again: whom, and when.
     again: Option<(String, Ms)>,
-    /// What the client has read of a stream that is gone on with.
+    /// What the client has read of a stream that is resumed.
     body: String,
 }
 

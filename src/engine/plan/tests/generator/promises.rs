@@ -229,7 +229,7 @@ impl Case {
         }
         let bound = request.body.contains("\"tool\"");
         let after = request.body.find("\"tool\"").map(|at| request.body[at..].contains("from "));
-        holds!(self, request, !bound || after == Some(false), "a stream with a tool call was gone on with");
+        holds!(self, request, !bound || after == Some(false), "a stream with a tool call was resumed");
     }
 
     /// All who could be asked were, or were put aside; the first one's words are what the client gets.
